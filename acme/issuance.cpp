@@ -1,0 +1,512 @@
+#include "acme/issuance.h"
+
+#include <algorithm>
+#include <array>
+
+#include "acme/base64url.h"
+#include "acme/challenge_response.h"
+#include "acme/json_read.h"
+
+namespace nolapse::acme {
+namespace {
+
+using nlohmann::json;
+using namespace std::chrono_literals;
+
+constexpr int lost_answer_limit = 5;
+constexpr int finalization_limit = 3;
+// A CA that says "later than this" is left alone: the order is kept and resumed.
+constexpr Duration longest_wait = 60s;
+
+constexpr std::array<Duration, 8> waits = {200ms, 400ms, 800ms, 1500ms, 3s, 5s, 8s, 15s};
+
+// Did the CA answer at all? A lost answer is no refusal.
+bool is_answer(const Error& error) {
+  return !error.problem.empty() || error.code.rfind("CA_HTTP_", 0) == 0;
+}
+
+const Challenge* find_challenge(const Authorization& authorization, const std::string& type) {
+  for (const Challenge& challenge : authorization.challenges) {
+    if (challenge.type == type) return &challenge;
+  }
+  return nullptr;
+}
+
+std::string offered_types(const Authorization& authorization) {
+  std::string types;
+  for (const Challenge& challenge : authorization.challenges) {
+    types += (types.empty() ? "" : ", ") + printable(challenge.type, 60);
+  }
+  return types.empty() ? "none" : types;
+}
+
+// Why the CA did not accept our proof: the challenge's own error, named after its identifier.
+Error validation_error(const Authorization& authorization) {
+  const std::string name = authorization.ordered_name();
+  for (const Challenge& challenge : authorization.challenges) {
+    if (!challenge.error) continue;
+    Error error = problem_error(*challenge.error, name + " (" + challenge.type + ")");
+    // Within a challenge every problem means: the proof was not seen. Only CAA and a refusal of
+    // the name itself wait for a person.
+    if (error.code != "CA_CAA" && error.code != "CA_REJECTED_IDENTIFIER") {
+      error.kind = ErrorKind::validation;
+    }
+    return error;
+  }
+  return Error{ErrorKind::validation,
+               "AUTHORIZATION_FAILED",
+               name + ": the CA's authorization is \"" + printable(authorization.status, 40) +
+                   "\" and says nothing more",
+               {},
+               {}};
+}
+
+bool matches(const std::vector<Certificate>& chain, const std::string& issuer_common_name) {
+  return std::any_of(chain.begin(), chain.end(), [&](const Certificate& certificate) {
+    return certificate.issuer_common_name == issuer_common_name;
+  });
+}
+
+}  // namespace
+
+Issuance::Issuance(IssuanceRequest request, IssuanceState state)
+    : request_(std::move(request)), state_(std::move(state)) {}
+
+IssuanceEffect Issuance::step(const IssuanceEvent& event, Time now) {
+  if (std::holds_alternative<event::Start>(event)) return begin();
+  if (std::holds_alternative<event::TimerFired>(event)) return send(last_call_);
+  if (std::holds_alternative<event::CleanedUp>(event)) return on_cleaned_up();
+  if (const auto* presented = std::get_if<event::Presented>(&event)) {
+    return on_presented(presented->outcome, now);
+  }
+  return on_reply(std::get<event::Replied>(event).response, now);
+}
+
+Issuance::Effect Issuance::begin() {
+  if (state_.order_url.empty()) {
+    if (!state_.presented.empty()) return clean_up(AfterCleanUp::place_order);
+    return place_order();
+  }
+  // The CA may be looking for our proof right now: put it back before anything else.
+  if (!state_.presented.empty()) return effect::Present{state_.presented};
+  return read_order();
+}
+
+Issuance::Effect Issuance::on_reply(const Result<HttpResponse>& response, Time now) {
+  switch (stage_) {
+    case Stage::new_order:
+      return on_new_order(response, now);
+    case Stage::order:
+      return on_order(response, now);
+    case Stage::authorizations:
+      return on_authorization(response, now);
+    case Stage::answer:
+      return on_answer(response, now);
+    case Stage::poll:
+      return on_poll(response, now);
+    case Stage::finalize:
+      return on_finalize(response, now);
+    case Stage::certificate:
+      if (!response && response.error().kind == ErrorKind::transient) {
+        return retry_or_end(response.error(), now);
+      }
+      return on_certificate(response);
+    case Stage::alternate:
+      return on_alternate(response);
+    case Stage::restore:
+    case Stage::present:
+    case Stage::clean_up:
+    case Stage::ended:
+      break;
+  }
+  return end(
+      {ErrorKind::transient, "UNEXPECTED_REPLY", "a reply came that nobody waited for", {}, {}},
+      !state_.order_url.empty());
+}
+
+// ---- the order
+
+Issuance::Effect Issuance::place_order() {
+  json identifiers = json::array();
+  for (const Identifier& identifier : request_.identifiers) {
+    identifiers.push_back({{"type", identifier.type}, {"value", identifier.value}});
+  }
+  json payload{{"identifiers", identifiers}};
+  if (!request_.profile.empty()) payload["profile"] = request_.profile;
+  if (!request_.replaces.empty()) payload["replaces"] = request_.replaces;
+  stage_ = Stage::new_order;
+  Call call;
+  call.target = Call::Target::new_order;
+  call.payload = dump(payload);
+  call.context = "new order";
+  return send(std::move(call));
+}
+
+Issuance::Effect Issuance::on_new_order(const Result<HttpResponse>& response, Time now) {
+  if (!response) {
+    // CAs refuse `replaces` in at least four ways; none may cost the renewal.
+    if (!request_.replaces.empty() && is_answer(response.error())) {
+      request_.replaces.clear();
+      return place_order();
+    }
+    if (response.error().kind == ErrorKind::transient) return retry_or_end(response.error(), now);
+    return end(response.error(), false);
+  }
+  auto order = parse_order(response->body);
+  if (!order) return end(order.error(), false);
+  state_.order_url = response->header("Location");
+  if (state_.order_url.empty()) {
+    return end({ErrorKind::transient, "BAD_ORDER", "the CA sent an order without its URL", {}, {}},
+               false);
+  }
+  return follow(*order, *response, now);
+}
+
+Issuance::Effect Issuance::read_order() {
+  stage_ = Stage::order;
+  return read(state_.order_url, "reading the order");
+}
+
+Issuance::Effect Issuance::on_order(const Result<HttpResponse>& response, Time now) {
+  if (!response) {
+    if (response.error().kind == ErrorKind::transient) return retry_or_end(response.error(), now);
+    if (response.error().kind == ErrorKind::deferred) return end(response.error(), true);
+    return start_over_or_end(response.error());
+  }
+  auto order = parse_order(response->body);
+  if (!order) return retry_or_end(order.error(), now);
+  return follow(*order, *response, now);
+}
+
+Issuance::Effect Issuance::follow(const Order& order, const HttpResponse& response, Time now) {
+  order_ = order;
+  if (order.status == "pending" && !authorized_) {
+    if (order.authorizations.empty()) {
+      return end({ErrorKind::transient,
+                  "BAD_ORDER",
+                  "the CA sent an order with no authorizations",
+                  {},
+                  {}},
+                 false);
+    }
+    authorizations_.clear();
+    next_ = 0;
+    return read_authorization();
+  }
+  if (order.status == "pending" || order.status == "processing") {
+    if (!deadline_) deadline_ = now + processing_deadline;
+    if (now >= *deadline_) {
+      return end({ErrorKind::deferred,
+                  "ORDER_PROCESSING",
+                  "the CA still works on the order after " + format_duration(processing_deadline) +
+                      "; the order is kept and taken up again by the next attempt",
+                  {},
+                  response.retry_after(now)},
+                 true);
+    }
+    read_order();
+    return wait(&response, now, "the CA is processing the order");
+  }
+  if (order.status == "invalid") {
+    Problem problem = order.error.value_or(Problem{});
+    if (!order.error) problem.detail = "the CA says that the order is invalid, and nothing more";
+    return start_over_or_end(problem_error(problem, "order"));
+  }
+  if (order.status != "ready" && order.status != "valid") {
+    return start_over_or_end(
+        {ErrorKind::resync,
+         "BAD_ORDER",
+         "the order has the unknown status \"" + printable(order.status, 40) + "\"",
+         {},
+         {}});
+  }
+  if (!state_.presented.empty()) return clean_up(AfterCleanUp::read_order);
+  if (order.status == "ready") return finalize();
+  stage_ = Stage::certificate;
+  return read(order.certificate, "downloading the certificate",
+              "application/pem-certificate-chain");
+}
+
+// ---- authorizations
+
+Issuance::Effect Issuance::read_authorization() {
+  stage_ = Stage::authorizations;
+  return read(order_.authorizations[next_], "reading an authorization");
+}
+
+Issuance::Effect Issuance::on_authorization(const Result<HttpResponse>& response, Time now) {
+  if (!response) {
+    if (response.error().kind == ErrorKind::transient) return retry_or_end(response.error(), now);
+    if (response.error().kind == ErrorKind::deferred) return end(response.error(), true);
+    return start_over_or_end(response.error());
+  }
+  auto authorization = parse_authorization(response->body);
+  if (!authorization) return retry_or_end(authorization.error(), now);
+  authorizations_.push_back(std::move(*authorization));
+  ++next_;
+  if (next_ < order_.authorizations.size()) return read_authorization();
+  return choose_challenges(now);
+}
+
+Issuance::Effect Issuance::choose_challenges(Time now) {
+  to_answer_.clear();
+  to_poll_.clear();
+  for (std::size_t i = 0; i < authorizations_.size(); ++i) {
+    const Authorization& authorization = authorizations_[i];
+    if (authorization.status == "valid") continue;
+    if (authorization.status != "pending") {
+      return start_over_or_end(validation_error(authorization));
+    }
+    const Challenge* challenge = find_challenge(authorization, request_.challenge_type);
+    if (challenge == nullptr || !is_valid_token(challenge->token)) {
+      return end(
+          {ErrorKind::input,
+           "CHALLENGE_NOT_OFFERED",
+           authorization.ordered_name() + ": the CA offers no usable " + request_.challenge_type +
+               " challenge (offered: " + offered_types(authorization) + "); configure one of those",
+           {},
+           {}},
+          false);
+    }
+    PresentedChallenge presented{
+        authorization.identifier, authorization.wildcard,
+        challenge->type,          challenge->url,
+        challenge->token,         key_authorization(challenge->token, request_.thumbprint)};
+    if (std::find(state_.presented.begin(), state_.presented.end(), presented) ==
+        state_.presented.end()) {
+      state_.presented.push_back(std::move(presented));
+    }
+    if (challenge->status == "pending") to_answer_.push_back(challenge->url);
+    to_poll_.push_back(order_.authorizations[i]);
+  }
+  if (to_poll_.empty()) {
+    authorized_ = true;
+    return read_order();
+  }
+  stage_ = Stage::present;
+  deadline_ = now + authorization_deadline;
+  return effect::Present{state_.presented};
+}
+
+Issuance::Effect Issuance::on_presented(const Result<void>& outcome, Time now) {
+  if (!outcome) return end(outcome.error(), true);
+  if (stage_ == Stage::restore) return read_order();
+  next_ = 0;
+  return answer_challenge(now);
+}
+
+Issuance::Effect Issuance::answer_challenge(Time now) {
+  answered_ = true;
+  if (next_ == to_answer_.size()) {
+    next_ = 0;
+    waits_ = 0;
+    return poll_authorization(nullptr, now);
+  }
+  stage_ = Stage::answer;
+  Call call;
+  call.target = Call::Target::url;
+  call.url = to_answer_[next_];
+  call.payload = "{}";
+  call.context = "answering a challenge";
+  return send(std::move(call));
+}
+
+Issuance::Effect Issuance::on_answer(const Result<HttpResponse>& response, Time now) {
+  // Lost or "already under way": the CA may have it, and polling will tell. [RFC 8555 §7.5.1]
+  const bool may_have_it = response || response.error().kind == ErrorKind::transient ||
+                           response.error().kind == ErrorKind::resync;
+  if (!may_have_it) return end(response.error(), false);
+  ++next_;
+  return answer_challenge(now);
+}
+
+Issuance::Effect Issuance::poll_authorization(const HttpResponse* last, Time now) {
+  stage_ = Stage::poll;
+  read(to_poll_[next_], "waiting for the CA's validation");
+  return wait(last, now, "the CA is validating");
+}
+
+Issuance::Effect Issuance::on_poll(const Result<HttpResponse>& response, Time now) {
+  if (!response) {
+    if (response.error().kind == ErrorKind::transient) return retry_or_end(response.error(), now);
+    return end(response.error(), response.error().kind == ErrorKind::deferred);
+  }
+  auto authorization = parse_authorization(response->body);
+  if (!authorization) return retry_or_end(authorization.error(), now);
+  if (authorization->status == "valid") {
+    waits_ = 0;
+    deadline_ = now + authorization_deadline;
+    if (++next_ < to_poll_.size()) return read(to_poll_[next_], "waiting for the CA's validation");
+    authorized_ = true;
+    deadline_.reset();
+    return clean_up(AfterCleanUp::read_order);
+  }
+  if (authorization->status != "pending" && authorization->status != "processing") {
+    return end(validation_error(*authorization), false);
+  }
+  if (now < *deadline_) return poll_authorization(&*response, now);
+  Error error = validation_error(*authorization);
+  error.code = "VALIDATION_TIMEOUT";
+  error.message = "the CA did not finish validating within " +
+                  format_duration(authorization_deadline) + ": " + error.message;
+  return end(std::move(error), false);
+}
+
+Issuance::Effect Issuance::on_cleaned_up() {
+  state_.presented.clear();
+  switch (after_clean_up_) {
+    case AfterCleanUp::read_order:
+      return read_order();
+    case AfterCleanUp::place_order:
+      return place_order();
+    case AfterCleanUp::fail:
+      break;
+  }
+  return end(failure_, order_kept_);
+}
+
+// ---- the certificate
+
+Issuance::Effect Issuance::finalize() {
+  if (++finalizations_ > finalization_limit) {
+    return end({ErrorKind::transient,
+                "FINALIZE_IGNORED",
+                "the CA leaves the order ready after " + std::to_string(finalization_limit) +
+                    " requests to finalize it",
+                {},
+                {}},
+               true);
+  }
+  stage_ = Stage::finalize;
+  Call call;
+  call.target = Call::Target::url;
+  call.url = order_.finalize;
+  call.payload = dump(json{{"csr", base64url_encode(request_.signing_request)}});
+  call.context = "finalizing the order";
+  return send(std::move(call));
+}
+
+Issuance::Effect Issuance::on_finalize(const Result<HttpResponse>& response, Time now) {
+  if (!response) {
+    const ErrorKind kind = response.error().kind;
+    // The CA may have acted: the order knows. [RFC 8555 §7.4]
+    if (kind == ErrorKind::transient || kind == ErrorKind::resync) {
+      read_order();
+      return retry_or_end(response.error(), now);
+    }
+    return end(response.error(), kind == ErrorKind::deferred);
+  }
+  deadline_ = now + processing_deadline;
+  waits_ = 0;
+  auto order = parse_order(response->body);
+  if (!order) return read_order();
+  return follow(*order, *response, now);
+}
+
+Issuance::Effect Issuance::on_certificate(const Result<HttpResponse>& response) {
+  if (!response) {
+    if (response.error().kind == ErrorKind::deferred) return end(response.error(), true);
+    return start_over_or_end(response.error());
+  }
+  auto chain = parse_pem_chain(response->body);
+  if (!chain) return end(chain.error(), false);
+  default_chain_ = std::move(*chain);
+  if (request_.preferred_chain.empty() || matches(default_chain_, request_.preferred_chain)) {
+    stage_ = Stage::ended;
+    return effect::Finished{default_chain_, {}};
+  }
+  alternates_ = response->links("alternate");
+  next_ = 0;
+  return choose_chain();
+}
+
+Issuance::Effect Issuance::choose_chain() {
+  if (next_ < alternates_.size()) {
+    stage_ = Stage::alternate;
+    return read(alternates_[next_], "downloading an alternate chain",
+                "application/pem-certificate-chain");
+  }
+  stage_ = Stage::ended;
+  return effect::Finished{default_chain_, "the CA offers no chain with the issuer \"" +
+                                              request_.preferred_chain +
+                                              "\"; its default chain is used"};
+}
+
+Issuance::Effect Issuance::on_alternate(const Result<HttpResponse>& response) {
+  // An alternate that cannot be had costs nothing: there is a certificate already.
+  if (response) {
+    auto chain = parse_pem_chain(response->body);
+    if (chain && chain->front().der == default_chain_.front().der &&
+        matches(*chain, request_.preferred_chain)) {
+      stage_ = Stage::ended;
+      return effect::Finished{std::move(*chain), {}};
+    }
+  }
+  ++next_;
+  return choose_chain();
+}
+
+// ---- sending, waiting, ending
+
+Issuance::Effect Issuance::send(Call call) {
+  last_call_ = call;
+  return effect::Send{std::move(call)};
+}
+
+Issuance::Effect Issuance::read(std::string url, std::string context, std::string accept) {
+  Call call;
+  call.target = Call::Target::url;
+  call.url = std::move(url);
+  call.context = std::move(context);
+  call.accept = std::move(accept);
+  return send(std::move(call));
+}
+
+Issuance::Effect Issuance::wait(const HttpResponse* response, Time now, std::string reason) {
+  Duration duration =
+      waits[std::min<std::size_t>(static_cast<std::size_t>(waits_), waits.size() - 1)];
+  ++waits_;
+  if (response != nullptr) {
+    if (const auto retry_after = response->retry_after(now)) {
+      duration = std::clamp<Duration>(*retry_after - now, 1s, longest_wait);
+    }
+  }
+  return effect::Wait{duration, std::move(reason)};
+}
+
+Issuance::Effect Issuance::retry_or_end(const Error& error, Time now) {
+  const Duration asked = error.retry_after ? *error.retry_after - now : Duration{0};
+  if (++lost_answers_ > lost_answer_limit || asked > longest_wait) {
+    return end(error, !state_.order_url.empty());
+  }
+  const Duration backoff = 500ms * (1 << (lost_answers_ - 1));
+  return effect::Wait{std::max(asked, backoff), error.message};
+}
+
+Issuance::Effect Issuance::clean_up(AfterCleanUp after) {
+  after_clean_up_ = after;
+  stage_ = Stage::clean_up;
+  if (state_.presented.empty()) return on_cleaned_up();
+  return effect::CleanUp{state_.presented};
+}
+
+Issuance::Effect Issuance::end(Error error, bool order_kept) {
+  if (!state_.presented.empty()) {
+    failure_ = std::move(error);
+    order_kept_ = order_kept;
+    return clean_up(AfterCleanUp::fail);
+  }
+  stage_ = Stage::ended;
+  if (!order_kept) state_ = IssuanceState{};
+  return effect::Failed{std::move(error), order_kept};
+}
+
+Issuance::Effect Issuance::start_over_or_end(const Error& error) {
+  if (answered_ || started_over_) return end(error, false);
+  started_over_ = true;
+  authorized_ = false;
+  state_.order_url.clear();
+  return clean_up(AfterCleanUp::place_order);
+}
+
+}  // namespace nolapse::acme
