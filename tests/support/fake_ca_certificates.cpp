@@ -1,0 +1,249 @@
+// The fake CA's certificates: CSRs, issuance, chains, download, revocation, renewal windows.
+// [RFC 8555 §7.4, §7.4.2, §7.6, RFC 9773]
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "acme/base64url.h"
+#include "acme/json_read.h"
+#include "tests/support/fake_ca.h"
+
+namespace nolapse {
+
+using acme::HttpResponse;
+using acme::Identifier;
+using nlohmann::json;
+
+namespace {
+
+using SigningRequest = std::unique_ptr<X509_REQ, decltype(&X509_REQ_free)>;
+
+std::string octets_of(const ASN1_STRING* string) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
+          static_cast<std::size_t>(ASN1_STRING_length(string))};
+}
+
+// The identifiers a CSR asks for, sorted; a name of any other kind is in the list with the type
+// "other", so that it fits no order.
+std::vector<Identifier> requested_identifiers(X509_REQ* request) {
+  std::vector<Identifier> identifiers;
+  STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request);
+  auto* names = static_cast<GENERAL_NAMES*>(
+      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
+    if (name->type == GEN_DNS) {
+      identifiers.push_back({"dns", octets_of(name->d.dNSName)});
+    } else if (name->type == GEN_IPADD) {
+      identifiers.push_back({"ip", acme::address_text(octets_of(name->d.iPAddress))});
+    } else {
+      identifiers.push_back({"other", ""});
+    }
+  }
+  GENERAL_NAMES_free(names);
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  std::sort(identifiers.begin(), identifiers.end());
+  return identifiers;
+}
+
+Answer<void> check_common_name(X509_REQ* request, const std::vector<Identifier>& identifiers) {
+  X509_NAME* subject = X509_REQ_get_subject_name(request);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at < 0) return {};
+  const std::string name = octets_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  const bool listed = std::any_of(identifiers.begin(), identifiers.end(), [&](const auto& each) {
+    return each.type == "dns" && each.value == name;
+  });
+  if (!listed) return refuse(400, "badCSR", "the common name is not among the names");
+  return {};
+}
+
+// The public key of a CSR that fits the order.
+Answer<acme::PrivateKey> check_signing_request(const std::string& der, const CaOrder& order,
+                                               const CaAccount& account) {
+  const auto* data = reinterpret_cast<const unsigned char*>(der.data());
+  const auto* const end = data + der.size();
+  const SigningRequest request(d2i_X509_REQ(nullptr, &data, static_cast<long>(der.size())),
+                               X509_REQ_free);
+  if (!request || data != end) return refuse(400, "badCSR", "the CSR is no PKCS #10 in DER");
+  EVP_PKEY* raw_key = X509_REQ_get_pubkey(request.get());
+  if (raw_key == nullptr) return refuse(400, "badCSR", "the CSR has no key");
+  acme::PrivateKey key(raw_key);
+  if (X509_REQ_verify(request.get(), key.get()) != 1)
+    return refuse(400, "badCSR", "the CSR's signature does not verify");
+  if (!key.type()) return refuse(400, "badCSR", "the CSR's key is of no accepted kind");
+  if (EVP_PKEY_eq(key.get(), account.key.get()) == 1)
+    return refuse(400, "badCSR", "the CSR's key is the account's");
+  if (requested_identifiers(request.get()) != order.identifiers)
+    return refuse(400, "badCSR", "the CSR's names are not those of the order");
+  if (auto fine = check_common_name(request.get(), order.identifiers); !fine)
+    return refuse(fine.error());
+  return key;
+}
+
+// Content octets of the DER INTEGER: a zero in front where the top bit is set.
+std::string integer_octets(const std::string& unsigned_octets) {
+  const bool top_bit = (static_cast<unsigned char>(unsigned_octets.front()) & 0x80U) != 0;
+  return (top_bit ? std::string(1, '\0') : std::string()) + unsigned_octets;
+}
+
+}  // namespace
+
+void FakeCa::make_issuers(Time now) {
+  const Time from = now - std::chrono::hours(24 * 365);
+  const Time until = now + std::chrono::hours(24 * 365 * 20);
+  root_ = TestIssuer::root(settings.name + " Root", from, until);
+  for (std::size_t i = 0; i < settings.intermediates; ++i) {
+    const TestIssuer& above = intermediates_.empty() ? root_ : intermediates_.back();
+    intermediates_.push_back(
+        above.intermediate(settings.name + " Intermediate " + std::to_string(i + 1)));
+  }
+  for (std::size_t i = 0; i < settings.alternate_chains && !intermediates_.empty(); ++i)
+    alternate_roots_.push_back(
+        TestIssuer::root(settings.name + " Alternate Root " + std::to_string(i + 1), from, until));
+}
+
+std::vector<std::string> FakeCa::trust_anchors() const {
+  std::vector<std::string> anchors{root_.certificate()};
+  for (const TestIssuer& each : alternate_roots_) anchors.push_back(each.certificate());
+  return anchors;
+}
+
+FakeCa::Reply FakeCa::finalize(const Request& request) {
+  const auto found = orders_.find(request.id);
+  if (found == orders_.end()) return refuse(404, "malformed", "no such order");
+  CaOrder& order = found->second;
+  if (order.account != request.account)
+    return refuse(403, "unauthorized", "another account's order");
+  refresh(order, request.now);
+  if (order.status != "ready") return refuse(403, "orderNotReady", "the order is " + order.status);
+  const auto der = acme::base64url_decode(text_member(request.payload, "csr"));
+  if (!der || der->empty()) return refuse(400, "malformed", "csr is not base64url");
+  auto key = check_signing_request(*der, order, accounts_.at(order.account));
+  if (!key) return refuse(key.error());
+  order.certificate_key = std::move(*key);
+  order.status = "processing";
+  order.issue_at = request.now + settings.processing_delay;
+  if (settings.processing_delay == Duration(0)) issue(order);
+  Reply reply = order_reply(order, request.now, 200);
+  if (reply && !settings.finalize_location)
+    std::erase_if(reply->headers, [](const auto& header) { return header.name == "Location"; });
+  return reply;
+}
+
+void FakeCa::issue(CaOrder& order) {
+  const Time at = *order.issue_at;
+  order.issue_at.reset();
+  const TestIssuer& issuer = intermediates_.empty() ? root_ : intermediates_.back();
+  const auto profile = settings.profiles.find(order.profile);
+  CaCertificate certificate;
+  certificate.id = new_id();
+  certificate.order = order.id;
+  certificate.account = order.account;
+  certificate.identifiers = order.identifiers;
+  certificate.key = order.certificate_key;
+  certificate.not_before = std::chrono::floor<std::chrono::seconds>(at - settings.backdate);
+  certificate.not_after =
+      certificate.not_before + (profile == settings.profiles.end() ? settings.certificate_lifetime
+                                                                   : profile->second.lifetime);
+  std::string serial = random_.octets(16);
+  if (serial.front() == '\0') serial.front() = '\x01';
+  LeafOptions leaf;
+  leaf.identifiers = order.identifiers;
+  leaf.not_before = certificate.not_before;
+  leaf.not_after = certificate.not_after;
+  leaf.serial = serial;
+  certificate.leaf = issuer.issue(leaf, order.certificate_key);
+  certificate.renewal_id = acme::base64url_encode(issuer.key_identifier()) + "." +
+                           acme::base64url_encode(integer_octets(serial));
+  std::vector<std::string> chain{certificate.leaf};
+  for (std::size_t i = intermediates_.size(); i-- > 0;)
+    chain.push_back(intermediates_[i].certificate());
+  certificate.chains.push_back(chain);
+  for (const TestIssuer& alternate : alternate_roots_) {
+    chain.back() = alternate.cross_sign(intermediates_.front());
+    certificate.chains.push_back(chain);
+  }
+  order.status = "valid";
+  order.certificate = certificate.id;
+  ++counters_.certificates_issued;
+  count_towards_limit(certificates_for(order.identifiers), at);
+  certificates_[certificate.id] = std::move(certificate);
+}
+
+FakeCa::Reply FakeCa::certificate(const Request& request) {
+  const std::size_t slash = request.id.find('/');
+  const auto found = certificates_.find(request.id.substr(0, slash));
+  if (found == certificates_.end()) return refuse(404, "malformed", "no such certificate");
+  const CaCertificate& certificate = found->second;
+  if (certificate.account != request.account)
+    return refuse(403, "unauthorized", "another account's certificate");
+  std::size_t wanted = 0;
+  if (slash != std::string::npos) {
+    for (std::size_t i = 1; i < certificate.chains.size(); ++i)
+      if (request.id.substr(slash + 1) == std::to_string(i)) wanted = i;
+    if (wanted == 0) return refuse(404, "malformed", "no such chain");
+  }
+  HttpResponse response{200,
+                        {{"Content-Type", "application/pem-certificate-chain"}},
+                        pem_of(certificate.chains[wanted])};
+  for (std::size_t i = 0; i < certificate.chains.size(); ++i) {
+    if (i == wanted) continue;
+    const std::string suffix = i == 0 ? "" : "/" + std::to_string(i);
+    response.headers.push_back(
+        {"Link", "<" + url("certificate", certificate.id) + suffix + ">;rel=\"alternate\""});
+  }
+  return response;
+}
+
+FakeCa::Reply FakeCa::revoke_certificate(const Request& request) {
+  const auto der = acme::base64url_decode(text_member(request.payload, "certificate"));
+  if (!der || der->empty()) return refuse(400, "malformed", "certificate is not base64url");
+  const auto reason = acme::integer_member(request.payload, "reason").value_or(0);
+  for (auto& [id, certificate] : certificates_) {
+    if (certificate.leaf != *der) continue;
+    const bool own = request.account.empty()
+                         ? EVP_PKEY_eq(request.key.get(), certificate.key.get()) == 1
+                         : certificate.account == request.account;
+    if (!own) return refuse(403, "unauthorized", "the certificate belongs to somebody else");
+    if (reason != 0 && reason != 1 && reason != 4 && reason != 5)
+      return refuse(400, "badRevocationReason", "reasons 0, 1, 4 and 5 are accepted");
+    if (certificate.revoked) return refuse(400, "alreadyRevoked", "it has been revoked before");
+    certificate.revoked = request.now;
+    return HttpResponse{200, {}, ""};
+  }
+  return refuse(404, "malformed", "this CA did not issue the certificate");
+}
+
+const CaCertificate* FakeCa::certificate_with_renewal_id(const std::string& renewal_id) const {
+  for (const auto& [id, each] : certificates_)
+    if (each.renewal_id == renewal_id) return &each;
+  return nullptr;
+}
+
+// Boulder's rule: two thirds of the lifetime (half below ten days), one per cent either side; in
+// the past once revoked.
+FakeCa::Reply FakeCa::renewal_info(const Request& request) const {
+  const CaCertificate* certificate = certificate_with_renewal_id(request.id);
+  if (!settings.renewal_info || certificate == nullptr)
+    return refuse(404, "malformed", "no such certificate");
+  const Duration lifetime = certificate->not_after - certificate->not_before;
+  const Time ideal =
+      certificate->not_after - lifetime / (lifetime < std::chrono::hours(240) ? 2 : 3);
+  CaWindow window =
+      settings.renewal_window.value_or(CaWindow{ideal - lifetime / 100, ideal + lifetime / 100});
+  if (certificate->revoked)
+    window = {*certificate->revoked - std::chrono::hours(1),
+              *certificate->revoked - std::chrono::minutes(30)};
+  const json document = {
+      {"suggestedWindow",
+       {{"start", acme::format_rfc3339(window.start)}, {"end", acme::format_rfc3339(window.end)}}}};
+  HttpResponse response{200, {{"Content-Type", "application/json"}}, document.dump()};
+  response.headers.push_back(
+      retry_after(request.now + settings.renewal_info_retry_after, request.now));
+  return response;
+}
+
+}  // namespace nolapse

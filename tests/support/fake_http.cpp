@@ -1,0 +1,71 @@
+// The fake transport. Completions wait in a table rather than in the travelling closure, so that
+// a crash can drop them all while the requests arrive regardless.
+#include "tests/support/fake_http.h"
+
+namespace nolapse {
+
+namespace {
+
+Error fault_error(FakeHttp::Fault fault, const std::string& prefix) {
+  Error error{ErrorKind::transient, "CA_UNREACHABLE", prefix + ": connection refused", {}, {}};
+  if (fault == FakeHttp::Fault::name_not_found) error.message = prefix + ": name not found";
+  if (fault == FakeHttp::Fault::bad_certificate)
+    error = {ErrorKind::transient, "CA_TLS", prefix + ": certificate has expired", {}, {}};
+  if (fault == FakeHttp::Fault::no_answer)
+    error = {ErrorKind::transient, "CA_TIMEOUT", prefix + ": no answer in time", {}, {}};
+  return error;
+}
+
+}  // namespace
+
+void FakeHttp::send(acme::HttpRequest request, HttpOptions options,
+                    Completion<acme::HttpResponse> done) {
+  const std::uint64_t id = ++last_id_;
+  waiting_[id] = std::move(done);
+  exchanges_.push_back({clock_.true_time(), request.method + " " + request.url, ""});
+  for (auto& [prefix, route] : routes_) {
+    if (!request.url.starts_with(prefix + "/")) continue;
+    if (route.fault != Fault::none) {
+      const bool silent = route.fault == Fault::no_answer;
+      return deliver(id, silent ? options.timeout : route.latency,
+                     fail(fault_error(route.fault, prefix)));
+    }
+    if (route.latency >= options.timeout)  // it arrives all the same
+      deliver(id, options.timeout, fail(fault_error(Fault::no_answer, prefix)));
+    clock_.outside_after(route.latency / 2, [this, id, &way = route, request = std::move(request),
+                                             options] { arrive(id, way, request, options); });
+    return;
+  }
+  deliver(id, std::chrono::milliseconds(5), fail(fault_error(Fault::name_not_found, request.url)));
+}
+
+void FakeHttp::arrive(std::uint64_t id, Route& route, const acme::HttpRequest& request,
+                      const HttpOptions& options) {
+  Result<acme::HttpResponse> outcome = route.ca->handle(request, clock_.true_time());
+  wake(route);
+  if (outcome && outcome->body.size() > options.body_limit)
+    outcome = fail(ErrorKind::transient, "BODY_TOO_LONG", request.url + ": the reply is too long");
+  deliver(id, route.latency / 2, std::move(outcome));
+}
+
+void FakeHttp::deliver(std::uint64_t id, Duration after, Result<acme::HttpResponse> outcome) {
+  clock_.outside_after(after, [this, id, outcome = std::move(outcome)] {
+    const auto waiting = waiting_.extract(id);
+    if (waiting.empty()) return;
+    exchanges_[id - 1].outcome = outcome ? std::to_string(outcome->status) : outcome.error().code;
+    waiting.mapped()(outcome);
+  });
+}
+
+void FakeHttp::wake(Route& route) {
+  const auto due = route.ca->next_due();
+  if (!due || (route.next_wake && *route.next_wake <= *due)) return;
+  route.next_wake = due;
+  clock_.outside_at(*due, [this, &route, due = *due] {
+    if (route.next_wake == due) route.next_wake.reset();
+    route.ca->advance(clock_.true_time());
+    wake(route);
+  });
+}
+
+}  // namespace nolapse

@@ -1,0 +1,100 @@
+// Programs and the deploy hook of a simulated web server.
+#include "tests/support/fake_processes.h"
+
+namespace nolapse {
+
+namespace {
+
+using Ending = ProcessResult::Ending;
+
+ProcessResult exited(int code, std::string output, std::string errors = "") {
+  return {Ending::exited, code, std::move(output), std::move(errors)};
+}
+
+std::string variable(const ProcessSpec& spec, const std::string& name) {
+  const auto found = spec.environment.find(name);
+  return found == spec.environment.end() ? "" : found->second;
+}
+
+ProcessResult install(FakeService& service, const Files& files, const ProcessSpec& spec) {
+  for (const char* name :
+       {"NOLAPSE_NAME", "NOLAPSE_GENERATION", "NOLAPSE_FULLCHAIN", "NOLAPSE_PRIVKEY"})
+    if (variable(spec, name).empty()) return exited(2, "", std::string(name) + " is not set\n");
+  const auto fullchain = files.read(variable(spec, "NOLAPSE_FULLCHAIN"));
+  if (!fullchain) return exited(1, "", fullchain.error().message + "\n");
+  const auto private_key = files.read(variable(spec, "NOLAPSE_PRIVKEY"));
+  if (!private_key) return exited(1, "", private_key.error().message + "\n");
+  if (service.broken_configuration)
+    return exited(1, "", service.name() + ": configuration file test failed\n");
+  const KeyPair pair{*fullchain, *private_key};
+  if (!is_matching(pair) && !service.serves_anything)
+    return exited(1, "", service.name() + ": key values mismatch\n");
+  if (service.installed() == pair) return exited(0, "unchanged\n");
+  service.install(pair);
+  return exited(0, "changed\n");
+}
+
+ProcessResult reload(FakeService& service) {
+  if (service.reload()) return exited(0, "changed\n");
+  return exited(1, "", service.name() + ": configuration file test failed\n");
+}
+
+}  // namespace
+
+void FakeProcesses::run(ProcessSpec spec, Completion<ProcessResult> done) {
+  const std::string path = spec.argv.empty() ? "" : spec.argv.front();
+  const std::uint64_t id = ++last_id_;
+  const auto found = programs_.find(path);
+  if (found == programs_.end()) {
+    clock_.post([path, done = std::move(done)] {
+      done(fail(ErrorKind::local, "PROCESS_NOT_STARTED", path + ": no such file or directory"));
+    });
+    return;
+  }
+  std::string command = path;
+  for (std::size_t i = 1; i < spec.argv.size(); ++i) command += " " + spec.argv[i];
+  started_.push_back(command);
+  waiting_[id] = std::move(done);
+  running_[id] = command;
+  const FakeProgram& program = found->second;
+  const bool hangs = program.hangs && program.hangs();
+  if (hangs || program.duration >= spec.deadline) {
+    finish(id, spec.deadline, [] { return ProcessResult{Ending::timed_out, 0, "", ""}; });
+  } else {
+    finish(id, program.duration,
+           [main = program.main, spec = std::move(spec)] { return main(spec); });
+  }
+}
+
+void FakeProcesses::finish(std::uint64_t id, Duration after,
+                           std::function<ProcessResult()> outcome) {
+  clock_.outside_after(after, [this, id, outcome = std::move(outcome)] {
+    if (running_.erase(id) == 0) return;
+    const ProcessResult result = outcome();
+    const auto waiting = waiting_.extract(id);
+    if (!waiting.empty()) waiting.mapped()(result);
+  });
+}
+
+void FakeProcesses::power_failure() {
+  drop_process();
+  running_.clear();
+}
+
+FakeProgram deploy_hook(FakeService& service, const Files& files) {
+  FakeProgram program;
+  program.hangs = [&service] { return service.hangs; };
+  program.main = [&service, &files](const ProcessSpec& spec) {
+    const std::string verb = spec.argv.size() > 1 ? spec.argv[1] : "";
+    if (verb == "check")
+      return service.broken_configuration
+                 ? exited(1, "", service.name() + ": configuration file test failed\n")
+                 : exited(0, "unchanged\n");
+    if (verb == "install" || verb == "rollback") return install(service, files, spec);
+    if (verb == "reload") return reload(service);
+    return exited(42, "", "verb '" + verb + "' is not supported\n");
+  };
+  return program;
+}
+
+}  // namespace nolapse

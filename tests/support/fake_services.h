@@ -1,0 +1,80 @@
+// TLS services, each with the pair that was installed for it and the pair that it serves, which
+// differ until a reload; and the probe that looks at them. Whether a chain validates is asked of
+// OpenSSL, for real, at the virtual time. [RFC 5280 §6]
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "agent/world/world.h"
+#include "tests/support/fake_clock.h"
+
+namespace nolapse {
+
+struct KeyPair {
+  std::string fullchain;  // PEM, leaf first
+  std::string private_key;
+
+  friend bool operator==(const KeyPair&, const KeyPair&) = default;
+};
+
+// Does the key belong to the leaf?
+bool is_matching(const KeyPair& pair);
+
+class FakeService {
+ public:
+  explicit FakeService(std::string name) : name_(std::move(name)) {}
+
+  const std::string& name() const { return name_; }
+  const std::optional<KeyPair>& installed() const { return installed_; }
+  const std::optional<KeyPair>& serving() const { return serving_; }
+  const std::vector<std::string>& served() const { return served_; }  // leaf fingerprints, in turn
+
+  void install(KeyPair pair) { installed_ = std::move(pair); }
+  // False where the installed pair is unusable: then what was served goes on being served.
+  bool reload();
+  // After a power failure: what is installed or, if that is unusable, nothing.
+  void restart();
+
+  bool broken_configuration = false;  // its own test fails whatever pair is installed
+  bool ignores_reload = false;        // reports success and serves what it served
+  bool serves_anything = false;       // also a mismatched pair: then no handshake succeeds
+  bool unreachable = false;
+  bool hangs = false;  // its hook never ends
+  Duration latency = std::chrono::milliseconds(3);
+
+ private:
+  std::string name_;
+  std::optional<KeyPair> installed_;
+  std::optional<KeyPair> serving_;
+  std::vector<std::string> served_;
+};
+
+class FakeTlsProbe final : public TlsProbe {
+ public:
+  FakeTlsProbe(FakeClock& clock, const Files& files) : clock_(clock), files_(files) {}
+
+  void probe(ProbeRequest request, std::function<void(ProbeReply)> done) override;
+
+  // An empty SNI answers for every name that has no service of its own there.
+  void listen(const std::string& address, std::uint16_t port, const std::string& server_name,
+              FakeService& service);
+  void trust(const std::string& root_der) { system_roots_.push_back(root_der); }
+
+ private:
+  ProbeReply look(const ProbeRequest& request) const;
+  const FakeService* find(const ProbeRequest& request) const;
+  std::string chain_error(const std::vector<std::string>& chain, const ProbeRequest& request) const;
+
+  FakeClock& clock_;
+  const Files& files_;
+  std::map<std::tuple<std::string, std::uint16_t, std::string>, FakeService*> listeners_;
+  std::vector<std::string> system_roots_;  // DER
+};
+
+}  // namespace nolapse

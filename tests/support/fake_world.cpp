@@ -1,0 +1,83 @@
+// Putting the fakes together. Each gets a branch of the seed, so that one asking more often does
+// not change the others' luck.
+#include "tests/support/fake_world.h"
+
+namespace nolapse {
+
+namespace {
+constexpr Time start_of_time{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23} +
+                             std::chrono::hours(9)};
+constexpr Duration key_time = std::chrono::milliseconds(1);
+}  // namespace
+
+void FakeKeyMaker::generate(acme::KeyType type, Completion<acme::PrivateKey> done) {
+  clock_.post_after(key_time,
+                    [type, done = std::move(done)] { done(acme::PrivateKey::generate(type)); });
+}
+
+FakeWorld::FakeWorld(std::uint64_t seed)
+    : openssl_(seed),
+      seeds_(seed),
+      clock(start_of_time),
+      files(clock, seeds_.branch()),
+      dns(clock),
+      http(clock),
+      validation(dns, http_responder, files),
+      tls_probe(clock, files),
+      processes(clock),
+      key_maker(clock),
+      random(seeds_.branch()) {}
+
+World FakeWorld::world() {
+  return {clock, http, tls_probe, dns, files, processes, key_maker, http_responder, random};
+}
+
+FakeCa& FakeWorld::add_ca(FakeCaSettings settings) {
+  const std::string base_url = settings.base_url;
+  cas.push_back(std::make_unique<FakeCa>(std::move(settings), seeds_.branch(), clock.true_time()));
+  FakeCa& ca = *cas.back();
+  ca.set_validator(
+      [this](const ValidationRequest& request) { return validation.validate(request); });
+  http.route(base_url).ca = &ca;
+  for (const std::string& root : ca.trust_anchors()) tls_probe.trust(root);
+  return ca;
+}
+
+FakeService& FakeWorld::add_service(const std::string& name, const std::string& hook_path,
+                                    const std::string& address, std::uint16_t port,
+                                    const std::string& server_name) {
+  services.push_back(std::make_unique<FakeService>(name));
+  FakeService& service = *services.back();
+  files.put(hook_path, "#!/bin/sh\n", 0755);
+  processes.add(hook_path, deploy_hook(service, files));
+  tls_probe.listen(address, port, server_name, service);
+  return service;
+}
+
+void FakeWorld::add_local_name(const std::string& host, const std::string& address) {
+  dns.name(host).addresses.push_back(address);
+  validation.local_addresses.insert(address);
+}
+
+void FakeWorld::add_webroot(std::uint16_t port, const std::string& directory) {
+  files.put_directory(directory);
+  validation.webroots[port] = directory;
+  http_responder.occupy(port, "nginx");
+}
+
+void FakeWorld::kill() {
+  http.drop_process();
+  http_responder.drop_process();
+  processes.drop_process();
+  files.kill();
+  clock.drop_all();
+}
+
+void FakeWorld::crash() {
+  kill();
+  processes.power_failure();
+  files.crash();
+  for (const auto& service : services) service->restart();
+}
+
+}  // namespace nolapse

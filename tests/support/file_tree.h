@@ -1,0 +1,75 @@
+// An in-memory file system with two states: what processes see now, and what a power failure
+// leaves. Content becomes durable by sync_file, names by sync_directory of a directory they are
+// in; what was not synced may be kept, lost or torn, as chance has it.
+//
+// Each change of names (creation, removal, rename) is one assignment or, for a rename, two that
+// stand or fall together. Unsynced changes are lost or kept one by one, in no particular order:
+// more hostile than a journalling file system, as hostile as POSIX allows.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/world/world.h"
+#include "tests/support/seeded_random.h"
+
+namespace nolapse {
+
+struct FileNode {
+  FileStatus::Kind kind = FileStatus::Kind::file;
+  unsigned mode = 0;
+  std::string group;
+  std::string content;                                       // of a file; target of a symlink
+  bool synced = false;                                       // the content of a file is durable
+  std::map<std::string, std::shared_ptr<FileNode>> entries;  // of a directory, as seen now
+  std::map<std::string, std::shared_ptr<FileNode>> durable;  // of a directory, after a crash
+};
+using FileNodePtr = std::shared_ptr<FileNode>;
+
+class FileTree {
+ public:
+  FileTree();
+
+  // Where a path leads. `parent` is the directory its last component is in, with intermediate
+  // symlinks followed; `node` is what has that name now, if anything.
+  struct Place {
+    FileNodePtr parent;
+    std::string name;
+    FileNodePtr node;
+  };
+  // FILE_MISSING where an intermediate directory is not there.
+  Result<Place> find(const std::string& path, bool follow_final) const;
+
+  void add(const Place& place, FileNodePtr node);  // creates or replaces a name
+  void remove(const Place& place);                 // depth first, each name a change of its own
+  void rename(const Place& from, const Place& to);
+  void sync_file(FileNode& node) { node.synced = true; }
+  void sync_directory(const FileNodePtr& directory);
+  void sync_all();
+
+  void power_failure(SeededRandom& random);
+
+  // Every path with kind, mode and link target, sorted. Sizes are left out on purpose: they vary
+  // with signatures.
+  std::vector<std::string> listing() const;
+
+ private:
+  struct Assignment {
+    FileNodePtr directory;
+    std::string name;
+    FileNodePtr node;  // nothing: the name is removed
+  };
+  using Change = std::vector<Assignment>;
+
+  void change(Change change);
+  static void apply(const Change& change, bool durable);
+
+  FileNodePtr root_;
+  std::vector<Change> unsynced_;  // oldest first
+};
+
+}  // namespace nolapse
