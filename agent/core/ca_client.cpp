@@ -1,0 +1,169 @@
+#include "agent/core/ca_client.h"
+
+#include "acme/base64url.h"
+
+namespace nolapse {
+
+using acme::Call;
+using acme::HttpResponse;
+
+CaClient::CaClient(World world, const Store& store, EventStream& events, CaConfig ca,
+                   std::vector<std::string> contact)
+    : world_(world),
+      store_(store),
+      events_(events),
+      ca_(std::move(ca)),
+      contact_(std::move(contact)) {}
+
+// ---- the account
+
+void CaClient::prepare(Completion<void> done) {
+  waiting_.push_back(std::move(done));
+  if (waiting_.size() > 1) return;
+  // From the loop, so that no completion runs inside the call that asked for it.
+  world_.clock.start_timer(Duration{0}, [this] {
+    if (ready_) return prepared({});
+    load_account();
+  });
+}
+
+void CaClient::prepared(Result<void> outcome) {
+  ready_ = outcome.has_value();
+  std::vector<Completion<void>> waiting;
+  waiting.swap(waiting_);
+  for (const Completion<void>& done : waiting) done(outcome);
+}
+
+void CaClient::load_account() {
+  auto account = store_.load_account(ca_.name);
+  if (!account) {
+    Error error = account.error();
+    error.message = "account key of " + ca_.name + ": " + error.message +
+                    "; put the key back, or remove the file to register a new account";
+    return prepared(fail(std::move(error)));
+  }
+  if (*account) return use_account(std::move(**account), true);
+  make_key();
+}
+
+void CaClient::make_key() {
+  world_.key_maker.generate(ca_.account_key_type, [this](Result<acme::PrivateKey> key) {
+    if (!key) return prepared(fail(key.error()));
+    world_.files.run(store_.save_account_key(ca_.name, *key),
+                     [this, account = SavedAccount{*key, {}, {}}](Result<void> saved) {
+                       if (!saved) return prepared(fail(saved.error()));
+                       use_account(account, false);
+                     });
+  });
+}
+
+Result<acme::AccountTerms> CaClient::terms() const {
+  acme::AccountTerms terms{contact_, ca_.terms_of_service_agreed, ca_.eab_key_id, {}};
+  if (ca_.eab_hmac_key_file.empty()) return terms;
+  const auto text = world_.files.read(ca_.eab_hmac_key_file);
+  if (!text) return fail(text.error());
+  const std::string trimmed = text->substr(0, text->find_last_not_of(" \t\r\n") + 1);
+  const auto key = acme::base64_decode_lenient(trimmed);
+  if (!key || key->empty()) {
+    return fail(ErrorKind::input, "BAD_EAB_KEY",
+                ca_.eab_hmac_key_file + ": not base64; copy the HMAC key as the CA shows it");
+  }
+  terms.eab_mac_key = *key;
+  return terms;
+}
+
+void CaClient::use_account(SavedAccount account, bool key_is_old) {
+  auto account_terms = terms();
+  if (!account_terms) return prepared(fail(account_terms.error()));
+  account_ = std::move(account);
+  session_ =
+      std::make_unique<acme::Session>(ca_.directory, account_.key, std::move(*account_terms));
+  if (!account_.url.empty() && account_.directory == ca_.directory) {
+    session_->restore_account(account_.url);
+    return prepared({});
+  }
+  // A key without its URL may well have an account: ask before making one. [RFC 8555 §7.3.1]
+  session_->only_return_existing(key_is_old);
+  find_account();
+}
+
+void CaClient::find_account() {
+  Call call;
+  call.target = Call::Target::account;
+  call.context = "account";
+  send(std::move(call), [this](Result<HttpResponse> reply) {
+    if (reply) {
+      events_.emit(Severity::info, {}, "ACCOUNT_READY",
+                   ca_.name + ": using the account " + session_->account_url());
+      return prepared({});
+    }
+    if (reply.error().code == "CA_ACCOUNT_DOES_NOT_EXIST") {
+      session_->only_return_existing(false);
+      return find_account();
+    }
+    prepared(fail(reply.error()));
+  });
+}
+
+// ---- calls
+
+void CaClient::send(Call call, Completion<HttpResponse> done) {
+  auto exchange = std::make_shared<Exchange>();
+  exchange->call = std::move(call);
+  exchange->done = std::move(done);
+  go_on(std::move(exchange));
+}
+
+void CaClient::go_on(std::shared_ptr<Exchange> exchange) {
+  auto request = session_->next(exchange->call);
+  if (!request) {
+    world_.clock.start_timer(
+        Duration{0}, [this, exchange, error = request.error()] { finish(exchange, fail(error)); });
+    return;
+  }
+  HttpOptions options;
+  options.roots_file = ca_.roots_file;
+  options.proxy = ca_.proxy;
+  world_.http.send(
+      std::move(*request), std::move(options),
+      [this, exchange](Result<HttpResponse> response) { receive(exchange, std::move(response)); });
+}
+
+void CaClient::receive(const std::shared_ptr<Exchange>& exchange, Result<HttpResponse> response) {
+  if (!response) return finish(exchange, fail(response.error()));
+  auto ended = session_->receive(exchange->call, *response, world_.clock.now());
+  if (!ended) return go_on(exchange);
+  const bool forgotten = !*ended && ended->error().code == "CA_ACCOUNT_DOES_NOT_EXIST" &&
+                         exchange->call.target != Call::Target::account;
+  if (forgotten && !exchange->account_renewed) {
+    exchange->account_renewed = true;
+    session_->restore_account({});
+    session_->only_return_existing(false);
+    events_.emit(Severity::warning, {}, "ACCOUNT_FORGOTTEN",
+                 ca_.name + " no longer knows the account " + account_.url +
+                     "; registering the same key again. CAA or dns-persist records that name the "
+                     "old account must be changed");
+    return go_on(exchange);
+  }
+  finish(exchange, std::move(*ended));
+}
+
+void CaClient::finish(const std::shared_ptr<Exchange>& exchange, Result<HttpResponse> reply) {
+  if (!reply) {
+    Error error = reply.error();
+    error.message = ca_.name + ": " + error.message;
+    return exchange->done(fail(std::move(error)));
+  }
+  if (session_->account_url() == account_.url && account_.directory == ca_.directory) {
+    return exchange->done(std::move(reply));
+  }
+  account_.url = session_->account_url();
+  account_.directory = ca_.directory;
+  world_.files.run(store_.save_account(ca_.name, account_),
+                   [exchange, reply = std::move(reply)](Result<void> saved) {
+                     if (!saved) return exchange->done(fail(saved.error()));
+                     exchange->done(reply);
+                   });
+}
+
+}  // namespace nolapse

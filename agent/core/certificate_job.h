@@ -1,0 +1,88 @@
+// What one run does for one certificate: look, renew where it is due, deploy where that is not
+// done, and report. The order of the questions is the life of a certificate (missing → issuing →
+// issued → installed → reloaded → verified).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/ca_client.h"
+#include "agent/core/deployment.h"
+#include "agent/core/event_stream.h"
+#include "agent/core/renewal.h"
+#include "agent/core/schedule.h"
+#include "agent/core/solver.h"
+#include "agent/core/store.h"
+#include "agent/core/target_turns.h"
+
+namespace nolapse {
+
+struct RenewOptions {
+  std::vector<std::string> names;  // empty: all
+  bool force = false;
+  bool deploy = true;
+  bool dry_run = false;
+  std::string ca;  // only this one; empty: as configured
+};
+
+struct CertificateOutcome {
+  enum class Action { not_due, would_renew, renewed, deployed, failed, waiting };
+  std::string name;
+  Action action = Action::not_due;
+  std::string reason;                    // why it was renewed, or was not
+  std::optional<Generation> generation;  // the newest after the run
+  bool issued = false;                   // in this run, whatever became of its deployment
+  DeploymentRecords deployments;
+  std::vector<EndpointState> endpoints;
+  std::optional<Error> error;
+  Duration took{};
+};
+const char* name_of(CertificateOutcome::Action action);
+
+// References that outlive every job.
+struct JobParts {
+  World world;
+  const Store& store;
+  EventStream& events;
+  TargetTurns& turns;
+  const Config& config;
+  CaClient& ca;
+  Solver& solver;
+};
+
+class CertificateJob {
+ public:
+  CertificateJob(JobParts parts, const CertificateSpec& spec, const RenewOptions& options);
+
+  void start(std::function<void()> done);
+  const CertificateOutcome& outcome() const { return outcome_; }
+
+ private:
+  using Action = CertificateOutcome::Action;
+
+  void look();
+  void issue();
+  void issued(Result<Generation> generation);
+  void save_schedule(std::function<void()> then);
+  void deploy_or_probe();
+  bool deployment_is_due() const;
+  void probe();
+  void probed(std::vector<EndpointState> endpoints);
+  void deploy();
+  void end(Action action, std::optional<Error> error = {});
+
+  JobParts parts_;
+  const CertificateSpec& spec_;
+  const RenewOptions& options_;
+  std::function<void()> done_;
+  CertificateOutcome outcome_;
+  ScheduleRecord schedule_;
+  std::chrono::milliseconds began_{};
+  std::optional<Renewal> renewal_;
+  std::optional<Deployment> deployment_;
+};
+
+}  // namespace nolapse

@@ -1,0 +1,43 @@
+// One stream of events. Log, progress, status and the simulator's trace all read it; none of them
+// can change what a job does. Messages are for people, codes are for programs.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+enum class Severity { info, warning, error };
+
+struct Event {
+  Time at{};
+  std::string certificate;  // empty: about the agent, not one certificate
+  Severity severity = Severity::info;
+  std::string code;  // "ORDER_PLACED"
+  std::string message;
+};
+
+class EventStream {
+ public:
+  using Reader = std::function<void(const Event&)>;
+
+  explicit EventStream(const Clock& clock) : clock_(clock) {}
+
+  void add_reader(Reader reader) { readers_.push_back(std::move(reader)); }
+
+  void emit(Severity severity, std::string certificate, std::string code, std::string message) {
+    const Event event{clock_.now(), std::move(certificate), severity, std::move(code),
+                      std::move(message)};
+    for (const Reader& reader : readers_) reader(event);
+  }
+
+ private:
+  const Clock& clock_;
+  std::vector<Reader> readers_;
+};
+
+}  // namespace nolapse

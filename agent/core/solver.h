@@ -1,0 +1,33 @@
+// A way to prove control over identifiers. One object per configured challenge; several issuances
+// may use it at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "acme/issuance_state.h"
+#include "agent/core/config.h"
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+class Solver {
+ public:
+  virtual ~Solver() = default;
+  virtual const char* challenge_type() const = 0;  // "http-01"
+  // All or nothing, and again for the same challenges without harm: after a crash it is.
+  virtual void present(std::vector<acme::PresentedChallenge> challenges, Completion<void> done) = 0;
+
+  struct CleanUpReport {
+    std::string left_behind;  // what could not be removed, for people; empty: nothing
+    std::string hint;         // what was seen of the CA's visits; empty: nothing is known
+  };
+  virtual void clean_up(std::vector<acme::PresentedChallenge> challenges,
+                        std::function<void(CleanUpReport)> done) = 0;
+};
+
+using SolverFactory = std::function<std::unique_ptr<Solver>(const ChallengeConfig&, World)>;
+
+}  // namespace nolapse

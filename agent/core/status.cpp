@@ -1,0 +1,97 @@
+#include "agent/core/status.h"
+
+#include <algorithm>
+
+namespace nolapse {
+namespace {
+
+// A renewal that is this much later than its point is not merely due, it does not happen.
+Duration overdue_grace(const acme::Certificate& leaf) {
+  return std::min<Duration>(std::chrono::hours(24), (leaf.not_after - leaf.not_before) / 30);
+}
+
+bool any(const std::vector<EndpointState>& endpoints, Verdict verdict) {
+  return std::any_of(endpoints.begin(), endpoints.end(),
+                     [&](const EndpointState& state) { return state.verdict == verdict; });
+}
+
+// The worst of all endpoints: one that is expired is an outage for somebody.
+Serving serving_of(const StatusInput& input) {
+  if (!input.newest && input.endpoints.empty()) return Serving::unknown;
+  if (any(input.endpoints, Verdict::expired)) return Serving::expired;
+  if (any(input.endpoints, Verdict::wrong)) return Serving::wrong;
+  if (any(input.endpoints, Verdict::unreachable)) return Serving::unreachable;
+  return input.endpoints.empty() ? Serving::unverified : Serving::ok;
+}
+
+RenewalHealth renewal_of(const StatusInput& input, const Due& due) {
+  if (!input.newest) return RenewalHealth::missing;
+  if (!input.records_readable) return RenewalHealth::unknown;
+  if (input.schedule.failures > 0) return RenewalHealth::failing;
+  if (!due.now) return RenewalHealth::ok;
+  const bool late = input.now > due.at + overdue_grace(input.newest->leaf());
+  return late ? RenewalHealth::overdue : RenewalHealth::due;
+}
+
+}  // namespace
+
+const char* name_of(Serving serving) {
+  switch (serving) {
+    case Serving::ok:
+      return "ok";
+    case Serving::wrong:
+      return "wrong";
+    case Serving::expired:
+      return "expired";
+    case Serving::unreachable:
+      return "unreachable";
+    case Serving::unverified:
+      return "unverified";
+    case Serving::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+const char* name_of(RenewalHealth health) {
+  switch (health) {
+    case RenewalHealth::ok:
+      return "ok";
+    case RenewalHealth::due:
+      return "due";
+    case RenewalHealth::overdue:
+      return "overdue";
+    case RenewalHealth::failing:
+      return "failing";
+    case RenewalHealth::missing:
+      return "missing";
+    case RenewalHealth::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+CertificateStatus make_status(StatusInput input) {
+  const Generation* newest = input.newest ? &*input.newest : nullptr;
+  const Due due = next_renewal({input.spec, input.config, newest, false, input.now});
+  CertificateStatus status;
+  status.name = input.spec.name;
+  status.domains = input.spec.domains;
+  status.ca = newest != nullptr && !newest->ca.empty() ? newest->ca : input.spec.cas.front();
+  const CaConfig* ca = input.config.find_ca(status.ca);
+  status.profile = !input.spec.profile.empty() || ca == nullptr ? input.spec.profile : ca->profile;
+  status.serving = serving_of(input);
+  status.renewal = renewal_of(input, due);
+  status.next_attempt = due.at;
+  if (input.schedule.next_attempt)
+    status.next_attempt = std::max(due.at, *input.schedule.next_attempt);
+  status.renew_reason = due.reason;
+  status.failures = input.schedule.failures;
+  status.last_error = std::move(input.schedule.last_error);
+  status.generation = std::move(input.newest);
+  status.deployments = std::move(input.deployments);
+  status.endpoints = std::move(input.endpoints);
+  return status;
+}
+
+}  // namespace nolapse

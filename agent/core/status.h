@@ -1,0 +1,52 @@
+// The two axes of every certificate, *serving now* and *will renew*, from artifacts and records.
+// A pure function: unknown is never shown as good.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/config.h"
+#include "agent/core/schedule.h"
+#include "agent/core/store.h"
+#include "agent/core/verification.h"
+
+namespace nolapse {
+
+enum class Serving { ok, wrong, expired, unreachable, unverified, unknown };
+enum class RenewalHealth { ok, due, overdue, failing, missing, unknown };
+const char* name_of(Serving serving);
+const char* name_of(RenewalHealth health);
+
+struct CertificateStatus {
+  std::string name;
+  std::vector<acme::Identifier> domains;
+  std::string ca;  // of the newest generation, else the preferred one
+  std::string profile;
+  std::optional<Generation> generation;  // the newest
+  Serving serving = Serving::unknown;
+  RenewalHealth renewal = RenewalHealth::unknown;
+  std::optional<Time> next_attempt;
+  std::string renew_reason;
+  std::optional<SavedError> last_error;
+  int failures = 0;
+  DeploymentRecords deployments;
+  std::vector<EndpointState> endpoints;
+
+  bool ok() const { return serving == Serving::ok && renewal == RenewalHealth::ok; }
+};
+
+struct StatusInput {
+  const CertificateSpec& spec;
+  const Config& config;
+  std::optional<Generation> newest;
+  ScheduleRecord schedule;
+  DeploymentRecords deployments;
+  std::vector<EndpointState> endpoints;
+  bool records_readable = true;
+  Time now{};
+};
+
+CertificateStatus make_status(StatusInput input);
+
+}  // namespace nolapse

@@ -1,0 +1,65 @@
+#include "agent/core/status_collection.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "agent/core/deployment.h"
+
+namespace nolapse {
+namespace {
+
+struct Collection {
+  std::vector<CertificateStatus> statuses;
+  std::size_t open = 1;
+  std::function<void(std::vector<CertificateStatus>)> done;
+
+  void close_one() {
+    if (--open == 0) done(std::move(statuses));
+  }
+};
+
+StatusInput read_records(World world, const Config& config, const CertificateSpec& spec) {
+  const Store store(config.state_directory, world.files);
+  StatusInput input{spec, config,           store.newest_generation(spec.name), {}, {}, {},
+                    true, world.clock.now()};
+  auto schedule = store.load_schedule(spec.name);
+  auto deployments = store.load_deployments(spec.name);
+  input.records_readable = schedule && deployments;
+  if (schedule) input.schedule = std::move(*schedule);
+  if (deployments) input.deployments = std::move(*deployments);
+  return input;
+}
+
+void collect_one(World world, const Config& config, const CertificateSpec& spec,
+                 const std::shared_ptr<Collection>& collection) {
+  auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
+  const std::size_t index = collection->statuses.size();
+  collection->statuses.emplace_back();
+  ++collection->open;
+  const Generation* newest = input->newest ? &*input->newest : nullptr;
+  VerificationRequest request{spec.domains, spec.endpoints,
+                              newest == nullptr ? "" : newest->leaf().fingerprint_sha256,
+                              issuer_roots(config, newest)};
+  verify_endpoints(world, std::move(request),
+                   [input, collection, index](std::vector<EndpointState> endpoints) {
+                     input->endpoints = std::move(endpoints);
+                     collection->statuses[index] = make_status(std::move(*input));
+                     collection->close_one();
+                   });
+}
+
+}  // namespace
+
+void collect_status(World world, const Config& config, const std::vector<std::string>& names,
+                    std::function<void(std::vector<CertificateStatus>)> done) {
+  auto collection = std::make_shared<Collection>();
+  collection->done = std::move(done);
+  for (const CertificateSpec& spec : config.certificates) {
+    const bool wanted =
+        names.empty() || std::find(names.begin(), names.end(), spec.name) != names.end();
+    if (wanted) collect_one(world, config, spec, collection);
+  }
+  world.clock.start_timer(Duration{0}, [collection] { collection->close_one(); });
+}
+
+}  // namespace nolapse

@@ -1,0 +1,295 @@
+#include "agent/core/store.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/core/store_documents.h"
+
+namespace nolapse {
+namespace {
+
+// Modes: keys are the owner's alone (or a configured group's), the rest is public, so that
+// `nolapse status` needs no privilege. Accounts are nobody else's business.
+constexpr unsigned folder_mode = 0755;
+constexpr unsigned private_folder_mode = 0700;
+constexpr unsigned document_mode = 0644;
+constexpr unsigned key_mode = 0600;
+constexpr unsigned group_key_mode = 0640;
+
+std::string parent_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+void append(FileWork& work, FileWork more) {
+  for (FileOperation& operation : more) work.push_back(std::move(operation));
+}
+
+// A new file under its final name, or the old one: never anything between.
+FileWork replace_file(const std::string& path, std::string content, unsigned mode) {
+  const std::string fresh = path + ".new";
+  return {RemoveTree{fresh}, WriteFile{fresh, std::move(content), mode, {}}, SyncFile{fresh},
+          Rename{fresh, path}, SyncDirectory{parent_of(path)}};
+}
+
+FileWork replace_link(const std::string& path, const std::string& target) {
+  const std::string fresh = parent_of(path) + "/." + path.substr(path.rfind('/') + 1) + ".new";
+  return {RemoveTree{fresh}, MakeSymlink{target, fresh}, Rename{fresh, path},
+          SyncDirectory{parent_of(path)}};
+}
+
+FileWork new_file(const std::string& path, std::string content, unsigned mode,
+                  const std::string& group = {}) {
+  return {WriteFile{path, std::move(content), mode, group}, SyncFile{path}};
+}
+
+FileWork new_folder(const std::string& path, unsigned mode = folder_mode) {
+  return {MakeDirectory{path, mode}, SyncDirectory{parent_of(path)}};
+}
+
+std::optional<unsigned> parse_number(std::string_view text) {
+  unsigned number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || number == 0) return {};
+  return number;
+}
+
+bool is_missing(const Error& error) {
+  return error.code == "FILE_MISSING";
+}
+
+Error located(Error error, const std::string& path) {
+  error.message = path + ": " + error.message;
+  return error;
+}
+
+// A document that is not there is an empty one; a broken one is an error that names the file.
+template <class T>
+Result<T> load_document(const Files& files, const std::string& path,
+                        Result<T> (*read)(std::string_view), T missing) {
+  const auto text = files.read(path);
+  if (!text) {
+    if (is_missing(text.error())) return missing;
+    return fail(text.error());
+  }
+  auto document = read(*text);
+  if (!document) return fail(located(document.error(), path));
+  return document;
+}
+
+}  // namespace
+
+FileWork Store::prepare() const {
+  FileWork work{MakeDirectory{root_, folder_mode}};
+  append(work, new_folder(root_ + "/accounts", private_folder_mode));
+  for (const char* name : {"/certificates", "/live", "/deployed", "/tmp"}) {
+    append(work, new_folder(root_ + name));
+  }
+  return work;
+}
+
+FileWork Store::sweep(const std::vector<std::string>& names) const {
+  std::vector<std::string> needed;
+  for (const std::string& name : names) {
+    const auto issuance = load_issuance(name);
+    if (issuance && *issuance) needed.push_back(building_path(name, (*issuance)->generation));
+  }
+  FileWork work;
+  const auto entries = files_.list(root_ + "/tmp");
+  if (!entries) return work;
+  for (const std::string& entry : *entries) {
+    const std::string path = root_ + "/tmp/" + entry;
+    if (std::find(needed.begin(), needed.end(), path) == needed.end()) {
+      work.push_back(RemoveTree{path});
+    }
+  }
+  return work;
+}
+
+// ---- generations
+
+std::vector<unsigned> Store::generation_numbers(const std::string& name) const {
+  std::vector<unsigned> numbers;
+  const auto entries = files_.list(certificate_path(name));
+  if (!entries) return numbers;
+  for (const std::string& entry : *entries) {
+    if (const auto number = parse_number(entry)) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+Result<Generation> Store::load_generation(const std::string& name, unsigned number) const {
+  Generation generation;
+  generation.number = number;
+  generation.directory = certificate_path(name) + "/" + std::to_string(number);
+  const std::string chain_path = generation.directory + "/fullchain.pem";
+  const auto pem = files_.read(chain_path);
+  if (!pem) return fail(pem.error());
+  auto chain = acme::parse_pem_chain(*pem);
+  if (!chain) return fail(located(chain.error(), chain_path));
+  generation.chain = std::move(*chain);
+  const auto key = files_.status(generation.directory + "/privkey.pem");
+  if (!key) return fail(key.error());
+  // Without meta.json the certificate is still a certificate.
+  if (const auto meta = files_.read(generation.directory + "/meta.json")) {
+    (void)read_meta(*meta, generation);
+  }
+  return generation;
+}
+
+std::optional<Generation> Store::newest_generation(const std::string& name,
+                                                   std::vector<std::string>* damaged) const {
+  const std::vector<unsigned> numbers = generation_numbers(name);
+  for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+    auto generation = load_generation(name, *number);
+    if (generation) return std::move(*generation);
+    if (damaged != nullptr) damaged->push_back(generation.error().message);
+  }
+  return {};
+}
+
+std::optional<unsigned> Store::live_generation(const std::string& name) const {
+  const auto target = files_.read_link(live_path(name));
+  if (!target) return {};
+  return parse_number(std::string_view(*target).substr(target->rfind('/') + 1));
+}
+
+Result<acme::PrivateKey> Store::load_key(const Generation& generation) const {
+  const auto pem = files_.read(generation.directory + "/privkey.pem");
+  if (!pem) return fail(pem.error());
+  return acme::PrivateKey::from_pem(*pem);
+}
+
+// ---- the issuance under way
+
+Result<std::optional<SavedIssuance>> Store::load_issuance(const std::string& name) const {
+  const std::string path = certificate_path(name) + "/issuance.json";
+  const auto text = files_.read(path);
+  if (!text) {
+    if (is_missing(text.error())) return std::optional<SavedIssuance>();
+    return fail(text.error());
+  }
+  auto issuance = read_issuance(*text);
+  if (!issuance) return fail(located(issuance.error(), path));
+  return std::optional<SavedIssuance>(std::move(*issuance));
+}
+
+FileWork Store::save_issuance(const std::string& name, const SavedIssuance& issuance) const {
+  return replace_file(certificate_path(name) + "/issuance.json", write_document(issuance),
+                      document_mode);
+}
+
+FileWork Store::drop_issuance(const std::string& name) const {
+  return {RemoveTree{certificate_path(name) + "/issuance.json"},
+          SyncDirectory{certificate_path(name)}};
+}
+
+Result<acme::PrivateKey> Store::load_new_key(const std::string& name, unsigned number) const {
+  const auto pem = files_.read(building_path(name, number) + "/privkey.pem");
+  if (!pem) return fail(pem.error());
+  return acme::PrivateKey::from_pem(*pem);
+}
+
+FileWork Store::save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
+                             const std::string& group) const {
+  FileWork work = new_folder(certificate_path(name));
+  const std::string folder = building_path(name, number);
+  work.push_back(RemoveTree{folder});
+  append(work, new_folder(folder));
+  append(work, new_file(folder + "/privkey.pem", key.to_pem(),
+                        group.empty() ? key_mode : group_key_mode, group));
+  work.push_back(SyncDirectory{folder});
+  return work;
+}
+
+FileWork Store::complete_generation(const std::string& name, const SavedIssuance& issuance,
+                                    const std::vector<acme::Certificate>& chain, Time now) const {
+  const std::string folder = building_path(name, issuance.generation);
+  std::string intermediates;
+  for (std::size_t i = 1; i < chain.size(); ++i) intermediates += acme::to_pem(chain[i]);
+  const std::string leaf = acme::to_pem(chain.front());
+
+  FileWork work;
+  // A crash may have left some of them.
+  for (const char* file : {"/cert.pem", "/chain.pem", "/fullchain.pem", "/meta.json"}) {
+    work.push_back(RemoveTree{folder + file});
+  }
+  append(work, new_file(folder + "/cert.pem", leaf, document_mode));
+  append(work, new_file(folder + "/chain.pem", intermediates, document_mode));
+  append(work, new_file(folder + "/fullchain.pem", leaf + intermediates, document_mode));
+  append(work, new_file(folder + "/meta.json", write_meta(issuance, now), document_mode));
+  work.push_back(SyncDirectory{folder});
+  work.push_back(
+      Rename{folder, certificate_path(name) + "/" + std::to_string(issuance.generation)});
+  work.push_back(SyncDirectory{certificate_path(name)});
+  work.push_back(SyncDirectory{root_ + "/tmp"});
+  append(work, drop_issuance(name));
+  return work;
+}
+
+// ---- deployment
+
+FileWork Store::switch_live(const std::string& name, unsigned number) const {
+  return replace_link(live_path(name), "../certificates/" + name + "/" + std::to_string(number));
+}
+
+FileWork Store::record_deployed(const std::string& name, const std::string& target,
+                                unsigned number) const {
+  FileWork work = new_folder(root_ + "/deployed/" + name);
+  append(work, replace_link(root_ + "/deployed/" + name + "/" + target,
+                            "../../certificates/" + name + "/" + std::to_string(number)));
+  return work;
+}
+
+Result<DeploymentRecords> Store::load_deployments(const std::string& name) const {
+  return load_document(files_, certificate_path(name) + "/deployments.json", read_deployments,
+                       DeploymentRecords{});
+}
+
+FileWork Store::save_deployments(const std::string& name, const DeploymentRecords& records) const {
+  return replace_file(certificate_path(name) + "/deployments.json", write_document(records),
+                      document_mode);
+}
+
+Result<ScheduleRecord> Store::load_schedule(const std::string& name) const {
+  return load_document(files_, certificate_path(name) + "/schedule.json", read_schedule,
+                       ScheduleRecord{});
+}
+
+FileWork Store::save_schedule(const std::string& name, const ScheduleRecord& record) const {
+  FileWork work = new_folder(certificate_path(name));
+  append(work, replace_file(certificate_path(name) + "/schedule.json", write_document(record),
+                            document_mode));
+  return work;
+}
+
+// ---- accounts
+
+Result<std::optional<SavedAccount>> Store::load_account(const std::string& ca) const {
+  const std::string key_path = account_path(ca) + "/key.pem";
+  const auto pem = files_.read(key_path);
+  if (!pem) {
+    if (is_missing(pem.error())) return std::optional<SavedAccount>();
+    return fail(pem.error());
+  }
+  auto key = acme::PrivateKey::from_pem(*pem);
+  if (!key) return fail(located(key.error(), key_path));
+  SavedAccount account;
+  account.key = std::move(*key);
+  if (const auto text = files_.read(account_path(ca) + "/account.json")) {
+    (void)read_account(*text, account);
+  }
+  return std::optional<SavedAccount>(std::move(account));
+}
+
+FileWork Store::save_account_key(const std::string& ca, const acme::PrivateKey& key) const {
+  FileWork work = new_folder(account_path(ca), private_folder_mode);
+  append(work, replace_file(account_path(ca) + "/key.pem", key.to_pem(), key_mode));
+  return work;
+}
+
+FileWork Store::save_account(const std::string& ca, const SavedAccount& account) const {
+  return replace_file(account_path(ca) + "/account.json", write_account(account), key_mode);
+}
+
+}  // namespace nolapse

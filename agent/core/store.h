@@ -1,0 +1,164 @@
+// The state directory. Truth comes from artifacts (PEM files, links), JSON files only add what a
+// PEM cannot say. Reading is immediate; every change is returned as file operations, so that its
+// order is data: the caller runs it through Files, the simulator stops it after any operation.
+//
+//   accounts/<ca>/{account.json,key.pem}
+//   certificates/<name>/<generation>/{privkey,cert,chain,fullchain}.pem + meta.json   immutable
+//   certificates/<name>/{issuance,deployments,schedule}.json
+//   live/<name> -> ../certificates/<name>/<generation>
+//   deployed/<name>/<target> -> ../../certificates/<name>/<generation>
+//   lock   tmp/<name>.<generation>/   a generation being built, the key first
+//
+// What the loss of a file costs, and how it is made good:
+//   account key.pem    a new account; CAA and dns-persist records that name the old one break
+//   account.json       nothing: the CA is asked with onlyReturnExisting
+//   privkey, *.pem     that generation; the one before it stays, a new one is issued
+//   meta.json          what was asked of which CA: a changed configuration is noticed less well
+//   issuance.json      the order under way: a new order
+//   deployments.json   one more, idempotent, run of the hooks
+//   schedule.json      the count of failures: back-off starts anew
+//   live, deployed     made again by the next deployment
+// Unreadable files are reported by the loading function and never fatal.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "acme/issuance_state.h"
+#include "acme/x509.h"
+#include "agent/core/config.h"
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+using FileWork = std::vector<FileOperation>;
+
+// One issued key and chain, immutable.
+struct Generation {
+  unsigned number = 0;
+  std::string directory;                 // absolute
+  std::vector<acme::Certificate> chain;  // leaf first
+  std::string ca;                        // configured name; empty when meta.json is lost
+  std::string ca_directory;
+  std::string order_url;
+  std::string profile;                        // as asked for
+  std::vector<acme::Identifier> identifiers;  // as asked for; empty when meta.json is lost
+  std::optional<acme::KeyType> key_type;
+  Time issued_at{};
+
+  const acme::Certificate& leaf() const { return chain.front(); }
+};
+
+// The attempt under way, enough to go on with the same order.
+struct SavedIssuance {
+  std::string ca;
+  std::string ca_directory;
+  std::string challenge;  // configured name
+  std::string profile;
+  acme::KeyType key_type = acme::KeyType::ecdsa_p256;
+  std::vector<acme::Identifier> identifiers;
+  unsigned generation = 0;
+  acme::IssuanceState state;
+};
+
+struct SavedError {
+  Time at{};
+  std::string kind;
+  std::string code;
+  std::string message;
+  std::string problem;  // JSON text or empty
+  std::optional<Time> retry_after;
+};
+SavedError save_error(const Error& error, Time at);
+
+enum class DeploymentStage { issued, installed, reloaded, verified, failed, rolled_back };
+const char* name_of(DeploymentStage stage);
+
+// One generation at one target.
+struct DeploymentRecord {
+  DeploymentStage stage = DeploymentStage::issued;
+  unsigned generation = 0;
+  int failures = 0;
+  std::optional<SavedError> last_error;
+};
+using DeploymentRecords = std::map<std::string, DeploymentRecord>;  // by target
+
+struct ScheduleRecord {
+  int failures = 0;  // attempts since the last success
+  std::optional<Time> last_attempt;
+  std::optional<Time> next_attempt;
+  std::optional<SavedError> last_error;
+};
+
+struct SavedAccount {
+  acme::PrivateKey key;
+  std::string url;        // empty: not known, ask the CA
+  std::string directory;  // the CA's, to notice that the configuration now means another one
+};
+
+class Store {
+ public:
+  Store(std::string state_directory, const Files& files)
+      : root_(std::move(state_directory)), files_(files) {}
+
+  std::string lock_path() const { return root_ + "/lock"; }
+  std::string live_path(const std::string& name) const { return root_ + "/live/" + name; }
+
+  // The folders everything else relies on.
+  FileWork prepare() const;
+  // Removes what crashed runs left in tmp/ and no saved issuance refers to.
+  FileWork sweep(const std::vector<std::string>& names) const;
+
+  // Numbers, ascending. Other entries are ignored.
+  std::vector<unsigned> generation_numbers(const std::string& name) const;
+  Result<Generation> load_generation(const std::string& name, unsigned number) const;
+  // The newest that is whole. Damaged newer ones are named in `damaged`.
+  std::optional<Generation> newest_generation(const std::string& name,
+                                              std::vector<std::string>* damaged = nullptr) const;
+  // The number that live/<name> points to.
+  std::optional<unsigned> live_generation(const std::string& name) const;
+
+  Result<std::optional<SavedIssuance>> load_issuance(const std::string& name) const;
+  FileWork save_issuance(const std::string& name, const SavedIssuance& issuance) const;
+  FileWork drop_issuance(const std::string& name) const;
+
+  // The private key of the generation being built. Missing: FILE_MISSING.
+  Result<acme::PrivateKey> load_new_key(const std::string& name, unsigned number) const;
+  FileWork save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
+                        const std::string& group) const;
+  // Completes the folder begun by save_new_key, gives it its final name, ends the issuance.
+  FileWork complete_generation(const std::string& name, const SavedIssuance& issuance,
+                               const std::vector<acme::Certificate>& chain, Time now) const;
+  Result<acme::PrivateKey> load_key(const Generation& generation) const;
+
+  FileWork switch_live(const std::string& name, unsigned number) const;
+  FileWork record_deployed(const std::string& name, const std::string& target,
+                           unsigned number) const;
+
+  Result<DeploymentRecords> load_deployments(const std::string& name) const;
+  FileWork save_deployments(const std::string& name, const DeploymentRecords& records) const;
+
+  Result<ScheduleRecord> load_schedule(const std::string& name) const;
+  FileWork save_schedule(const std::string& name, const ScheduleRecord& record) const;
+
+  // Nothing when there is no key yet. A broken account.json is a SavedAccount without URL.
+  Result<std::optional<SavedAccount>> load_account(const std::string& ca) const;
+  FileWork save_account_key(const std::string& ca, const acme::PrivateKey& key) const;
+  FileWork save_account(const std::string& ca, const SavedAccount& account) const;
+
+ private:
+  std::string certificate_path(const std::string& name) const {
+    return root_ + "/certificates/" + name;
+  }
+  std::string building_path(const std::string& name, unsigned number) const {
+    return root_ + "/tmp/" + name + "." + std::to_string(number);
+  }
+  std::string account_path(const std::string& ca) const { return root_ + "/accounts/" + ca; }
+
+  std::string root_;
+  const Files& files_;
+};
+
+}  // namespace nolapse

@@ -1,0 +1,216 @@
+#include "agent/core/store_documents.h"
+
+#include <array>
+
+#include "acme/json_read.h"
+
+namespace nolapse {
+namespace {
+
+using acme::bool_member;
+using acme::string_member;
+using acme::time_member;
+using nlohmann::json;
+
+constexpr int schema = 1;
+
+struct StageName {
+  DeploymentStage stage;
+  const char* name;
+};
+constexpr std::array<StageName, 6> stage_names = {{
+    {DeploymentStage::issued, "issued"},
+    {DeploymentStage::installed, "installed"},
+    {DeploymentStage::reloaded, "reloaded"},
+    {DeploymentStage::verified, "verified"},
+    {DeploymentStage::failed, "failed"},
+    {DeploymentStage::rolled_back, "rolled_back"},
+}};
+
+Result<json> open_document(std::string_view text) {
+  auto document = acme::parse_object(text, "the file");
+  if (!document) return fail(ErrorKind::local, "BAD_STATE", document.error().message);
+  const auto found = acme::integer_member(*document, "schema");
+  if (found != schema) {
+    return fail(
+        ErrorKind::local, "BAD_STATE",
+        found ? "written by another version of nolapse (schema " + std::to_string(*found) + ")"
+              : "it carries no schema number");
+  }
+  return document;
+}
+
+std::string text_of(json document) {
+  document["schema"] = schema;
+  return acme::dump(document, 2) + "\n";
+}
+
+json time_or_null(const std::optional<Time>& time) {
+  return time ? json(acme::format_rfc3339(*time)) : json(nullptr);
+}
+
+json error_or_null(const std::optional<SavedError>& error) {
+  if (!error) return nullptr;
+  return {{"at", acme::format_rfc3339(error->at)},
+          {"kind", error->kind},
+          {"code", error->code},
+          {"message", error->message},
+          {"problem", error->problem},
+          {"retry_after", time_or_null(error->retry_after)}};
+}
+
+std::optional<SavedError> read_error(const json& object) {
+  if (object.empty()) return {};
+  return SavedError{time_member(object, "at").value_or(Time{}),
+                    string_member(object, "kind"),
+                    string_member(object, "code"),
+                    string_member(object, "message"),
+                    string_member(object, "problem"),
+                    time_member(object, "retry_after")};
+}
+
+json names_of(const std::vector<acme::Identifier>& identifiers) {
+  json list = json::array();
+  for (const acme::Identifier& identifier : identifiers) list.push_back(identifier.value);
+  return list;
+}
+
+std::vector<acme::Identifier> read_names(const json& document) {
+  std::vector<acme::Identifier> identifiers;
+  for (const std::string& name : acme::string_list_member(document, "identifiers")) {
+    auto identifier = acme::parse_identifier(name);
+    if (identifier) identifiers.push_back(std::move(*identifier));
+  }
+  return identifiers;
+}
+
+int small_integer(const json& object, const char* name) {
+  return static_cast<int>(acme::integer_member(object, name).value_or(0) & 0x7fffffff);
+}
+
+}  // namespace
+
+const char* name_of(DeploymentStage stage) {
+  for (const StageName& entry : stage_names) {
+    if (entry.stage == stage) return entry.name;
+  }
+  return "failed";
+}
+
+SavedError save_error(const Error& error, Time at) {
+  return {
+      at, acme::name_of(error.kind), error.code, error.message, error.problem, error.retry_after};
+}
+
+std::string write_document(const SavedIssuance& issuance) {
+  return text_of({{"ca", issuance.ca},
+                  {"ca_directory", issuance.ca_directory},
+                  {"challenge", issuance.challenge},
+                  {"profile", issuance.profile},
+                  {"key_type", acme::name_of(issuance.key_type)},
+                  {"identifiers", names_of(issuance.identifiers)},
+                  {"generation", issuance.generation},
+                  {"order", acme::to_json(issuance.state)}});
+}
+
+Result<SavedIssuance> read_issuance(std::string_view text) {
+  const auto document = open_document(text);
+  if (!document) return fail(document.error());
+  SavedIssuance issuance;
+  issuance.ca = string_member(*document, "ca");
+  issuance.ca_directory = string_member(*document, "ca_directory");
+  issuance.challenge = string_member(*document, "challenge");
+  issuance.profile = string_member(*document, "profile");
+  const auto key_type = acme::parse_key_type(string_member(*document, "key_type"));
+  issuance.identifiers = read_names(*document);
+  issuance.generation = static_cast<unsigned>(small_integer(*document, "generation"));
+  auto state = acme::parse_issuance_state(acme::object_member(*document, "order"));
+  if (!state || !key_type || issuance.generation == 0) {
+    return fail(ErrorKind::local, "BAD_STATE", "it is no saved issuance");
+  }
+  issuance.key_type = *key_type;
+  issuance.state = std::move(*state);
+  return issuance;
+}
+
+std::string write_document(const DeploymentRecords& records) {
+  json targets = json::object();
+  for (const auto& [target, record] : records) {
+    targets[target] = {{"stage", name_of(record.stage)},
+                       {"generation", record.generation},
+                       {"failures", record.failures},
+                       {"last_error", error_or_null(record.last_error)}};
+  }
+  return text_of({{"targets", targets}});
+}
+
+Result<DeploymentRecords> read_deployments(std::string_view text) {
+  const auto document = open_document(text);
+  if (!document) return fail(document.error());
+  DeploymentRecords records;
+  for (const auto& [target, object] : acme::object_member(*document, "targets").items()) {
+    DeploymentRecord record;
+    const std::string stage = string_member(object, "stage");
+    for (const StageName& entry : stage_names) {
+      if (stage == entry.name) record.stage = entry.stage;
+    }
+    record.generation = static_cast<unsigned>(small_integer(object, "generation"));
+    record.failures = small_integer(object, "failures");
+    record.last_error = read_error(acme::object_member(object, "last_error"));
+    records[target] = std::move(record);
+  }
+  return records;
+}
+
+std::string write_document(const ScheduleRecord& record) {
+  return text_of({{"failures", record.failures},
+                  {"last_attempt", time_or_null(record.last_attempt)},
+                  {"next_attempt", time_or_null(record.next_attempt)},
+                  {"last_error", error_or_null(record.last_error)}});
+}
+
+Result<ScheduleRecord> read_schedule(std::string_view text) {
+  const auto document = open_document(text);
+  if (!document) return fail(document.error());
+  return ScheduleRecord{small_integer(*document, "failures"),
+                        time_member(*document, "last_attempt"),
+                        time_member(*document, "next_attempt"),
+                        read_error(acme::object_member(*document, "last_error"))};
+}
+
+std::string write_account(const SavedAccount& account) {
+  return text_of({{"url", account.url}, {"directory", account.directory}});
+}
+
+Result<void> read_account(std::string_view text, SavedAccount& account) {
+  const auto document = open_document(text);
+  if (!document) return fail(document.error());
+  account.url = string_member(*document, "url");
+  account.directory = string_member(*document, "directory");
+  return {};
+}
+
+std::string write_meta(const SavedIssuance& issuance, Time issued_at) {
+  return text_of({{"ca", issuance.ca},
+                  {"ca_directory", issuance.ca_directory},
+                  {"order_url", issuance.state.order_url},
+                  {"profile", issuance.profile},
+                  {"identifiers", names_of(issuance.identifiers)},
+                  {"key_type", acme::name_of(issuance.key_type)},
+                  {"issued_at", acme::format_rfc3339(issued_at)}});
+}
+
+Result<void> read_meta(std::string_view text, Generation& generation) {
+  const auto document = open_document(text);
+  if (!document) return fail(document.error());
+  generation.ca = string_member(*document, "ca");
+  generation.ca_directory = string_member(*document, "ca_directory");
+  generation.order_url = string_member(*document, "order_url");
+  generation.profile = string_member(*document, "profile");
+  generation.identifiers = read_names(*document);
+  generation.key_type = acme::parse_key_type(string_member(*document, "key_type"));
+  generation.issued_at = time_member(*document, "issued_at").value_or(Time{});
+  return {};
+}
+
+}  // namespace nolapse

@@ -1,0 +1,187 @@
+#include "agent/core/verification.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <sstream>
+
+#include "acme/x509.h"
+
+namespace nolapse {
+namespace {
+
+// https and its usual alternative, and the ports of RFC 8314, RFC 7858, RFC 4642, LDAP, IRC.
+constexpr std::array<unsigned, 11> implicit_tls_ports = {443, 465, 563,  636,  853, 990,
+                                                         993, 995, 5061, 6697, 8443};
+
+std::string server_name_of(const std::vector<acme::Identifier>& domains) {
+  for (const acme::Identifier& domain : domains) {
+    if (domain.type == "dns" && domain.value.front() != '*') return domain.value;
+  }
+  return domains.empty() ? std::string() : domains.front().value;
+}
+
+// "0100007F:01BB" in the host's byte order, 32 bits at a time (the kernel's own format).
+std::optional<std::pair<std::string, unsigned>> parse_socket(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon != 8 && colon != 32) return {};
+  std::string octets;
+  for (std::size_t word = 0; word < colon; word += 8) {
+    for (std::size_t byte = 4; byte-- > 0;) {
+      unsigned value = 0;
+      const char* const begin = text.data() + word + byte * 2;
+      if (std::from_chars(begin, begin + 2, value, 16).ptr != begin + 2) return {};
+      octets += static_cast<char>(value);
+    }
+  }
+  unsigned port = 0;
+  const std::string_view port_text = text.substr(colon + 1);
+  std::from_chars(port_text.data(), port_text.data() + port_text.size(), port, 16);
+  return std::pair{acme::address_text(octets), port};
+}
+
+struct Round {
+  World world;
+  VerificationRequest request;
+  std::function<void(std::vector<EndpointState>)> done;
+  bool local = false;
+  std::vector<std::vector<EndpointState>> states;  // by endpoint, then by address
+  std::size_t open = 0;
+
+  void close_one() {
+    if (--open > 0) return;
+    std::vector<EndpointState> all;
+    for (auto& of_endpoint : states) {
+      for (EndpointState& state : of_endpoint) all.push_back(std::move(state));
+    }
+    done(std::move(all));
+  }
+};
+
+bool serves_domains(const ProbeReply& reply, const std::vector<acme::Identifier>& domains) {
+  if (reply.chain_der.empty()) return false;
+  const auto leaf = acme::parse_certificate(reply.chain_der.front());
+  return leaf && std::any_of(domains.begin(), domains.end(), [&](const acme::Identifier& domain) {
+           return acme::names(*leaf, domain);
+         });
+}
+
+void probe(const std::shared_ptr<Round>& round, std::size_t index, const Endpoint& endpoint,
+           const std::string& address) {
+  ++round->open;
+  ProbeRequest request;
+  request.address = address;
+  request.port = endpoint.port;
+  request.server_name = endpoint.server_name;
+  request.roots_file = round->request.roots_file;
+  round->world.tls_probe.probe(std::move(request), [round, index, endpoint,
+                                                    address](const ProbeReply& reply) {
+    if (!round->local || serves_domains(reply, round->request.domains)) {
+      round->states[index].push_back(judge(
+          endpoint, address, reply, round->request.expected_fingerprint, round->world.clock.now()));
+    }
+    round->close_one();
+  });
+}
+
+void probe_all(const std::shared_ptr<Round>& round, std::size_t index, const Endpoint& endpoint) {
+  ++round->open;
+  round->world.dns.resolve(
+      endpoint.host, [round, index, endpoint](Result<std::vector<std::string>> addresses) {
+        if (!addresses) {
+          round->states[index].push_back(
+              {endpoint.text, {}, Verdict::unreachable, {}, {}, addresses.error().message});
+        } else {
+          for (const std::string& address : *addresses) probe(round, index, endpoint, address);
+        }
+        round->close_one();
+      });
+}
+
+}  // namespace
+
+EndpointState judge(const Endpoint& endpoint, const std::string& address, const ProbeReply& reply,
+                    const std::string& expected_fingerprint, Time now) {
+  EndpointState state{endpoint.text, address, Verdict::wrong, {}, {}, reply.detail};
+  if (reply.outcome == ProbeReply::Outcome::unreachable) state.verdict = Verdict::unreachable;
+  if (reply.outcome != ProbeReply::Outcome::handshake) return state;
+  const auto leaf = reply.chain_der.empty() ? acme::parse_certificate({})
+                                            : acme::parse_certificate(reply.chain_der.front());
+  if (!leaf) {
+    state.detail = "serves something that is no X.509 certificate";
+    return state;
+  }
+  state.fingerprint_sha256 = leaf->fingerprint_sha256;
+  state.not_after = leaf->not_after;
+  const std::string until = " valid until " + acme::format_rfc3339(leaf->not_after);
+  if (now >= leaf->not_after) {
+    state.verdict = Verdict::expired;
+    state.detail = "serves a certificate that expired " +
+                   acme::format_duration(now - leaf->not_after) + " ago, on " +
+                   acme::format_rfc3339(leaf->not_after);
+  } else if (leaf->fingerprint_sha256 != expected_fingerprint) {
+    state.detail = "serves another certificate (" + leaf->fingerprint_sha256.substr(0, 16) +
+                   "…, issued by \"" + leaf->issuer_common_name + "\"," + until + ")";
+  } else if (!reply.chain_error.empty()) {
+    state.detail =
+        "serves the right certificate, but its chain does not validate: " + reply.chain_error;
+  } else {
+    state.verdict = Verdict::ok;
+    state.detail = "serves the right certificate," + until;
+  }
+  return state;
+}
+
+std::vector<Endpoint> local_listeners(const std::string& proc_net_tcp,
+                                      const std::string& proc_net_tcp6,
+                                      const std::string& server_name) {
+  std::vector<Endpoint> endpoints;
+  for (const std::string* table : {&proc_net_tcp, &proc_net_tcp6}) {
+    std::istringstream lines(*table);
+    std::string line;
+    while (std::getline(lines, line)) {
+      std::istringstream fields(line);
+      std::string slot;
+      std::string local;
+      std::string remote;
+      std::string state;
+      // 0A is LISTEN in the kernel's tcp_states.h.
+      if (!(fields >> slot >> local >> remote >> state) || state != "0A") continue;
+      const auto socket = parse_socket(local);
+      if (!socket || std::find(implicit_tls_ports.begin(), implicit_tls_ports.end(),
+                               socket->second) == implicit_tls_ports.end()) {
+        continue;
+      }
+      std::string address = socket->first;
+      if (address == "0.0.0.0") address = "127.0.0.1";
+      if (address == "::") address = "::1";
+      const std::string shown = acme::is_ipv6(address) ? "[" + address + "]" : address;
+      Endpoint endpoint{shown + ":" + std::to_string(socket->second), address,
+                        static_cast<std::uint16_t>(socket->second), server_name};
+      if (std::find(endpoints.begin(), endpoints.end(), endpoint) == endpoints.end()) {
+        endpoints.push_back(std::move(endpoint));
+      }
+    }
+  }
+  return endpoints;
+}
+
+void verify_endpoints(World world, VerificationRequest request,
+                      std::function<void(std::vector<EndpointState>)> done) {
+  const bool local = !request.endpoints.has_value();
+  if (local) {
+    request.endpoints = local_listeners(world.files.read("/proc/net/tcp").value_or(""),
+                                        world.files.read("/proc/net/tcp6").value_or(""),
+                                        server_name_of(request.domains));
+  }
+  auto round =
+      std::make_shared<Round>(Round{world, std::move(request), std::move(done), local, {}, 1});
+  const std::vector<Endpoint>& endpoints = *round->request.endpoints;
+  round->states.resize(endpoints.size());
+  for (std::size_t i = 0; i < endpoints.size(); ++i) probe_all(round, i, endpoints[i]);
+  // The one that keeps the round open until everything was asked, and makes the completion late.
+  world.clock.start_timer(Duration{0}, [round] { round->close_one(); });
+}
+
+}  // namespace nolapse

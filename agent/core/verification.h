@@ -1,0 +1,49 @@
+// What endpoints serve, held against what they should serve. The judgement is a pure function;
+// the probing resolves each endpoint and asks every address it has.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/config.h"
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+enum class Verdict { ok, wrong, expired, unreachable };
+
+struct EndpointState {
+  std::string endpoint;  // as configured, or "ADDRESS:PORT" of a local listener
+  std::string address;   // empty when the name does not resolve
+  Verdict verdict = Verdict::unreachable;
+  std::string fingerprint_sha256;  // of the leaf served; empty: none
+  std::optional<Time> not_after;
+  std::string detail;  // one line for people
+
+  bool ok() const { return verdict == Verdict::ok; }
+};
+
+struct VerificationRequest {
+  std::vector<acme::Identifier> domains;
+  std::optional<std::vector<Endpoint>> endpoints;  // nothing: the local listeners
+  std::string expected_fingerprint;                // empty: nothing is issued yet
+  std::string roots_file;                          // anchors of the chain; empty: the system's
+};
+
+EndpointState judge(const Endpoint& endpoint, const std::string& address, const ProbeReply& reply,
+                    const std::string& expected_fingerprint, Time now);
+
+// Listening sockets of this host on ports where TLS begins with the first octet, from the text of
+// /proc/net/tcp and tcp6. Nobody is sent a handshake on a port that may speak something else.
+std::vector<Endpoint> local_listeners(const std::string& proc_net_tcp,
+                                      const std::string& proc_net_tcp6,
+                                      const std::string& server_name);
+
+// One state per endpoint and address. Of the local listeners only those count that serve a
+// certificate for one of the domains; an empty answer means that nothing could be verified.
+void verify_endpoints(World world, VerificationRequest request,
+                      std::function<void(std::vector<EndpointState>)> done);
+
+}  // namespace nolapse

@@ -1,0 +1,77 @@
+#include "agent/front/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "agent/front/exit_status.h"
+
+namespace nolapse {
+namespace {
+
+constexpr const char* exit_statuses =
+    "Exit status: 0 all is well, 1 something failed, 2 usage or configuration error,\n"
+    "3 undecided (held by a lock, waiting for a CA, unknown).";
+
+void add_global_options(CLI::App& app, GlobalOptions& global, bool& verbose, bool& quiet) {
+  app.add_option("--config", global.config_path, "configuration file (also $NOLAPSE_CONFIG)")
+      ->capture_default_str();
+  app.add_option("--state-dir", global.state_directory, "state directory, overrides the file's");
+  app.add_flag("--json", global.json, "one JSON document on stdout, nothing else there");
+  auto* more = app.add_flag("-v,--verbose", verbose, "show every request");
+  app.add_flag("-q,--quiet", quiet, "show warnings and errors only")->excludes(more);
+  app.set_version_flag("--version", "nolapse " NOLAPSE_VERSION);
+}
+
+CLI::App* add_renew(CLI::App& app, RenewCommand& renew, bool& no_deploy) {
+  CLI::App* command =
+      app.add_subcommand("renew", "obtain what is missing, renew what is due, deploy, verify");
+  command->add_option("NAME", renew.options.names, "certificates; none: all");
+  command->add_flag("--force", renew.options.force, "renew now, due or not");
+  command->add_option("--ca", renew.options.ca, "ask this CA only");
+  command->add_flag("--no-deploy", no_deploy, "issue only; leave the web servers alone");
+  command->add_flag("--dry-run", renew.options.dry_run, "say what would be done, do nothing");
+  return command;
+}
+
+}  // namespace
+
+std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
+  CommandLine line;
+  if (const char* path = std::getenv("NOLAPSE_CONFIG")) line.global.config_path = path;
+  bool verbose = false;
+  bool quiet = false;
+  bool no_deploy = false;
+  RenewCommand renew;
+  StatusCommand status;
+
+  CLI::App app("nolapse keeps TLS certificates from lapsing.", "nolapse");
+  app.footer(exit_statuses);
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_global_options(app, line.global, verbose, quiet);
+  CLI::App* renew_app = add_renew(app, renew, no_deploy);
+  CLI::App* status_app =
+      app.add_subcommand("status", "serving now, and will renew: a line per certificate");
+  status_app->add_option("NAME", status.names, "certificates; none: all");
+  CLI::App* config_app = app.add_subcommand("config", "the configuration file");
+  config_app->require_subcommand(1);
+  config_app->add_subcommand("check", "validate the file alone");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_status::ok : exit_status::usage;
+  }
+  line.global.verbosity = verbose ? 1 : quiet ? -1 : 0;
+  renew.options.deploy = !no_deploy;
+  if (renew_app->parsed()) {
+    line.command = std::move(renew);
+  } else if (status_app->parsed()) {
+    line.command = std::move(status);
+  } else {
+    line.command = CheckConfigCommand{};
+  }
+  return line;
+}
+
+}  // namespace nolapse

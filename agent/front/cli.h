@@ -1,0 +1,36 @@
+// The command line as values. Only cli.cpp knows CLI11.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/core/certificate_job.h"
+
+namespace nolapse {
+
+struct GlobalOptions {
+  std::string config_path = "/etc/nolapse/nolapse.toml";
+  std::string state_directory;  // overrides the file's when not empty
+  bool json = false;
+  int verbosity = 0;  // -1 quiet, 0, 1 every request
+};
+
+struct RenewCommand {
+  RenewOptions options;
+};
+struct StatusCommand {
+  std::vector<std::string> names;
+};
+struct CheckConfigCommand {};
+using Command = std::variant<RenewCommand, StatusCommand, CheckConfigCommand>;
+
+struct CommandLine {
+  GlobalOptions global;
+  Command command;
+};
+
+// A command, or the exit status where help, version or a usage error has been printed already.
+std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace nolapse

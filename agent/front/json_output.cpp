@@ -1,0 +1,139 @@
+#include "agent/front/json_output.h"
+
+#include "acme/json_read.h"
+
+namespace nolapse {
+namespace {
+
+using nlohmann::json;
+
+json text_or_null(const std::string& text) {
+  return text.empty() ? json(nullptr) : json(text);
+}
+
+json time_or_null(const std::optional<Time>& time) {
+  return time ? json(acme::format_rfc3339(*time)) : json(nullptr);
+}
+
+json problem_or_null(const std::string& problem) {
+  const json document = json::parse(problem, nullptr, false);
+  return document.is_object() ? document : json(nullptr);
+}
+
+json error_object(const std::optional<SavedError>& error) {
+  if (!error) return nullptr;
+  return {{"at", acme::format_rfc3339(error->at)},
+          {"code", error->code},
+          {"message", error->message},
+          {"problem", problem_or_null(error->problem)}};
+}
+
+json error_object(const Error& error) {
+  return {{"code", error.code},
+          {"kind", acme::name_of(error.kind)},
+          {"message", error.message},
+          {"problem", problem_or_null(error.problem)},
+          {"retry_after", time_or_null(error.retry_after)}};
+}
+
+json domains_array(const std::vector<acme::Identifier>& domains) {
+  json list = json::array();
+  for (const acme::Identifier& domain : domains) list.push_back(domain.value);
+  return list;
+}
+
+json deployments_array(const DeploymentRecords& records) {
+  json list = json::array();
+  for (const auto& [target, record] : records) {
+    list.push_back({{"target", target},
+                    {"stage", name_of(record.stage)},
+                    {"generation", record.generation},
+                    {"last_error", error_object(record.last_error)}});
+  }
+  return list;
+}
+
+json endpoints_array(const std::vector<EndpointState>& endpoints) {
+  json list = json::array();
+  for (const EndpointState& state : endpoints) {
+    list.push_back({{"endpoint", state.endpoint},
+                    {"address", text_or_null(state.address)},
+                    {"ok", state.ok()},
+                    {"fingerprint_sha256", text_or_null(state.fingerprint_sha256)},
+                    {"not_after", time_or_null(state.not_after)},
+                    {"detail", state.detail}});
+  }
+  return list;
+}
+
+// Members that say which certificate it is; null where there is none.
+void add_generation(json& object, const std::optional<Generation>& generation) {
+  const acme::Certificate* leaf = generation ? &generation->leaf() : nullptr;
+  object["generation"] = generation ? json(generation->number) : json(nullptr);
+  object["serial"] = leaf != nullptr ? json(leaf->serial_number) : json(nullptr);
+  object["fingerprint_sha256"] = leaf != nullptr ? json(leaf->fingerprint_sha256) : json(nullptr);
+  object["not_before"] = leaf != nullptr ? json(acme::format_rfc3339(leaf->not_before)) : nullptr;
+  object["not_after"] = leaf != nullptr ? json(acme::format_rfc3339(leaf->not_after)) : nullptr;
+}
+
+std::string document_of(const char* member, json list) {
+  return acme::dump(json{{"schema", 1}, {member, std::move(list)}}, 2) + "\n";
+}
+
+}  // namespace
+
+std::string status_document(const std::vector<CertificateStatus>& certificates) {
+  json list = json::array();
+  for (const CertificateStatus& status : certificates) {
+    json object{{"name", status.name},
+                {"domains", domains_array(status.domains)},
+                {"ca", status.ca},
+                {"profile", text_or_null(status.profile)},
+                {"serving", name_of(status.serving)},
+                {"renewal", name_of(status.renewal)},
+                {"next_attempt", time_or_null(status.next_attempt)},
+                {"renew_reason", status.renew_reason},
+                {"last_error", error_object(status.last_error)},
+                {"failures", status.failures},
+                {"deployments", deployments_array(status.deployments)},
+                {"endpoints", endpoints_array(status.endpoints)}};
+    add_generation(object, status.generation);
+    list.push_back(std::move(object));
+  }
+  return document_of("certificates", std::move(list));
+}
+
+std::string renew_document(const std::vector<CertificateOutcome>& outcomes) {
+  json list = json::array();
+  for (const CertificateOutcome& outcome : outcomes) {
+    json object{{"name", outcome.name},
+                {"action", name_of(outcome.action)},
+                {"reason", outcome.reason},
+                {"issued", outcome.issued},
+                {"error", outcome.error ? error_object(*outcome.error) : json(nullptr)},
+                {"deployments", deployments_array(outcome.deployments)},
+                {"endpoints", endpoints_array(outcome.endpoints)},
+                {"took_ms", outcome.took.count()}};
+    add_generation(object, outcome.generation);
+    list.push_back(std::move(object));
+  }
+  return document_of("certificates", std::move(list));
+}
+
+std::string problems_document(const std::vector<ConfigProblem>& problems) {
+  json list = json::array();
+  for (const ConfigProblem& problem : problems) {
+    list.push_back({{"file", problem.file},
+                    {"line", problem.line},
+                    {"key", problem.key},
+                    {"reason", problem.reason},
+                    {"fix", problem.fix}});
+  }
+  return acme::dump(json{{"schema", 1}, {"ok", problems.empty()}, {"problems", list}}, 2) + "\n";
+}
+
+std::string error_document(const Error& error) {
+  return acme::dump(json{{"schema", 1}, {"error", error_object(error)}}, 2) + "\n";
+}
+
+}  // namespace nolapse

@@ -1,0 +1,18 @@
+// The JSON documents of the command line, in the published form (schema 1).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/core/certificate_job.h"
+#include "agent/core/status.h"
+
+namespace nolapse {
+
+std::string status_document(const std::vector<CertificateStatus>& certificates);
+std::string renew_document(const std::vector<CertificateOutcome>& outcomes);
+std::string problems_document(const std::vector<ConfigProblem>& problems);
+// For a command that could not begin its work.
+std::string error_document(const Error& error);
+
+}  // namespace nolapse

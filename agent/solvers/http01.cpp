@@ -1,0 +1,115 @@
+#include "agent/solvers/http01.h"
+
+#include "acme/challenge_response.h"
+
+namespace nolapse {
+namespace {
+
+using acme::PresentedChallenge;
+
+class Standalone : public Solver {
+ public:
+  Standalone(ChallengeConfig challenge, World world)
+      : challenge_(std::move(challenge)), world_(world) {}
+
+  const char* challenge_type() const override { return "http-01"; }
+
+  void present(std::vector<PresentedChallenge> challenges, Completion<void> done) override {
+    Result<void> outcome;
+    for (const PresentedChallenge& challenge : challenges) {
+      outcome = world_.http_responder.serve(challenge_.listen, challenge.token,
+                                            challenge.key_authorization);
+      if (!outcome) break;
+    }
+    if (!outcome) {
+      Error error = outcome.error();
+      error.message = "challenge." + challenge_.name + ": " + error.message;
+      outcome = fail(std::move(error));
+      for (const PresentedChallenge& challenge : challenges) withdraw(challenge);
+    }
+    world_.clock.start_timer(Duration{0}, [done, outcome] { done(outcome); });
+  }
+
+  void clean_up(std::vector<PresentedChallenge> challenges,
+                std::function<void(CleanUpReport)> done) override {
+    CleanUpReport report;
+    std::string unvisited;
+    for (const PresentedChallenge& challenge : challenges) {
+      if (withdraw(challenge) == 0) {
+        unvisited += (unvisited.empty() ? "" : ", ") + challenge.identifier.value;
+      }
+    }
+    if (!unvisited.empty()) {
+      report.hint = "nobody fetched the proof for " + unvisited + " from " + challenge_.listen +
+                    ": do its A and AAAA records lead to this host, and is port " +
+                    std::to_string(challenge_.validation_port) + " open to the world?";
+    }
+    world_.clock.start_timer(Duration{0}, [done, report] { done(report); });
+  }
+
+ private:
+  unsigned withdraw(const PresentedChallenge& challenge) {
+    return world_.http_responder.withdraw(challenge_.listen, challenge.token);
+  }
+
+  ChallengeConfig challenge_;
+  World world_;
+};
+
+class Webroot : public Solver {
+ public:
+  Webroot(ChallengeConfig challenge, World world)
+      : challenge_(std::move(challenge)), world_(world) {}
+
+  const char* challenge_type() const override { return "http-01"; }
+
+  void present(std::vector<PresentedChallenge> challenges, Completion<void> done) override {
+    // Readable by the web server, whoever it runs as.
+    std::vector<FileOperation> work{MakeDirectory{folder(), 0755}};
+    for (const PresentedChallenge& challenge : challenges) {
+      work.push_back(RemoveTree{path(challenge)});
+      work.push_back(WriteFile{path(challenge), challenge.key_authorization, 0644, {}});
+    }
+    world_.files.run(std::move(work), [name = challenge_.name, done](Result<void> outcome) {
+      if (outcome) return done(outcome);
+      Error error = outcome.error();
+      error.message = "challenge." + name + ": " + error.message;
+      done(fail(std::move(error)));
+    });
+  }
+
+  void clean_up(std::vector<PresentedChallenge> challenges,
+                std::function<void(CleanUpReport)> done) override {
+    std::vector<FileOperation> work;
+    for (const PresentedChallenge& challenge : challenges) {
+      work.push_back(RemoveTree{path(challenge)});
+    }
+    world_.files.run(std::move(work), [webroot = challenge_.webroot, done](Result<void> outcome) {
+      CleanUpReport report;
+      if (!outcome) report.left_behind = "a proof is left behind: " + outcome.error().message;
+      report.hint = "is " + webroot + " what the web server serves for these names on port 80?";
+      done(report);
+    });
+  }
+
+ private:
+  std::string folder() const { return challenge_.webroot + "/.well-known/acme-challenge"; }
+  std::string path(const PresentedChallenge& challenge) const {
+    return challenge_.webroot + acme::http01_path(challenge.token);
+  }
+
+  ChallengeConfig challenge_;
+  World world_;
+};
+
+}  // namespace
+
+std::unique_ptr<Solver> make_http01_standalone(const ChallengeConfig& challenge, World world) {
+  return std::make_unique<Standalone>(challenge, world);
+}
+
+std::unique_ptr<Solver> make_http01_webroot(const ChallengeConfig& challenge, World world) {
+  return std::make_unique<Webroot>(challenge, world);
+}
+
+}  // namespace nolapse

@@ -1,0 +1,13 @@
+#include "agent/solvers/solvers.h"
+
+#include "agent/solvers/http01.h"
+
+namespace nolapse {
+
+// The configuration admits no type that is not handled here.
+std::unique_ptr<Solver> make_solver(const ChallengeConfig& challenge, World world) {
+  if (!challenge.webroot.empty()) return make_http01_webroot(challenge, world);
+  return make_http01_standalone(challenge, world);
+}
+
+}  // namespace nolapse
