@@ -48,9 +48,11 @@ void CertificateJob::look() {
     parts_.events.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
                        schedule.error().message + "; the count of failures begins anew");
   }
+  const auto issuance = parts_.store.load_issuance(spec_.name);
+  const bool under_way = issuance && *issuance;
   const Generation* newest = outcome_.generation ? &*outcome_.generation : nullptr;
   const Time now = parts_.world.clock.now();
-  const Due due = next_renewal({spec_, parts_.config, newest, options_.force, now});
+  const Due due = next_renewal({spec_, parts_.config, newest, options_.force, under_way, now});
   outcome_.reason = due.reason;
   if (!due.now) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);

@@ -1,7 +1,5 @@
 #include "agent/core/renewal.h"
 
-#include <algorithm>
-
 namespace nolapse {
 
 using acme::HttpResponse;
@@ -56,19 +54,16 @@ void Renewal::take_up() {
     return begin();
   }
   if (!*saved) return begin();
-  // A crash between naming the generation and removing issuance.json: that order is done.
-  const bool completed =
-      std::find(numbers.begin(), numbers.end(), (*saved)->generation) != numbers.end();
   const auto key = store_.load_new_key(spec_.name, (*saved)->generation);
-  if (completed || !key || !is_same_order(**saved, saved_)) return drop_and_begin(**saved);
+  if (!key || !is_same_order(**saved, saved_)) return drop_and_begin(**saved);
   saved_ = std::move(**saved);
   info("ORDER_RESUMED", "going on with the order " + saved_.state.order_url);
   run(*key);
 }
 
 void Renewal::drop_and_begin(const SavedIssuance& stale) {
-  solver_.clean_up(stale.state.presented, [this](Solver::CleanUpReport) {
-    world_.files.run(store_.drop_issuance(spec_.name), [this](Result<void> dropped) {
+  solver_.clean_up(stale.state.presented, [this, number = stale.generation](Solver::CleanUpReport) {
+    world_.files.run(store_.drop_issuance(spec_.name, number), [this](Result<void> dropped) {
       if (!dropped) return done_(fail(dropped.error()));
       begin();
     });
@@ -123,14 +118,14 @@ void Renewal::save_then(acme::IssuanceEffect effect) {
   if (finished || issuance_->state() == saved_.state) return carry_out(effect);
   saved_.state = issuance_->state();
   const bool nothing = saved_.state == acme::IssuanceState{};
-  world_.files.run(
-      nothing ? store_.drop_issuance(spec_.name) : store_.save_issuance(spec_.name, saved_),
-      [this, effect = std::move(effect)](Result<void> saved) {
-        const bool harmless = std::holds_alternative<effect::CleanUp>(effect) ||
-                              std::holds_alternative<effect::Failed>(effect);
-        if (!saved && !harmless) return refuse(saved.error());
-        carry_out(effect);
-      });
+  world_.files.run(nothing ? store_.drop_issuance(spec_.name, saved_.generation)
+                           : store_.save_issuance(spec_.name, saved_),
+                   [this, effect = std::move(effect)](Result<void> saved) {
+                     const bool harmless = std::holds_alternative<effect::CleanUp>(effect) ||
+                                           std::holds_alternative<effect::Failed>(effect);
+                     if (!saved && !harmless) return refuse(saved.error());
+                     carry_out(effect);
+                   });
 }
 
 // The disk failed us in the middle of the flow: take the proofs away, keep what is saved.
@@ -178,14 +173,19 @@ void Renewal::carry_out(const effect::Finished& effect) {
   const Time now = world_.clock.now();
   const auto sound = acme::check_issued_chain(effect.chain, key_, spec_.domains, now);
   if (!sound) {
-    world_.files.run(store_.drop_issuance(spec_.name),
+    world_.files.run(store_.drop_issuance(spec_.name, saved_.generation),
                      [this, error = sound.error()](Result<void>) { done_(fail(error)); });
     return;
   }
   world_.files.run(store_.complete_generation(spec_.name, saved_, effect.chain, now),
                    [this](Result<void> completed) {
-                     if (!completed) return done_(fail(completed.error()));
-                     done_(store_.load_generation(spec_.name, saved_.generation));
+                     // What can be read is issued, even where the last sync failed.
+                     auto generation = store_.load_generation(spec_.name, saved_.generation);
+                     if (completed) return done_(std::move(generation));
+                     if (!generation) return done_(fail(completed.error()));
+                     events_.emit(Severity::warning, spec_.name, completed.error().code,
+                                  completed.error().message);
+                     done_(std::move(generation));
                    });
 }
 

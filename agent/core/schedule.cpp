@@ -55,6 +55,7 @@ Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>&
 Due next_renewal(const RenewalInput& input) {
   if (input.newest == nullptr) return {true, input.now, "there is no certificate yet"};
   if (input.requested) return {true, input.now, "requested with --force"};
+  if (input.under_way) return {true, input.now, "an interrupted renewal is to be finished"};
   const std::string change = changed_specification(input);
   if (!change.empty()) return {true, input.now, change};
   const acme::Certificate& leaf = input.newest->leaf();

@@ -20,11 +20,12 @@ struct RenewalInput {
   const Config& config;
   const Generation* newest = nullptr;  // none: never issued, or nothing readable
   bool requested = false;              // by an operator
+  bool under_way = false;              // an attempt was interrupted and can be gone on with
   Time now{};
 };
 
-// An operator's request, a changed CertificateSpec, or the renewal point: `renew_before`, else a
-// third of the lifetime left, half when the lifetime is under ten days.
+// An operator's request, an interrupted attempt, a changed CertificateSpec, or the renewal point:
+// `renew_before`, else a third of the lifetime left, half when the lifetime is under ten days.
 Due next_renewal(const RenewalInput& input);
 
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of

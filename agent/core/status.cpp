@@ -73,7 +73,8 @@ const char* name_of(RenewalHealth health) {
 
 CertificateStatus make_status(StatusInput input) {
   const Generation* newest = input.newest ? &*input.newest : nullptr;
-  const Due due = next_renewal({input.spec, input.config, newest, false, input.now});
+  const Due due =
+      next_renewal({input.spec, input.config, newest, false, input.under_way, input.now});
   CertificateStatus status;
   status.name = input.spec.name;
   status.domains = input.spec.domains;

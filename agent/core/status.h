@@ -43,6 +43,7 @@ struct StatusInput {
   ScheduleRecord schedule;
   DeploymentRecords deployments;
   std::vector<EndpointState> endpoints;
+  bool under_way = false;  // an interrupted attempt waits to be gone on with
   bool records_readable = true;
   Time now{};
 };

@@ -20,10 +20,12 @@ struct Collection {
 
 StatusInput read_records(World world, const Config& config, const CertificateSpec& spec) {
   const Store store(config.state_directory, world.files);
-  StatusInput input{spec, config,           store.newest_generation(spec.name), {}, {}, {},
+  StatusInput input{spec, config,           store.newest_generation(spec.name), {}, {}, {}, false,
                     true, world.clock.now()};
   auto schedule = store.load_schedule(spec.name);
   auto deployments = store.load_deployments(spec.name);
+  const auto issuance = store.load_issuance(spec.name);
+  input.under_way = issuance && *issuance;
   input.records_readable = schedule && deployments;
   if (schedule) input.schedule = std::move(*schedule);
   if (deployments) input.deployments = std::move(*deployments);

@@ -79,7 +79,7 @@ Result<T> load_document(const Files& files, const std::string& path,
 }  // namespace
 
 FileWork Store::prepare() const {
-  FileWork work{MakeDirectory{root_, folder_mode}};
+  FileWork work = new_folder(root_);
   append(work, new_folder(root_ + "/accounts", private_folder_mode));
   for (const char* name : {"/certificates", "/live", "/deployed", "/tmp"}) {
     append(work, new_folder(root_ + name));
@@ -88,12 +88,17 @@ FileWork Store::prepare() const {
 }
 
 FileWork Store::sweep(const std::vector<std::string>& names) const {
+  FileWork work;
   std::vector<std::string> needed;
   for (const std::string& name : names) {
     const auto issuance = load_issuance(name);
     if (issuance && *issuance) needed.push_back(building_path(name, (*issuance)->generation));
+    const std::string path = certificate_path(name) + "/issuance.json";
+    if (issuance && !*issuance && files_.status(path)) {
+      work.push_back(RemoveTree{path});
+      work.push_back(SyncDirectory{certificate_path(name)});
+    }
   }
-  FileWork work;
   const auto entries = files_.list(root_ + "/tmp");
   if (!entries) return work;
   for (const std::string& entry : *entries) {
@@ -171,6 +176,10 @@ Result<std::optional<SavedIssuance>> Store::load_issuance(const std::string& nam
   }
   auto issuance = read_issuance(*text);
   if (!issuance) return fail(located(issuance.error(), path));
+  // The process ended between naming the generation and removing this file: that order is done.
+  if (files_.status(certificate_path(name) + "/" + std::to_string(issuance->generation))) {
+    return std::optional<SavedIssuance>();
+  }
   return std::optional<SavedIssuance>(std::move(*issuance));
 }
 
@@ -179,9 +188,9 @@ FileWork Store::save_issuance(const std::string& name, const SavedIssuance& issu
                       document_mode);
 }
 
-FileWork Store::drop_issuance(const std::string& name) const {
+FileWork Store::drop_issuance(const std::string& name, unsigned number) const {
   return {RemoveTree{certificate_path(name) + "/issuance.json"},
-          SyncDirectory{certificate_path(name)}};
+          SyncDirectory{certificate_path(name)}, RemoveTree{building_path(name, number)}};
 }
 
 Result<acme::PrivateKey> Store::load_new_key(const std::string& name, unsigned number) const {
@@ -223,7 +232,7 @@ FileWork Store::complete_generation(const std::string& name, const SavedIssuance
       Rename{folder, certificate_path(name) + "/" + std::to_string(issuance.generation)});
   work.push_back(SyncDirectory{certificate_path(name)});
   work.push_back(SyncDirectory{root_ + "/tmp"});
-  append(work, drop_issuance(name));
+  append(work, drop_issuance(name, issuance.generation));
   return work;
 }
 

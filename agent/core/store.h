@@ -108,7 +108,8 @@ class Store {
 
   // The folders everything else relies on.
   FileWork prepare() const;
-  // Removes what crashed runs left in tmp/ and no saved issuance refers to.
+  // Removes what ended runs left behind: an issuance.json whose generation is there, and whatever
+  // in tmp/ no saved issuance refers to.
   FileWork sweep(const std::vector<std::string>& names) const;
 
   // Numbers, ascending. Other entries are ignored.
@@ -120,9 +121,11 @@ class Store {
   // The number that live/<name> points to.
   std::optional<unsigned> live_generation(const std::string& name) const;
 
+  // Nothing where none is under way.
   Result<std::optional<SavedIssuance>> load_issuance(const std::string& name) const;
   FileWork save_issuance(const std::string& name, const SavedIssuance& issuance) const;
-  FileWork drop_issuance(const std::string& name) const;
+  // Ends the attempt: the order is forgotten, and the key that was made for it.
+  FileWork drop_issuance(const std::string& name, unsigned number) const;
 
   // The private key of the generation being built. Missing: FILE_MISSING.
   Result<acme::PrivateKey> load_new_key(const std::string& name, unsigned number) const;

@@ -1,0 +1,111 @@
+// The configuration as values. What the file may say is in README.md; every key that is accepted
+// has an effect, everything else is an error that names file, line, key, reason and fix.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "acme/identifier.h"
+#include "acme/private_key.h"
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+struct CaConfig {
+  std::string name;
+  std::string directory;
+  std::string staging;  // directory for rehearsals; may be empty
+  bool terms_of_service_agreed = false;
+  std::string roots_file;         // for the CA's HTTPS API; empty: the system's
+  std::string issuer_roots_file;  // for the certificates it issues; empty: the system's
+  std::string eab_key_id;
+  std::string eab_hmac_key_file;
+  std::string profile;
+  std::string preferred_chain;
+  acme::KeyType account_key_type = acme::KeyType::ecdsa_p256;
+  std::string proxy;
+};
+
+struct ChallengeConfig {
+  std::string name;
+  std::string type;                    // "http-01"
+  std::string listen;                  // standalone: "[::]:80"
+  std::string webroot;                 // or this
+  std::uint16_t validation_port = 80;  // where the CA connects to
+};
+
+// ADDRESS:PORT[#SNI], an IPv6 address in brackets
+struct Endpoint {
+  std::string text;  // as configured; the name it has in output
+  std::string host;  // name or canonical address
+  std::uint16_t port = 443;
+  // SNI; where none was given, the host's name or, for an address, the certificate's first host
+  // name (its address when it has no names).
+  std::string server_name;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+struct DeployTarget {
+  std::string name;
+  std::string hook;  // absolute path of the executable
+  std::string user;  // whom it runs as; empty: whoever runs nolapse
+  Duration timeout = std::chrono::seconds(60);
+  std::map<std::string, std::string> environment;
+};
+
+// What the operator wants of one certificate.
+struct CertificateSpec {
+  std::string name;
+  std::vector<acme::Identifier> domains;  // as configured, without duplicates
+  std::string challenge;                  // name of a ChallengeConfig
+  acme::KeyType key_type = acme::KeyType::ecdsa_p256;
+  bool reuse_key = false;
+  std::vector<std::string> cas;                    // names, in order of preference
+  std::vector<std::string> deploy;                 // names of targets
+  std::optional<std::vector<Endpoint>> endpoints;  // nothing: local listeners; empty: unverified
+  std::optional<Duration> renew_before;
+  std::string profile;  // empty: the CA's setting
+  std::string group;    // may read the key; empty: none
+};
+
+struct Config {
+  std::string state_directory = "/var/lib/nolapse";
+  std::string hook_directory;
+  std::vector<std::string> contact;
+  std::string resolver;  // "ADDRESS:PORT"; empty: the system's
+  std::vector<CaConfig> cas;
+  std::map<std::string, ChallengeConfig> challenges;
+  std::map<std::string, DeployTarget> targets;
+  std::vector<CertificateSpec> certificates;
+  std::vector<std::string> files;  // all that were read
+
+  const CaConfig* find_ca(const std::string& name) const;
+  const CertificateSpec* find_certificate(const std::string& name) const;
+};
+
+struct ConfigProblem {
+  std::string file;
+  int line = 0;     // 0: the whole file
+  std::string key;  // "certificate.shop.domains"; empty: syntax
+  std::string reason;
+  std::string fix;
+
+  // "FILE:LINE: KEY: REASON; FIX"
+  std::string text() const;
+};
+
+struct ConfigResult {
+  Config config;                        // usable only when there are no problems
+  std::vector<ConfigProblem> problems;  // in the order of files and lines
+};
+
+// Reads `path` and what it includes, and checks every value and reference. Never throws.
+// `state_directory` overrides the file's when not empty. Pass absolute paths: relative ones are
+// taken from wherever the process stands, and stay relative in the result.
+ConfigResult load_config(const Files& files, const std::string& path,
+                         const std::string& state_directory = {});
+
+}  // namespace nolapse

@@ -1,0 +1,171 @@
+// [[certificate]]: what the operator wants of one certificate. Names are judged the way CAs judge
+// them, because a refusal at order time costs rate limit and a night. [RFC 8555 §7.1.3, RFC 8738]
+#include <algorithm>
+
+#include "agent/core/config_endpoint.h"
+#include "agent/core/config_not_yet.h"
+#include "agent/core/config_parts.h"
+
+namespace nolapse {
+namespace {
+
+constexpr std::size_t domain_limit = 100;  // no public CA takes more
+
+struct PlacedDomain {
+  const ConfigNode* node;
+  acme::Identifier identifier;
+};
+
+// Nothing may be asked for twice: CAs refuse a name beside a wildcard that covers it.
+void refuse_redundant_domains(ConfigSection& section, const std::vector<PlacedDomain>& domains) {
+  for (const PlacedDomain& domain : domains) {
+    const auto covering =
+        std::find_if(domains.begin(), domains.end(), [&](const PlacedDomain& other) {
+          return &other != &domain && other.identifier != domain.identifier &&
+                 acme::name_covers(other.identifier.value, domain.identifier.value);
+        });
+    if (covering == domains.end()) continue;
+    section.problem_at(*domain.node, "domains",
+                       "\"" + domain.identifier.value + "\" is already covered by \"" +
+                           covering->identifier.value + "\"",
+                       "remove it; CAs refuse both together");
+  }
+}
+
+std::vector<PlacedDomain> read_domains(ConfigSection& section, CertificateSpec& spec) {
+  std::vector<PlacedDomain> placed;
+  const auto items = section.texts("domains", false);
+  if (!items) {
+    if (section.table().find("domains") == nullptr) {
+      section.problem("domains", "this certificate has no domains",
+                      "add domains = [\"shop.example\"]");
+    }
+    return placed;
+  }
+  if (section.table().find("domains")->children.empty()) {
+    section.problem("domains", "is empty", "name at least one domain");
+  }
+  for (const ConfigNode* item : *items) {
+    const auto identifier = acme::parse_identifier(item->text);
+    if (!identifier) {
+      section.problem_at(*item, "domains", identifier.error(), "correct the name");
+      continue;
+    }
+    const auto same = std::find_if(placed.begin(), placed.end(), [&](const PlacedDomain& other) {
+      return other.identifier == *identifier;
+    });
+    if (same != placed.end()) {
+      section.problem_at(*item, "domains",
+                         "\"" + item->text + "\" is the same as \"" + same->node->text + "\"",
+                         "remove one of them");
+      continue;
+    }
+    placed.push_back({item, *identifier});
+    spec.domains.push_back(*identifier);
+  }
+  if (items->size() > domain_limit) {
+    section.problem("domains",
+                    "has " + std::to_string(items->size()) +
+                        " names, and CAs take at most 100 in one certificate",
+                    "split them into several [[certificate]]");
+  }
+  refuse_redundant_domains(section, placed);
+  return placed;
+}
+
+void read_challenge_name(ConfigSection& section, const std::vector<PlacedDomain>& domains,
+                         CertificateSpec& spec, const ConfigContext& context) {
+  spec.challenge = context.first_challenge;
+  if (const auto name = section.text("challenge")) {
+    if (!check_reference(section, *section.table().find("challenge"), "challenge", "challenge",
+                         context)) {
+      return;
+    }
+    spec.challenge = *name;
+  }
+  const auto challenge = context.config.challenges.find(spec.challenge);
+  if (challenge == context.config.challenges.end() || challenge->second.type != "http-01") return;
+  for (const PlacedDomain& domain : domains) {
+    if (domain.identifier.value.substr(0, 2) != "*.") continue;
+    section.problem_at(*domain.node, "domains",
+                       "\"" + domain.identifier.value +
+                           "\" is a wildcard, which http-01 (challenge \"" + spec.challenge +
+                           "\") cannot prove",
+                       "list the host names one by one; only dns-01 can prove a wildcard, and "
+                       "this version supports http-01 only");
+  }
+}
+
+std::vector<std::string> read_references(ConfigSection& section, const std::string& key,
+                                         const ConfigContext& context) {
+  std::vector<std::string> names;
+  const auto items = section.texts(key, true);
+  if (!items) return names;
+  for (const ConfigNode* item : *items) {
+    if (check_reference(section, *item, key, key, context)) names.push_back(item->text);
+  }
+  return names;
+}
+
+void read_cas(ConfigSection& section, CertificateSpec& spec, const ConfigContext& context) {
+  spec.cas = read_references(section, "ca", context);
+  const ConfigNode* node = section.table().find("ca");
+  if (node == nullptr) {
+    for (const CaConfig& ca : context.config.cas) spec.cas.push_back(ca.name);
+  } else if (node->kind == ConfigNode::Kind::list && node->children.empty()) {
+    section.problem("ca", "is empty, so that nobody could issue this certificate",
+                    "name a CA, or remove the key to use all of them");
+  }
+}
+
+void read_key(ConfigSection& section, CertificateSpec& spec) {
+  const ConfigNode* key = section.find("key");
+  if (key != nullptr && key->kind == ConfigNode::Kind::list &&
+      is_not_yet_supported("certificate", "key", as_list)) {
+    section.not_supported(*key, "key", "a list of key types",
+                          "write one of them as a string, such as \"ecdsa-p256\"");
+  } else {
+    spec.key_type = read_key_type(section, "key").value_or(spec.key_type);
+  }
+  spec.reuse_key = section.boolean("reuse_key").value_or(false);
+}
+
+void read_endpoints(ConfigSection& section, CertificateSpec& spec) {
+  const auto items = section.texts("endpoints", false);
+  if (!items) return;
+  spec.endpoints.emplace();
+  for (const ConfigNode* item : *items) {
+    auto endpoint = parse_endpoint(item->text, spec.domains);
+    if (endpoint) {
+      spec.endpoints->push_back(std::move(*endpoint));
+    } else {
+      section.problem_at(*item, "endpoints", endpoint.error().reason, endpoint.error().fix);
+    }
+  }
+}
+
+}  // namespace
+
+void read_certificate(const ConfigNode& table, int number, ConfigContext& context) {
+  ConfigSection section(table, "certificate", "", context.problems);
+  CertificateSpec spec;
+  spec.name = read_name(section, number, context);
+  const auto domains = read_domains(section, spec);
+  read_challenge_name(section, domains, spec, context);
+  read_key(section, spec);
+  read_cas(section, spec, context);
+  spec.deploy = read_references(section, "deploy", context);
+  read_endpoints(section, spec);
+  spec.renew_before = section.duration("renew_before", std::chrono::seconds(1),
+                                       std::chrono::days(3650), "from 1s to 3650d");
+  spec.profile = section.text("profile").value_or("");
+  spec.group = section.text("group").value_or("");
+  if (spec.group.find_first_of(" :/") != std::string::npos) {
+    section.problem("group", "\"" + spec.group + "\" is no group name",
+                    "write the name of one group of this host");
+  }
+  section.refuse_unknown_keys();
+  if (!spec.name.empty()) context.config.certificates.push_back(std::move(spec));
+}
+
+}  // namespace nolapse

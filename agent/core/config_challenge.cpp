@@ -1,0 +1,87 @@
+// [challenge.NAME]: a way to prove control over names. This version answers http-01, standalone
+// or by files in a web server's document root. [RFC 8555 §8.3]
+#include "agent/core/config_endpoint.h"
+#include "agent/core/config_files.h"
+#include "agent/core/config_not_yet.h"
+#include "agent/core/config_parts.h"
+
+namespace nolapse {
+namespace {
+
+void read_listen(ConfigSection& section, ChallengeConfig& challenge) {
+  const auto text = section.text("listen");
+  if (!text) return;
+  const auto at = parse_host_port(*text);
+  if (!at) {
+    section.problem("listen", at.error().reason,
+                    "write ADDRESS:PORT; \"[::]:80\" listens on every address");
+  } else if (!at->is_address) {
+    section.problem("listen", "\"" + *text + "\" has a name where the address belongs",
+                    "write an address of this host, or \"[::]:" + std::to_string(at->port) +
+                        "\" for all of them");
+  } else {
+    challenge.listen = at->text();
+  }
+}
+
+void read_webroot(ConfigSection& section, ChallengeConfig& challenge, const Files& files) {
+  challenge.webroot = read_path(section, "webroot");
+  if (challenge.webroot.empty()) return;
+  const auto status = status_through_links(files, challenge.webroot);
+  if (!status && status.error().code == "FILE_MISSING") {
+    section.problem("webroot", challenge.webroot + " does not exist",
+                    "create it, or name the directory from which the web server serves files");
+  } else if (!status) {
+    section.problem_at(*section.table().find("webroot"), "webroot", status.error(),
+                       "name a directory that nolapse may enter");
+  } else if (status->kind != FileStatus::Kind::directory) {
+    section.problem("webroot", challenge.webroot + " is not a directory",
+                    "name the directory from which the web server serves files");
+  }
+}
+
+// Gives nothing for a type whose other keys cannot be judged.
+std::optional<std::string> read_type(ConfigSection& section) {
+  const auto type = section.text("type");
+  if (!type) {
+    if (section.table().find("type") == nullptr) {
+      section.problem("type", "this challenge has no type", "add type = \"http-01\"");
+    }
+    return {};
+  }
+  if (*type == "http-01") return type;
+  if (is_not_yet_supported("challenge", "type", *type)) {
+    section.problem("type", "\"" + *type + "\" is not supported by this version",
+                    "use \"http-01\", the only type that it supports");
+  } else {
+    section.problem("type", "\"" + *type + "\" is no challenge type", "write \"http-01\"");
+  }
+  return {};
+}
+
+}  // namespace
+
+void read_challenge(const ConfigNode& table, ConfigContext& context) {
+  ConfigSection section(table, "challenge", "challenge." + table.key, context.problems);
+  if (!define_name(section, table.key, "", context)) return;
+  if (context.first_challenge.empty()) context.first_challenge = table.key;
+  ChallengeConfig challenge;
+  challenge.name = table.key;
+  if (const auto type = read_type(section)) {
+    challenge.type = *type;
+    read_listen(section, challenge);
+    read_webroot(section, challenge, context.files);
+    const bool standalone = table.find("listen") != nullptr;
+    const bool files = table.find("webroot") != nullptr;
+    if (standalone && files) {
+      section.problem("webroot", "stands beside listen, and only one of them can answer",
+                      "remove webroot, or remove listen when a web server has the port");
+    }
+    if (!standalone && !files) challenge.listen = "[::]:80";
+    challenge.validation_port = section.port("validation_port").value_or(80);
+    section.refuse_unknown_keys();
+  }
+  context.config.challenges.emplace(challenge.name, challenge);
+}
+
+}  // namespace nolapse

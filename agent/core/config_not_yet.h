@@ -1,0 +1,50 @@
+// What the configuration format defines and this version cannot do. Such a setting is an error
+// that says so; to skip it in silence would leave an operator with a protection that is not there.
+// A line goes away with the feature that makes it untrue.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace nolapse {
+
+struct NotYet {
+  std::string_view section;  // empty: top level
+  std::string_view key;
+  std::string_view value = {};  // only this value of the key; empty: the key itself
+};
+
+inline constexpr std::string_view as_list = "a list";
+inline constexpr std::string_view with_starttls = "STARTTLS";
+
+inline constexpr std::array not_yet_supported = {
+    NotYet{"", "alerts"},
+    NotYet{"", "daemon"},
+    NotYet{"", "storage"},
+    NotYet{"challenge", "type", "tls-alpn-01"},
+    NotYet{"challenge", "type", "dns-01"},
+    NotYet{"challenge", "type", "dns-persist-01"},
+    NotYet{"challenge", "type", "dns-account-01"},
+    NotYet{"certificate", "key", as_list},
+    NotYet{"certificate", "csr_file"},
+    NotYet{"certificate", "key_file"},
+    NotYet{"certificate", "standby"},
+    NotYet{"certificate", "must_staple"},
+    NotYet{"certificate", "endpoints", with_starttls},
+    NotYet{"deploy", "kind", "certbot"},
+    NotYet{"deploy", "kind", "dehydrated"},
+    NotYet{"deploy", "kind", "acme.sh"},
+    NotYet{"deploy", "hosts"},
+    NotYet{"deploy", "parallel"},
+    NotYet{"deploy", "window"},
+};
+
+inline bool is_not_yet_supported(std::string_view section, std::string_view key,
+                                 std::string_view value = {}) {
+  return std::any_of(not_yet_supported.begin(), not_yet_supported.end(), [&](const NotYet& entry) {
+    return entry.section == section && entry.key == key && entry.value == value;
+  });
+}
+
+}  // namespace nolapse

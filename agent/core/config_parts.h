@@ -1,0 +1,52 @@
+// The readers of the global settings and of the four kinds of sections, and what they share.
+// Definitions are read before the certificates that refer to them, whatever file or line they stand
+// in. A section with problems is still a definition: one mistake gives one message, not one more at
+// every place that refers to it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/core/config_section.h"
+
+namespace nolapse {
+
+struct ConfigContext {
+  const Files& files;
+  ConfigProblems problems = {};
+  Config config = {};
+  // Section word ("ca") to the names defined and where.
+  std::map<std::string, std::map<std::string, ConfigPlace>> defined = {};
+  std::string first_challenge = {};
+  // False when a file could not be read: then a missing definition may well stand there.
+  bool complete = true;
+};
+
+// The settings that only the main file may hold. Gives the files that it includes.
+std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& context);
+void refuse_settings(ConfigSection& top, const std::string& main_file);
+
+void read_ca(const ConfigNode& table, int number, ConfigContext& context);
+void read_challenge(const ConfigNode& table, ConfigContext& context);
+void read_deploy_target(const ConfigNode& table, ConfigContext& context);
+void read_certificate(const ConfigNode& table, int number, ConfigContext& context);
+
+// Reads the `name` of a [[ca]] or [[certificate]], the `number`th of its file, defines it and
+// renames the section after it. Empty when there is no usable name or another has it.
+std::string read_name(ConfigSection& section, int number, ConfigContext& context);
+// For sections named in their header: [challenge.NAME]. False when the name is not usable.
+bool define_name(ConfigSection& section, const std::string& name, const std::string& key,
+                 ConfigContext& context);
+
+std::vector<std::string> defined_names(const ConfigContext& context, const std::string& kind);
+// Is `node`'s text the name of a `kind` ("ca")? Reports it when not.
+bool check_reference(ConfigSection& section, const ConfigNode& node, const std::string& key,
+                     const std::string& kind, const ConfigContext& context);
+
+// The path that a key names, resolved against the file's directory.
+std::string read_path(ConfigSection& section, const std::string& key);
+// A key type by name, or nothing after having reported a wrong one.
+std::optional<acme::KeyType> read_key_type(ConfigSection& section, const std::string& key);
+
+}  // namespace nolapse

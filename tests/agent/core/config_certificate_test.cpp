@@ -1,0 +1,205 @@
+// What an operator reads when a [[certificate]] is wrong.
+#include <doctest/doctest.h>
+
+#include "tests/agent/core/config_fixture.h"
+
+namespace nolapse {
+namespace {
+
+// Line 1 is the header, 2 the name; the text under test begins on line 3.
+std::string shop(const std::string& text) {
+  return with_ca("[[certificate]]\nname = \"shop\"\n" + text);
+}
+
+// As above, with good domains on line 3.
+std::string good_shop(const std::string& text) {
+  return shop("domains = [\"shop.example\"]\n" + text);
+}
+
+TEST_CASE("a certificate has a name that can be a directory, and a CA") {
+  const std::string rule =
+      "; use 1 to 64 of the characters A-Z a-z 0-9 . _ -, with no dot in front";
+  const auto named = [](const std::string& name) {
+    return with_ca("[[certificate]]\nname = \"" + name + "\"\ndomains = [\"a.example\"]");
+  };
+  check_cases({
+      {with_ca("[[certificate]]\ndomains = [\"a.example\"]"),
+       {":1: certificate[1].name: this [[certificate]] has no name; add name = \"...\"; "
+        "directories "
+        "and messages are called by it"}},
+      {named("../x"), {":2: certificate[1].name: \"../x\" cannot be used as a name" + rule}},
+      {named("a b"), {":2: certificate[1].name: \"a b\" cannot be used as a name" + rule}},
+      {named(std::string(65, 'a')),
+       {":2: certificate[1].name: \"" + std::string(65, 'a') + "\" cannot be used as a name" +
+        rule}},
+      {named(std::string(64, 'a')), {}},
+      {named("A.b_c-9"), {}},
+      {named(""), {":2: certificate[1].name: is empty; give it a value, or remove it"}},
+      {"[[certificate]]\nname = \"a\"\ndomains = [\"a.example\"]",
+       {": ca: there are certificates, and no CA to get them from; add a [[ca]] with name, "
+        "directory and terms_of_service_agreed"}},
+  });
+}
+
+TEST_CASE("domains are names that a CA would take, each once") {
+  const std::string wildcard =
+      " is a wildcard, which http-01 (challenge \"http-01\") cannot prove; list the host names one "
+      "by one; only dns-01 can prove a wildcard, and this version supports http-01 only";
+  check_cases({
+      {shop(""),
+       {":1: certificate.shop.domains: this certificate has no domains; add domains = "
+        "[\"shop.example\"]"}},
+      {shop("domains = []"), {":3: certificate.shop.domains: is empty; name at least one domain"}},
+      {shop("domains = \"shop.example\""),
+       {":3: certificate.shop.domains: is a string, but must be a list of strings; write domains = "
+        "[\"...\", \"...\"]"}},
+      {shop("domains = [\n\"a.example\",\n\"a_b.example\",\n\"a..b\",\n7]"),
+       {":5: certificate.shop.domains: \"a_b.example\" has the character '_', which no CA accepts "
+        "in a host name; correct the name",
+        ":6: certificate.shop.domains: \"a..b\" has an empty label; remove the extra dot",
+        ":7: certificate.shop.domains: is a number, but must be a string; write it in double "
+        "quotes"}},
+      {shop("domains = [\"a.example\", \"A.Example\", \"a.example\"]"),
+       {":3: certificate.shop.domains: \"a.example\" stands here twice; remove one of them",
+        ":3: certificate.shop.domains: \"A.Example\" is the same as \"a.example\"; remove one of "
+        "them"}},
+      {shop("domains = [\"*.shop.example\",\n\"www.shop.example\", \"a.b.shop.example\"]"),
+       {":3: certificate.shop.domains: \"*.shop.example\"" + wildcard,
+        ":4: certificate.shop.domains: \"www.shop.example\" is already covered by "
+        "\"*.shop.example\"; remove it; CAs refuse both together"}},
+  });
+}
+
+TEST_CASE("a hundred names fit into a certificate, and one more does not") {
+  std::string names = "domains = [\"n0.example\"";
+  for (int i = 1; i < 100; ++i) names += ", \"n" + std::to_string(i) + ".example\"";
+  check_cases({
+      {shop(names + "]"), {}},
+      {shop(names + ", \"n100.example\"]"),
+       {":3: certificate.shop.domains: has 101 names, and CAs take at most 100 in one certificate; "
+        "split them into several [[certificate]]"}},
+  });
+}
+
+TEST_CASE("what a certificate refers to is defined, or the defined ones are listed") {
+  const std::string target = "\n[deploy.nginx]\nhook = \"/hooks/nginx\"";
+  check_cases({
+      {good_shop("ca = \"peble\""),
+       {":4: certificate.shop.ca: no CA is named \"peble\"; did you mean \"pebble\"? known are: "
+        "pebble"}},
+      {good_shop("ca = [\"pebble\",\n\"zerossl\", \"pebble\"]"),
+       {":5: certificate.shop.ca: \"pebble\" stands here twice; remove one of them",
+        ":5: certificate.shop.ca: no CA is named \"zerossl\"; use one of: pebble"}},
+      {good_shop("ca = []"),
+       {":4: certificate.shop.ca: is empty, so that nobody could issue this certificate; name a "
+        "CA, "
+        "or remove the key to use all of them"}},
+      {good_shop("challenge = \"web\""),
+       {":4: certificate.shop.challenge: no challenge is named \"web\"; use one of: http-01"}},
+      {good_shop("challenge = \"web\"\n[challenge.www]\ntype = \"http-01\""),
+       {":4: certificate.shop.challenge: no challenge is named \"web\"; use one of: www"}},
+      {good_shop("challenge = \"http-01\""), {}},
+      {good_shop("deploy = [\"ngnix\"]" + target),
+       {":4: certificate.shop.deploy: no deploy target is named \"ngnix\"; did you mean \"nginx\"? "
+        "known "
+        "are: nginx"}},
+      {good_shop("deploy = \"nginx\""),
+       {":4: certificate.shop.deploy: no deploy target is named \"nginx\"; add [deploy.nginx]"}},
+      {good_shop("deploy = 5"),
+       {":4: certificate.shop.deploy: is a number, but must be a list of strings; write deploy = "
+        "[\"...\", \"...\"]"}},
+  });
+}
+
+TEST_CASE("a definition with a mistake of its own is reported once, not where it is used") {
+  check_cases({
+      {good_shop("deploy = \"web\"\nchallenge = \"c\"\n[deploy.web]\n[challenge.c]"),
+       {":6: deploy.web.hook: this target has no hook; add hook = \"NAME\"",
+        ":7: challenge.c.type: this challenge has no type; add type = \"http-01\""}},
+  });
+}
+
+TEST_CASE("a certificate's other keys are checked") {
+  const std::string not_yet = "not supported by this version; remove it";
+  check_cases({
+      {good_shop("key = \"rsa\""),
+       {":4: certificate.shop.key: \"rsa\" is no key type; use one of: ecdsa-p256, ecdsa-p384, "
+        "rsa-2048, rsa-3072, rsa-4096"}},
+      {good_shop("key = [\"ecdsa-p256\", \"rsa-2048\"]"),
+       {":4: certificate.shop.key: a list of key types is not supported by this version; write one "
+        "of them as a string, such as \"ecdsa-p256\""}},
+      {good_shop("csr_file = \"a\"\nkey_file = \"b\"\nstandby = true\nmust_staple = false"),
+       {":4: certificate.shop.csr_file: " + not_yet, ":5: certificate.shop.key_file: " + not_yet,
+        ":6: certificate.shop.standby: " + not_yet,
+        ":7: certificate.shop.must_staple: " + not_yet}},
+      {good_shop("reuse_key = 1"),
+       {":4: certificate.shop.reuse_key: is a number, but must be true or false; write reuse_key = "
+        "true, without quotes"}},
+      {good_shop("renew_before = \"0d\""),
+       {":4: certificate.shop.renew_before: \"0d\" is too short; write a duration from 1s to "
+        "3650d"}},
+      {good_shop("renew_before = \"30 days\""),
+       {":4: certificate.shop.renew_before: \"30 days\" is no duration; write one number and one "
+        "unit, such as \"90s\", \"15m\", \"12h\" or \"30d\""}},
+      {good_shop("group = \"ssl:cert\""),
+       {":4: certificate.shop.group: \"ssl:cert\" is no group name; write the name of one group of "
+        "this host"}},
+      {good_shop("domain = \"x\""),
+       {":4: certificate.shop.domain: unknown key; did you mean \"domains\"?"}},
+  });
+}
+
+TEST_CASE("an endpoint is ADDRESS:PORT and perhaps #SNI") {
+  const auto at = [](const std::string& text) {
+    return good_shop("endpoints = [\"" + text + "\"]");
+  };
+  const std::string key = ":4: certificate.shop.endpoints: ";
+  const std::string form =
+      "; write ADDRESS:PORT, with an IPv6 address in brackets, such as \"192.0.2.1:443\" or "
+      "\"[2001:db8::1]:443\"";
+  check_cases({
+      {at("shop.example"), {key + "\"shop.example\" has no port" + form}},
+      {at("shop.example:https"),
+       {key + "\"shop.example:https\" has no port from 1 to 65535 at its end" + form}},
+      {at("shop.example:+443"),
+       {key + "\"shop.example:+443\" has no port from 1 to 65535 at its end" + form}},
+      {at("2001:db8::1:443"),
+       {key + "\"2001:db8::1:443\" has an IPv6 address without brackets; write "
+              "\"[2001:db8::1]:443\""}},
+      {at("[shop.example]:443"),
+       {key + "\"[shop.example]:443\" has brackets around something else than an IPv6 address" +
+        form}},
+      {at("*.shop.example:443"),
+       {key + "\"*.shop.example:443\" is a wildcard, to which nobody can connect; write one host "
+              "name or address"}},
+      {at("https://shop.example:443"),
+       {key +
+        "\"https://shop.example:443\" has neither an address nor a host name before the "
+        "port" +
+        form}},
+      {at("192.0.2.1:443#192.0.2.1"),
+       {key + "\"192.0.2.1:443#192.0.2.1\" has no host name after the #; write the name that a "
+              "client asks for, such as #shop.example"}},
+      {at("192.0.2.1:443#"),
+       {key + "\"192.0.2.1:443#\" has no host name after the #; write the name that a client asks "
+              "for, such as #shop.example"}},
+      {at("192.0.2.1:443#*.shop.example"),
+       {key + "\"192.0.2.1:443#*.shop.example\" has no host name after the #; write the name that "
+              "a client asks for, such as #shop.example"}},
+      {at("shop.example:25!smtp"),
+       {key + "\"shop.example:25!smtp\" asks for STARTTLS, which is not supported by this version; "
+              "remove the endpoint, or name a port that speaks TLS at once"}},
+      {good_shop("endpoints = \"a:1\""),
+       {key + "is a string, but must be a list of strings; write endpoints = [\"...\", \"...\"]"}},
+      {shop("domains = [\"*.a.example\"]\nchallenge = \"zone\"\nendpoints = [\"192.0.2.1:443\"]\n"
+            "[challenge.zone]\ntype = \"dns-01\""),
+       {":5: certificate.shop.endpoints: \"192.0.2.1:443\" does not say which name to ask for, and "
+        "the certificate has only wildcards; append #NAME with a name that the wildcard covers",
+        ":7: challenge.zone.type: \"dns-01\" is not supported by this version; use \"http-01\", "
+        "the "
+        "only type that it supports"}},
+  });
+}
+
+}  // namespace
+}  // namespace nolapse

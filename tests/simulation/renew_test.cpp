@@ -1,0 +1,196 @@
+// The life of one certificate when nothing goes wrong, and when its deployment does.
+#include <doctest/doctest.h>
+
+#include "tests/simulation/shop.h"
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+using Action = CertificateOutcome::Action;
+
+TEST_CASE("renew obtains, deploys and verifies; status then says so on both axes") {
+  Shop shop(1);
+  CHECK(shop.status().renewal == RenewalHealth::missing);
+  const CertificateOutcome outcome = shop.renewed();
+  CHECK(outcome.action == Action::renewed);
+  CHECK(outcome.deployments.at("nginx").stage == DeploymentStage::verified);
+  CHECK(shop.ca.counters().orders_created == 1);
+  CHECK(shop.fingerprint_served() == outcome.generation->leaf().fingerprint_sha256);
+  CHECK(shop.fingerprint_of_live() == shop.fingerprint_served());
+  CHECK(shop.violation() == "");
+  const CertificateStatus status = shop.status();
+  CHECK(status.serving == Serving::ok);
+  CHECK(status.renewal == RenewalHealth::ok);
+  CHECK(status.generation->number == 1);
+}
+
+TEST_CASE("nothing is due until a third of the lifetime is left; then it is renewed") {
+  Shop shop(2);
+  const CertificateOutcome first = shop.renewed();
+  CHECK(shop.renewed().action == Action::not_due);
+  const Time point = renewal_point(first.generation->leaf(), {});
+  shop.world.clock.run_for(point - shop.world.clock.now() - 1h);
+  CHECK(shop.renewed().action == Action::not_due);
+  shop.world.clock.run_for(1h);
+  CHECK(shop.status().renewal == RenewalHealth::due);
+  const CertificateOutcome second = shop.renewed();
+  CHECK(second.action == Action::renewed);
+  CHECK(second.generation->number == 2);
+  CHECK(shop.ca.counters().orders_created == 2);
+  CHECK(shop.fingerprint_of_live() == second.generation->leaf().fingerprint_sha256);
+}
+
+TEST_CASE("a changed specification is due now, with its reason") {
+  Shop shop(3);
+  shop.renewed();
+  SUBCASE("a name more") {
+    shop.world.add_local_name("www.shop.test");
+    shop.config.certificates[0].domains.push_back({"dns", "www.shop.test"});
+    CHECK(shop.renewed().reason == "the configuration now names www.shop.test");
+  }
+  SUBCASE("another key") {
+    shop.config.certificates[0].key_type = acme::KeyType::ecdsa_p384;
+    CHECK(shop.renewed().reason == "the configured key is now ecdsa-p384");
+  }
+  CHECK(shop.ca.counters().orders_created == 2);
+  CHECK(shop.renewed().action == Action::not_due);
+}
+
+TEST_CASE("every proof is taken away again and the state has no leftovers") {
+  Shop shop(4);
+  shop.renewed();
+  CHECK(shop.world.files.list(std::string(Shop::state) + "/tmp")->empty());
+  CHECK_FALSE(
+      shop.world.files.exists(std::string(Shop::state) + "/certificates/shop/issuance.json"));
+  CHECK(shop.world.http_responder.tokens() == 0);
+}
+
+TEST_CASE("keys are their owner's alone, certificates everybody's") {
+  Shop shop(5);
+  shop.renewed();
+  const std::string state = Shop::state;
+  CHECK(shop.world.files.mode(state + "/certificates/shop/1/privkey.pem") == 0600);
+  CHECK(shop.world.files.mode(state + "/certificates/shop/1/fullchain.pem") == 0644);
+  CHECK(shop.world.files.mode(state + "/accounts/ca/key.pem") == 0600);
+  CHECK(shop.world.files.mode(state + "/accounts") == 0700);
+
+  shop.config.certificates[0].group = "ssl-cert";
+  RenewOptions force;
+  force.force = true;
+  shop.renewed(force);
+  CHECK(shop.world.files.mode(state + "/certificates/shop/2/privkey.pem") == 0640);
+  CHECK(shop.world.files.group(state + "/certificates/shop/2/privkey.pem") == "ssl-cert");
+}
+
+TEST_CASE(
+    "a broken web server configuration keeps the old certificate; the next run deploys again") {
+  Shop shop(6);
+  shop.renewed();
+  const std::string old = shop.fingerprint_served();
+  shop.nginx.broken_configuration = true;
+  RenewOptions force;
+  force.force = true;
+  const CertificateOutcome failed = shop.renewed(force);
+  CHECK(failed.action == Action::failed);
+  CHECK(failed.issued);
+  CHECK(shop.fingerprint_served() == old);
+  CHECK(shop.fingerprint_of_live() == old);  // an untested pair is not made live
+  CHECK(shop.status().serving == Serving::wrong);
+  CHECK(shop.status().deployments.at("nginx").stage == DeploymentStage::failed);
+
+  CHECK(shop.renewed().action == Action::failed);
+  CHECK(shop.status().deployments.at("nginx").failures == 2);
+  shop.nginx.broken_configuration = false;
+  CHECK(shop.renewed().action == Action::deployed);
+  CHECK(shop.ca.counters().orders_created == 2);
+  CHECK(shop.fingerprint_served() == failed.generation->leaf().fingerprint_sha256);
+  CHECK(shop.fingerprint_of_live() == shop.fingerprint_served());
+}
+
+TEST_CASE("a reload that says yes and does nothing is not believed") {
+  Shop shop(7);
+  shop.renewed();
+  shop.nginx.ignores_reload = true;
+  RenewOptions force;
+  force.force = true;
+  const CertificateOutcome outcome = shop.renewed(force);
+  CHECK(outcome.action == Action::failed);
+  CHECK(outcome.error->code == "NOT_SERVED");
+  CHECK(outcome.deployments.at("nginx").stage == DeploymentStage::reloaded);
+  CHECK(outcome.deployments.at("nginx").last_error->code == "NOT_SERVED");
+  shop.nginx.ignores_reload = false;
+  CHECK(shop.renewed().action == Action::deployed);
+  CHECK(shop.status().ok());
+}
+
+TEST_CASE("somebody restored an old file: what is served has the last word") {
+  Shop shop(8);
+  shop.renewed();
+  const KeyPair old = *shop.nginx.serving();
+  RenewOptions force;
+  force.force = true;
+  shop.renewed(force);
+  shop.nginx.install(old);
+  shop.nginx.reload();
+  CHECK(shop.status().serving == Serving::wrong);
+  CHECK(shop.renewed().action == Action::deployed);
+  CHECK(shop.status().serving == Serving::ok);
+  CHECK(shop.ca.counters().orders_created == 2);
+}
+
+TEST_CASE("a hook that hangs is a failure with a name, and the next run tries again") {
+  Shop shop(9);
+  shop.nginx.hangs = true;
+  const CertificateOutcome outcome = shop.renewed();
+  CHECK(outcome.error->code == "HOOK_TIMED_OUT");
+  shop.nginx.hangs = false;
+  CHECK(shop.renewed().action == Action::deployed);
+  CHECK(shop.ca.counters().orders_created == 1);
+}
+
+TEST_CASE("one certificate that fails holds up no other") {
+  Shop shop(10);
+  shop.add_certificate("second", "second.test");
+  shop.config.certificates.front().domains = {{"dns", "gone.test"}};  // resolves nowhere
+  const auto outcomes = shop.renew();
+  REQUIRE(outcomes.has_value());
+  CHECK((**outcomes)[0].action == Action::failed);
+  CHECK((**outcomes)[0].error->kind == ErrorKind::validation);
+  CHECK((**outcomes)[1].issued);
+}
+
+TEST_CASE("--dry-run and --no-deploy do what they say") {
+  Shop shop(11);
+  RenewOptions dry;
+  dry.dry_run = true;
+  CHECK(shop.renewed(dry).action == Action::would_renew);
+  CHECK(shop.ca.counters().requests == 0);
+  RenewOptions no_deploy;
+  no_deploy.deploy = false;
+  CHECK(shop.renewed(no_deploy).action == Action::renewed);
+  CHECK(shop.world.processes.started().empty());
+  CHECK(shop.renewed().action == Action::deployed);
+}
+
+TEST_CASE("a run that finds the lock held changes nothing and says who holds it") {
+  Shop shop(12);
+  shop.world.files.put_directory(Shop::state);
+  shop.world.files.hold_lock(std::string(Shop::state) + "/lock", "process 7 (nolapse renew)");
+  const auto outcomes = shop.renew();
+  REQUIRE(outcomes.has_value());
+  CHECK((*outcomes).error().kind == ErrorKind::held);
+  CHECK((*outcomes).error().message.find("process 7") != std::string::npos);
+  CHECK(shop.ca.counters().requests == 0);
+}
+
+TEST_CASE("the same seed gives the same trace, byte for byte") {
+  const auto life = [](std::uint64_t seed) {
+    FakeCaSettings settings;
+    settings.nonce_reject_percent = 20;
+    Shop shop(seed, settings);
+    shop.renewed();
+    shop.world.clock.run_for(70 * 24h);
+    shop.renewed();
+    return shop.trace;
+  };
+  CHECK(life(13) == life(13));
+}
