@@ -1,4 +1,5 @@
 // nolapse: reads the command line, then the configuration, then runs one command.
+#include <filesystem>
 #include <iostream>
 
 #include "agent/front/commands.h"
@@ -19,10 +20,14 @@ int refuse_config(const GlobalOptions& global, const ConfigResult& loaded) {
 }
 
 int run(const CommandLine& line) {
+  // The files of the world take absolute paths.
+  const auto absolute = [](const std::string& path) {
+    return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+  };
   // Only its files are used here: what the world needs to know stands in the configuration.
   RealWorld reader{{}};
-  const ConfigResult loaded =
-      load_config(reader.world().files, line.global.config_path, line.global.state_directory);
+  const ConfigResult loaded = load_config(reader.world().files, absolute(line.global.config_path),
+                                          absolute(line.global.state_directory));
   if (!loaded.problems.empty()) return refuse_config(line.global, loaded);
   const Config& config = loaded.config;
   if (const auto* renew = std::get_if<RenewCommand>(&line.command)) {

@@ -1,0 +1,158 @@
+// When to renew and when to try again, as tables.
+#include "agent/core/schedule.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Time now = *acme::parse_rfc3339("2026-11-23T09:00:00Z");
+
+acme::Certificate leaf_of(Duration lifetime) {
+  acme::Certificate leaf;
+  leaf.not_before = now;
+  leaf.not_after = now + lifetime;
+  leaf.subject_alternative_names = {{"dns", "shop.test"}, {"dns", "www.shop.test"}};
+  return leaf;
+}
+
+struct Wanted {
+  Wanted() {
+    spec.domains = {{"dns", "www.shop.test"}, {"dns", "shop.test"}};
+    spec.cas = {"ca"};
+    CaConfig ca;
+    ca.name = "ca";
+    ca.directory = "https://ca/directory";
+    config.cas = {ca};
+    generation.chain = {leaf_of(90 * 24h)};
+    generation.ca = "ca";
+    generation.ca_directory = "https://ca/directory";
+    generation.identifiers = spec.domains;
+    generation.key_type = acme::KeyType::ecdsa_p256;
+  }
+  Due due(Time at) const { return next_renewal({spec, config, &generation, false, false, at}); }
+
+  CertificateSpec spec;
+  Config config;
+  Generation generation;
+};
+
+}  // namespace
+
+TEST_CASE("the renewal point is a third of the lifetime before expiry, half under ten days") {
+  struct Row {
+    Duration lifetime;
+    std::optional<Duration> renew_before;
+    Duration used;  // of the lifetime, at the renewal point
+  };
+  const Row rows[] = {
+      {90 * 24h, {}, 60 * 24h},
+      {45 * 24h, {}, 30 * 24h},
+      {398 * 24h, {}, 398 * 16h},
+      {10 * 24h, {}, 160h},
+      {160h, {}, 80h},
+      {6min, {}, 3min},
+      {90 * 24h, 30 * 24h, 60 * 24h},
+      {90 * 24h, 1h, 2159h},
+      {90 * 24h, 75 * 24h, 15 * 24h},
+      // Longer than the certificate lives, or nearly: it would renew for ever.
+      {90 * 24h, 76 * 24h, 60 * 24h},
+      {6 * 24h, 30 * 24h, 72h},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.lifetime.count());
+    CHECK(renewal_point(leaf_of(row.lifetime), row.renew_before) - now == row.used);
+  }
+}
+
+TEST_CASE("a sound certificate is due at its renewal point and says which") {
+  const Wanted wanted;
+  CHECK_FALSE(wanted.due(now).now);
+  CHECK(wanted.due(now).at == now + 60 * 24h);
+  CHECK_FALSE(wanted.due(now + 60 * 24h - 1s).now);
+  CHECK(wanted.due(now + 60 * 24h).now);
+  CHECK(wanted.due(now + 90 * 24h).reason == "the certificate has expired");
+  CHECK(wanted.due(now).reason.find("30d before expiry") != std::string::npos);
+}
+
+TEST_CASE("what the operator changed is due now") {
+  const auto reason = [](auto change) {
+    Wanted wanted;
+    change(wanted);
+    const Due due = wanted.due(now);
+    return due.now ? due.reason : "";
+  };
+  CHECK(reason([](Wanted&) {}) == "");
+  CHECK(reason([](Wanted& w) {
+          w.spec.domains.push_back({"dns", "new.test"});
+        }) == "the configuration now names new.test");
+  CHECK(reason([](Wanted& w) { w.spec.domains.pop_back(); }) ==
+        "the configuration names fewer domains");
+  CHECK(reason([](Wanted& w) { std::swap(w.spec.domains[0], w.spec.domains[1]); }) == "");
+  CHECK(reason([](Wanted& w) { w.spec.key_type = acme::KeyType::rsa_2048; }) ==
+        "the configured key is now rsa-2048");
+  CHECK(reason([](Wanted& w) { w.spec.cas = {"other"}; }) ==
+        "the configuration no longer lists the CA ca");
+  CHECK(reason([](Wanted& w) { w.config.cas[0].directory = "https://ca/v2"; }) ==
+        "the CA ca has another directory");
+  CHECK(reason([](Wanted& w) { w.spec.profile = "shortlived"; }) ==
+        "the configured profile changed");
+  CHECK(reason([](Wanted& w) { w.config.cas[0].profile = "shortlived"; }) ==
+        "the configured profile changed");
+}
+
+TEST_CASE("a certificate whose meta.json is lost is not renewed for that") {
+  Wanted wanted;
+  wanted.generation.ca.clear();
+  wanted.generation.ca_directory.clear();
+  wanted.generation.identifiers.clear();
+  wanted.generation.key_type.reset();
+  CHECK_FALSE(wanted.due(now).now);
+}
+
+TEST_CASE("a request, an interrupted renewal and a missing certificate come before all") {
+  const Wanted wanted;
+  CHECK(next_renewal({wanted.spec, wanted.config, nullptr, false, false, now}).reason ==
+        "there is no certificate yet");
+  CHECK(next_renewal({wanted.spec, wanted.config, &wanted.generation, true, false, now}).now);
+  CHECK(next_renewal({wanted.spec, wanted.config, &wanted.generation, false, true, now}).now);
+}
+
+TEST_CASE("back-off doubles from a minute to twelve hours, give or take a quarter") {
+  const Duration expected[] = {1min,   2min,   4min,   8min, 16min, 32min, 64min,
+                               128min, 256min, 512min, 12h,  12h,   12h};
+  for (int i = 0; i < 13; ++i) {
+    CAPTURE(i);
+    RetryInput input{i + 1, ErrorKind::transient, {}, {}, now, 500};
+    CHECK(next_attempt(input) - now == expected[i]);
+    input.random = 0;
+    CHECK(next_attempt(input) - now == expected[i] * 3 / 4);
+    input.random = 1000;
+    CHECK(next_attempt(input) - now == expected[i] * 5 / 4);
+  }
+}
+
+TEST_CASE("at least six more attempts fit into what remains, but no two within five minutes") {
+  const auto interval = [](Duration remaining, int failures, ErrorKind kind) {
+    return next_attempt({failures, kind, {}, now + remaining, now, 500}) - now;
+  };
+  CHECK(interval(30 * 24h, 20, ErrorKind::transient) == 12h);
+  CHECK(interval(36h, 20, ErrorKind::transient) == 6h);
+  CHECK(interval(6min, 20, ErrorKind::transient) == 5min);
+  CHECK(interval(6min, 1, ErrorKind::transient) == 1min);
+  CHECK(interval(-24h, 20, ErrorKind::transient) == 15min);
+  // What waits for a person slows down at once, but not past the point of no return.
+  CHECK(interval(30 * 24h, 1, ErrorKind::input) == 12h);
+  CHECK(interval(6h, 1, ErrorKind::input) == 1h);
+}
+
+TEST_CASE("the CA's Retry-After is obeyed over all") {
+  RetryInput input{1, ErrorKind::deferred, now + 7h, now + 1h, now, 500};
+  CHECK(next_attempt(input) == now + 7h);
+  input.retry_after = now - 1h;
+  CHECK(next_attempt(input) == now + 1min);
+}

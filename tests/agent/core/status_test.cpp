@@ -1,0 +1,83 @@
+// The two axes, as a table of what is known.
+#include "agent/core/status.h"
+
+#include <doctest/doctest.h>
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Time now = *acme::parse_rfc3339("2026-11-23T09:00:00Z");
+
+struct Known {
+  Known() {
+    spec.name = "shop";
+    spec.domains = {{"dns", "shop.test"}};
+    spec.cas = {"ca"};
+    acme::Certificate leaf;
+    leaf.not_before = now;
+    leaf.not_after = now + 90 * 24h;
+    leaf.subject_alternative_names = spec.domains;
+    Generation generation;
+    generation.number = 1;
+    generation.chain = {leaf};
+    newest = generation;
+  }
+  CertificateStatus status(Time at = now) const {
+    return make_status({spec, config, newest, schedule, {}, endpoints, under_way, readable, at});
+  }
+  void see(Verdict verdict) { endpoints.push_back({"e", "a", verdict, "", {}, ""}); }
+
+  CertificateSpec spec;
+  Config config;
+  std::optional<Generation> newest;
+  ScheduleRecord schedule;
+  std::vector<EndpointState> endpoints;
+  bool under_way = false;
+  bool readable = true;
+};
+
+}  // namespace
+
+TEST_CASE("serving is the worst of all endpoints; without any it is unverified, never ok") {
+  const auto serving = [](std::vector<Verdict> verdicts) {
+    Known known;
+    for (const Verdict verdict : verdicts) known.see(verdict);
+    return std::string(name_of(known.status().serving));
+  };
+  CHECK(serving({Verdict::ok, Verdict::ok}) == "ok");
+  CHECK(serving({Verdict::ok, Verdict::unreachable}) == "unreachable");
+  CHECK(serving({Verdict::unreachable, Verdict::wrong}) == "wrong");
+  CHECK(serving({Verdict::wrong, Verdict::expired, Verdict::ok}) == "expired");
+  CHECK(serving({}) == "unverified");
+  Known nothing;
+  nothing.newest.reset();
+  CHECK(nothing.status().serving == Serving::unknown);
+}
+
+TEST_CASE("will it renew: missing, unknown, failing, ok, due, overdue") {
+  Known known;
+  known.see(Verdict::ok);
+  CHECK(known.status().ok());
+  CHECK(known.status(now + 60 * 24h).renewal == RenewalHealth::due);
+  CHECK(known.status(now + 61 * 24h).renewal == RenewalHealth::due);
+  CHECK(known.status(now + 61 * 24h + 1s).renewal == RenewalHealth::overdue);
+  known.schedule.failures = 1;
+  CHECK(known.status(now + 61 * 24h + 1s).renewal == RenewalHealth::failing);
+  known.readable = false;
+  CHECK(known.status().renewal == RenewalHealth::unknown);
+  known.newest.reset();
+  CHECK(known.status().renewal == RenewalHealth::missing);
+  CHECK_FALSE(known.status().ok());
+}
+
+TEST_CASE("the next attempt waits for the back-off and for the renewal point") {
+  Known known;
+  CHECK(known.status().next_attempt == now + 60 * 24h);
+  known.schedule.failures = 1;
+  known.schedule.next_attempt = now + 61 * 24h;
+  CHECK(known.status(now + 60 * 24h).next_attempt == now + 61 * 24h);
+  known.under_way = true;
+  CHECK(known.status().renewal == RenewalHealth::failing);
+}

@@ -1,0 +1,79 @@
+// The JSON documents of the state directory: there and back, and everything that is none.
+#include "agent/core/store_documents.h"
+
+#include <doctest/doctest.h>
+
+using namespace nolapse;
+
+namespace {
+
+const Time now = *acme::parse_rfc3339("2026-11-23T09:00:00Z");
+const SavedError error{now, "input", "CA_CAA", "CAA forbids", R"({"type":"caa"})", now};
+
+}  // namespace
+
+TEST_CASE("an issuance comes back as it was saved") {
+  SavedIssuance issuance;
+  issuance.ca = "ca";
+  issuance.ca_directory = "https://ca/directory";
+  issuance.challenge = "web";
+  issuance.profile = "shortlived";
+  issuance.key_type = acme::KeyType::rsa_3072;
+  issuance.identifiers = {{"dns", "*.shop.test"}, {"ip", "2001:db8::1"}};
+  issuance.generation = 7;
+  issuance.state.order_url = "https://ca/order/1";
+  issuance.state.presented = {{{"dns", "shop.test"}, true, "http-01", "u", "token", "key"}};
+  const auto read = read_issuance(write_document(issuance));
+  REQUIRE(read);
+  CHECK(read->ca == issuance.ca);
+  CHECK(read->ca_directory == issuance.ca_directory);
+  CHECK(read->challenge == issuance.challenge);
+  CHECK(read->profile == issuance.profile);
+  CHECK(read->key_type == issuance.key_type);
+  CHECK(read->identifiers == issuance.identifiers);
+  CHECK(read->generation == 7);
+  CHECK(read->state == issuance.state);
+}
+
+TEST_CASE("deployments and schedules come back as they were saved") {
+  DeploymentRecords records;
+  records["nginx"] = {DeploymentStage::failed, 3, 2, error};
+  records["postfix"] = {DeploymentStage::verified, 4, 0, {}};
+  const auto read = read_deployments(write_document(records));
+  REQUIRE(read);
+  CHECK(read->at("nginx").stage == DeploymentStage::failed);
+  CHECK(read->at("nginx").failures == 2);
+  CHECK(read->at("nginx").last_error->message == "CAA forbids");
+  CHECK(read->at("nginx").last_error->retry_after == now);
+  CHECK(read->at("postfix").generation == 4);
+  CHECK_FALSE(read->at("postfix").last_error.has_value());
+
+  const auto schedule = read_schedule(write_document(ScheduleRecord{5, now, {}, error}));
+  REQUIRE(schedule);
+  CHECK(schedule->failures == 5);
+  CHECK(schedule->last_attempt == now);
+  CHECK_FALSE(schedule->next_attempt.has_value());
+  CHECK(schedule->last_error->code == "CA_CAA");
+}
+
+TEST_CASE("a document that is broken, foreign or newer is an error that says so") {
+  for (const char* text : {"", "{", "[]", "null", "{}", R"({"schema":"1"})"}) {
+    CAPTURE(text);
+    CHECK(read_issuance(text).error().code == "BAD_STATE");
+    CHECK(read_deployments(text).error().code == "BAD_STATE");
+    CHECK(read_schedule(text).error().code == "BAD_STATE");
+  }
+  CHECK(read_schedule(R"({"schema":2})").error().message.find("schema 2") != std::string::npos);
+  CHECK(read_issuance(R"({"schema":1})").error().code == "BAD_STATE");
+}
+
+TEST_CASE("members of the wrong type are as good as absent") {
+  const auto schedule =
+      read_schedule(R"({"schema":1,"failures":"many","last_error":7,"next_attempt":"soon"})");
+  REQUIRE(schedule);
+  CHECK(schedule->failures == 0);
+  CHECK_FALSE(schedule->last_error.has_value());
+  const auto records = read_deployments(R"({"schema":1,"targets":{"a":7,"b":{"stage":"flying"}}})");
+  REQUIRE(records);
+  CHECK(records->at("b").stage == DeploymentStage::issued);
+}
