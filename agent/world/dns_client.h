@@ -1,0 +1,48 @@
+// Names to addresses on the loop: literal addresses, /etc/hosts, "localhost" and then A and AAAA
+// from the name servers in parallel. libc's resolver is not used because it blocks, and curl's
+// because it starts a thread that it cannot leave alone.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "agent/world/dns_query.h"
+
+namespace nolapse {
+
+class DnsClient final : public Dns {
+ public:
+  struct Options {
+    std::string server;  // "ADDRESS:PORT"; empty: those in resolv.conf
+    std::string resolv_conf = "/etc/resolv.conf";
+    std::string hosts = "/etc/hosts";
+    Duration deadline = std::chrono::seconds(10);  // for one resolve() as a whole
+  };
+
+  // The files are read anew for each look-up: laptops and containers change them.
+  DnsClient(EventLoop& loop, const Files& files, Options options);
+  ~DnsClient() override;
+  DnsClient(const DnsClient&) = delete;
+  DnsClient& operator=(const DnsClient&) = delete;
+
+  void resolve(std::string host, Completion<std::vector<std::string>> done) override;
+
+ private:
+  struct Lookup;
+  using Addresses = std::vector<std::string>;
+
+  Result<ResolverConfig> resolver_config() const;
+  Addresses local_answer(const std::string& host) const;
+  void finish_later(Completion<Addresses> done, Result<Addresses> result);
+  void ask(Lookup& lookup);
+  void on_reply(std::uint64_t id, std::size_t family, Result<DnsReply> reply);
+  void conclude(std::uint64_t id);
+
+  EventLoop& loop_;
+  const Files& files_;
+  const Options options_;
+  std::uint64_t next_id_ = 1;
+  std::map<std::uint64_t, std::unique_ptr<Lookup>> lookups_;
+};
+
+}  // namespace nolapse

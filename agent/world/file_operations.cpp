@@ -1,0 +1,207 @@
+// Every operation finds the parent directory first and then works on one name relative to it
+// (openat and its family), so that what was checked is what is used.
+#include "agent/world/file_operations.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "agent/world/file_place.h"
+#include "agent/world/remove_tree.h"
+#include "agent/world/system_error.h"
+#include "agent/world/system_user.h"
+#include "agent/world/unique_fd.h"
+
+namespace nolapse {
+namespace {
+
+Result<unsigned> find_group(const std::string& name) {
+  std::vector<char> buffer(4096);
+  group entry{};
+  group* found = nullptr;
+  int error_number = 0;
+  while ((error_number =
+              ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found)) == ERANGE &&
+         buffer.size() < (1u << 20)) {
+    buffer.resize(buffer.size() * 2);
+  }
+  if (found == nullptr) {
+    return fail(ErrorKind::local, "FILE_ERROR",
+                "there is no group " + name +
+                    " on this machine; create it or correct `group` in the configuration");
+  }
+  return entry.gr_gid;
+}
+
+// Owner before mode: the group must not see a moment of rights that were meant for another one,
+// and chown clears the special bits.
+Result<void> set_owner_and_mode(int fd, const std::string& path, std::optional<FileOwner> owner,
+                                const std::string& group_name, unsigned mode) {
+  uid_t user = owner ? owner->user : static_cast<uid_t>(-1);
+  gid_t group = owner ? owner->group : static_cast<gid_t>(-1);
+  if (!group_name.empty()) {
+    auto found = find_group(group_name);
+    if (!found) return fail(std::move(found).error());
+    group = *found;
+  }
+  const bool change = owner.has_value() || !group_name.empty();
+  if (change && ::fchown(fd, user, group) != 0) {
+    if (errno == EPERM && !group_name.empty()) {
+      return fail(ErrorKind::local, "PERMISSION_DENIED",
+                  "cannot give " + path + " to the group " + group_name + ": user " +
+                      name_of_user(::geteuid()) +
+                      " is not in that group; add it there or run nolapse as root");
+    }
+    return fail(file_error(errno, "cannot change the owner of " + path));
+  }
+  if (::fchmod(fd, mode) != 0) return fail(file_error(errno, "cannot set the mode of " + path));
+  return {};
+}
+
+Result<void> write_all(int fd, const std::string& content, const std::string& path) {
+  std::size_t written = 0;
+  while (written < content.size()) {
+    const ssize_t count = ::write(fd, content.data() + written, content.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return fail(file_error(errno, "cannot write " + path));
+    written += static_cast<std::size_t>(count);
+  }
+  return {};
+}
+
+Result<void> sync(const std::string& path, const std::string& state_directory, int flags) {
+  auto place = find_place(path, state_directory);
+  if (!place) return fail(std::move(place).error());
+  const UniqueFd fd(::openat(place->parent.get(), place->name.c_str(),
+                             O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags));
+  if (!fd || ::fsync(fd.get()) != 0) {
+    return fail(file_error(errno, "cannot write " + path + " through to the disk"));
+  }
+  return {};
+}
+
+// The package creates this user for the daemon; without it the state stays with root.
+std::optional<FileOwner> owner_of_new_state_directory() {
+  const auto daemon = find_user("nolapse");
+  if (!daemon) return std::nullopt;
+  return FileOwner{daemon->id, daemon->group};
+}
+
+}  // namespace
+
+std::optional<FileOwner> new_owner(const std::string& path, const std::string& state_directory) {
+  if (::geteuid() != 0 || !is_inside(path, state_directory)) return std::nullopt;
+  struct stat status {};
+  if (::stat(state_directory.c_str(), &status) != 0 || status.st_uid == 0) return std::nullopt;
+  return FileOwner{status.st_uid, status.st_gid};
+}
+
+FileOperations::FileOperations(const std::string& state_directory)
+    : state_directory_(normal_path(state_directory)) {}
+
+Result<void> FileOperations::run(const FileOperation& operation) {
+  return std::visit([this](const auto& one) { return perform(one); }, operation);
+}
+
+// What lies above the state directory is for everybody to pass through; the mode is for the state
+// directory and what is in it.
+Result<void> FileOperations::perform(const MakeDirectory& operation) {
+  const std::string path = normal_path(operation.path);
+  const std::string parent = parent_of(path);
+  struct stat status {};
+  if (parent != "/" && ::lstat(parent.c_str(), &status) != 0) {
+    if (errno != ENOENT) return fail(file_error(errno, "cannot create " + parent));
+    const bool above = is_inside(state_directory_, path) || path == state_directory_;
+    if (auto made = perform(MakeDirectory{parent, above ? 0755 : operation.mode}); !made) {
+      return made;
+    }
+  }
+  auto place = find_place(path, state_directory_);
+  if (!place) return fail(std::move(place).error());
+  const bool created =
+      ::mkdirat(place->parent.get(), place->name.c_str(), operation.mode & 0700u) == 0;
+  if (!created && errno != EEXIST) return fail(file_error(errno, "cannot create " + path));
+  // A link to a directory is somebody's deliberate choice outside the state directory only.
+  const int follow = is_inside(path, state_directory_) ? O_NOFOLLOW : 0;
+  const UniqueFd fd(::openat(place->parent.get(), place->name.c_str(),
+                             O_RDONLY | O_DIRECTORY | O_CLOEXEC | (created ? O_NOFOLLOW : follow)));
+  if (!fd) {
+    // An existing directory that only lets us pass is there all the same.
+    if (!created && errno == EACCES) return {};
+    return fail(file_error(errno, "cannot create " + path));
+  }
+  auto owner = new_owner(path, state_directory_);
+  if (created) {
+    if (path == state_directory_ && ::geteuid() == 0) owner = owner_of_new_state_directory();
+    return set_owner_and_mode(fd.get(), path, owner, {}, operation.mode);
+  }
+  // A crash between the two steps above left it with root.
+  if (owner && ::fstat(fd.get(), &status) == 0 && status.st_uid == 0) {
+    return set_owner_and_mode(fd.get(), path, owner, {}, operation.mode);
+  }
+  return {};
+}
+
+Result<void> FileOperations::perform(const WriteFile& operation) {
+  auto place = find_place(operation.path, state_directory_);
+  if (!place) return fail(std::move(place).error());
+  const UniqueFd fd(::openat(place->parent.get(), place->name.c_str(),
+                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                             operation.mode & 0700u));
+  if (!fd) return fail(file_error(errno, "cannot create " + operation.path));
+  auto result =
+      set_owner_and_mode(fd.get(), operation.path, new_owner(operation.path, state_directory_),
+                         operation.group, operation.mode);
+  if (result) result = write_all(fd.get(), operation.content, operation.path);
+  if (!result) ::unlinkat(place->parent.get(), place->name.c_str(), 0);
+  return result;
+}
+
+Result<void> FileOperations::perform(const SyncFile& operation) {
+  return sync(operation.path, state_directory_, 0);
+}
+
+Result<void> FileOperations::perform(const SyncDirectory& operation) {
+  return sync(operation.path, state_directory_, O_DIRECTORY);
+}
+
+Result<void> FileOperations::perform(const Rename& operation) {
+  auto from = find_place(operation.from, state_directory_);
+  if (!from) return fail(std::move(from).error());
+  auto to = find_place(operation.to, state_directory_);
+  if (!to) return fail(std::move(to).error());
+  if (::renameat(from->parent.get(), from->name.c_str(), to->parent.get(), to->name.c_str()) != 0) {
+    return fail(file_error(errno, "cannot rename " + operation.from + " to " + operation.to));
+  }
+  return {};
+}
+
+Result<void> FileOperations::perform(const MakeSymlink& operation) {
+  auto place = find_place(operation.path, state_directory_);
+  if (!place) return fail(std::move(place).error());
+  if (::symlinkat(operation.target.c_str(), place->parent.get(), place->name.c_str()) != 0) {
+    return fail(file_error(errno, "cannot create the link " + operation.path));
+  }
+  const auto owner = new_owner(operation.path, state_directory_);
+  if (owner && ::fchownat(place->parent.get(), place->name.c_str(), owner->user, owner->group,
+                          AT_SYMLINK_NOFOLLOW) != 0) {
+    return fail(file_error(errno, "cannot change the owner of " + operation.path));
+  }
+  return {};
+}
+
+Result<void> FileOperations::perform(const RemoveTree& operation) {
+  auto place = find_place(operation.path, state_directory_);
+  if (!place) {
+    if (place.error().code == "FILE_MISSING") return {};
+    return fail(std::move(place).error());
+  }
+  const int error_number = remove_tree(place->parent.get(), place->name);
+  if (error_number != 0) return fail(file_error(error_number, "cannot remove " + operation.path));
+  return {};
+}
+
+}  // namespace nolapse

@@ -1,0 +1,44 @@
+// The http-01 responder: answers GET /.well-known/acme-challenge/<token> on listeners of its own
+// and nothing else. [RFC 8555 §8.3]
+//
+// Port 80 faces the internet, so parsing is libmicrohttpd's, and what a connection may take is
+// bounded in memory, number, silence and age. A listener exists only while there is a token.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "agent/world/event_loop.h"
+#include "agent/world/unique_fd.h"
+
+namespace nolapse {
+
+class MicrohttpdResponder final : public HttpResponder {
+ public:
+  struct Limits {
+    unsigned connections = 256;
+    Duration silence = std::chrono::seconds(10);  // whole seconds
+    Duration age = std::chrono::seconds(20);
+  };
+
+  // `passed` are listening sockets from the service manager; they stay open for the next token.
+  MicrohttpdResponder(EventLoop& loop, std::vector<UniqueFd> passed, Limits limits);
+  ~MicrohttpdResponder() override;
+  MicrohttpdResponder(const MicrohttpdResponder&) = delete;
+  MicrohttpdResponder& operator=(const MicrohttpdResponder&) = delete;
+
+  Result<void> serve(const std::string& listen, const std::string& token,
+                     const std::string& body) override;
+  unsigned withdraw(const std::string& listen, const std::string& token) override;
+
+ private:
+  class Listener;
+
+  EventLoop& loop_;
+  const std::vector<UniqueFd> passed_;
+  const Limits limits_;
+  std::map<std::string, std::unique_ptr<Listener>> listeners_;  // by `listen`
+};
+
+}  // namespace nolapse

@@ -1,0 +1,29 @@
+// Files on disk. Durable work runs as one task on a worker, in the order given; the short reads
+// run where they are called.
+//
+// Root beside a daemon of another user: what root creates inside the state directory belongs to
+// the owner of that directory, so that the daemon can go on with it.
+#pragma once
+
+#include "agent/world/worker_pool.h"
+
+namespace nolapse {
+
+class PosixFiles final : public Files {
+ public:
+  // `state_directory` is absolute; it need not exist yet.
+  PosixFiles(WorkerPool& workers, std::string state_directory);
+
+  void run(std::vector<FileOperation> work, Completion<void> done) override;
+  Result<std::string> read(const std::string& path) const override;
+  Result<std::vector<std::string>> list(const std::string& directory) const override;
+  Result<std::string> read_link(const std::string& path) const override;
+  Result<FileStatus> status(const std::string& path) const override;
+  Result<std::unique_ptr<Lock>> lock(const std::string& path, const std::string& holder) override;
+
+ private:
+  WorkerPool& workers_;
+  std::string state_directory_;
+};
+
+}  // namespace nolapse

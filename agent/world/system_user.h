@@ -1,0 +1,22 @@
+// The users of this machine. Look-ups may ask a directory service and take as long as it likes:
+// they belong on a worker.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nolapse {
+
+struct SystemUser {
+  std::string name;
+  unsigned id = 0;
+  unsigned group = 0;
+  std::vector<unsigned> groups;  // supplementary ones, with the primary one
+};
+
+std::optional<SystemUser> find_user(const std::string& name);
+// The name, or the number as text where it has none.
+std::string name_of_user(unsigned id);
+
+}  // namespace nolapse

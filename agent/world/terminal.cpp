@@ -1,0 +1,28 @@
+#include "agent/world/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace nolapse::terminal {
+
+bool is_terminal() {
+  return isatty(STDERR_FILENO) == 1;
+}
+
+bool wants_colour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* kind = std::getenv("TERM");
+  const bool refused = no_colour != nullptr && *no_colour != '\0';
+  return is_terminal() && !refused && kind != nullptr && std::strcmp(kind, "dumb") != 0;
+}
+
+std::size_t columns() {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 20) return 80;
+  return size.ws_col;
+}
+
+}  // namespace nolapse::terminal

@@ -1,0 +1,13 @@
+// What stderr is connected to.
+#pragma once
+
+#include <cstddef>
+
+namespace nolapse::terminal {
+
+bool is_terminal();
+// Not with NO_COLOR set (https://no-color.org) or a terminal that says it is dumb.
+bool wants_colour();
+std::size_t columns();  // 80 where nobody says
+
+}  // namespace nolapse::terminal

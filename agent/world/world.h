@@ -1,0 +1,192 @@
+// The outside world on one page. The core sees nothing else of it; the simulator replaces this
+// page and nothing else. Everything runs on one thread: a completion is called later, from the
+// loop, exactly once, and never from inside the call that asked for it. No completion arrives
+// after the world is gone. Durations and deadlines are enforced by the world.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "acme/http_message.h"
+#include "acme/private_key.h"
+#include "acme/result.h"
+
+namespace nolapse {
+
+using acme::Duration;
+using acme::Error;
+using acme::ErrorKind;
+using acme::fail;
+using acme::Result;
+using acme::Time;
+
+template <class T>
+using Completion = std::function<void(Result<T>)>;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual Time now() const = 0;                // wall clock; may step
+  virtual std::chrono::milliseconds uptime() const = 0;  // monotonic; for measuring
+  using TimerId = std::uint64_t;
+  virtual TimerId start_timer(Duration after, std::function<void()> fire) = 0;
+  virtual void cancel_timer(TimerId id) = 0;  // unknown or fired ids are ignored
+};
+
+struct HttpOptions {
+  std::string roots_file;  // trust anchors in PEM; empty: the system's
+  std::string proxy;       // never inherited from the environment; empty: none
+  Duration timeout = std::chrono::seconds(30);  // for the whole exchange
+  std::size_t body_limit = 1 << 20;             // octets; a longer body is an error
+};
+
+class Http {
+ public:
+  virtual ~Http() = default;
+  // Any HTTP status is a response. Errors: transient CA_UNREACHABLE, CA_TLS, CA_TIMEOUT, BODY_TOO_LONG (the
+  // message names host, address and cause). https only; redirects are not followed.
+  virtual void send(acme::HttpRequest request, HttpOptions options,
+                    Completion<acme::HttpResponse> done) = 0;
+};
+
+struct ProbeRequest {
+  std::string address;  // canonical IP address
+  std::uint16_t port = 443;
+  std::string server_name;  // SNI, and the name the chain is checked for
+  std::string roots_file;   // trust anchors in PEM; empty: the system's
+  Duration timeout = std::chrono::seconds(5);
+};
+
+struct ProbeReply {
+  enum class Outcome { handshake, unreachable, no_handshake };
+  Outcome outcome = Outcome::unreachable;
+  std::string detail;                  // why not, for people; empty after a handshake
+  std::vector<std::string> chain_der;  // as served, leaf first
+  std::string chain_error;  // why the chain does not validate for the name now; empty: it does
+};
+
+class TlsProbe {
+ public:
+  virtual ~TlsProbe() = default;
+  virtual void probe(ProbeRequest request, std::function<void(ProbeReply)> done) = 0;
+};
+
+class Dns {
+ public:
+  virtual ~Dns() = default;
+  // Canonical addresses, IPv4 and IPv6, from /etc/hosts or the resolver; an address resolves to
+  // itself. An empty answer is an error: input NAME_NOT_FOUND, transient DNS_FAILED, DNS_TIMEOUT.
+  virtual void resolve(std::string host, Completion<std::vector<std::string>> done) = 0;
+};
+
+// A piece of durable work, as data: the order of operations is a decision of the core, each one
+// is a possible moment of a crash. Paths are absolute. No operation follows a final symlink.
+struct MakeDirectory { std::string path; unsigned mode; };  // parents too; an existing one is fine
+struct WriteFile {  // creates; an existing path is an error
+  std::string path;
+  std::string content;
+  unsigned mode;
+  std::string group;  // empty: the process's, or the state directory's owner's
+};
+struct SyncFile { std::string path; };
+struct SyncDirectory { std::string path; };
+struct Rename { std::string from, to; };             // replaces files and links atomically
+struct MakeSymlink { std::string target, path; };    // an existing path is an error
+struct RemoveTree { std::string path; };             // an absent path is fine
+using FileOperation = std::variant<MakeDirectory, WriteFile, SyncFile, SyncDirectory, Rename,
+                                   MakeSymlink, RemoveTree>;
+
+struct FileStatus {
+  enum class Kind { file, directory, symlink, other };
+  Kind kind = Kind::other;
+  std::uint64_t size = 0;
+  unsigned mode = 0;  // permission bits
+  bool executable = false;  // by this process
+};
+
+class Files {
+ public:
+  virtual ~Files() = default;
+  // In order, on a worker, stopping at the first error: local DISK_FULL, PERMISSION_DENIED,
+  // FILE_EXISTS, FILE_MISSING, FILE_ERROR. The message names path and cause.
+  virtual void run(std::vector<FileOperation> work, Completion<void> done) = 0;
+
+  // Short reads of small files. Errors: local FILE_MISSING, PERMISSION_DENIED, FILE_ERROR.
+  virtual Result<std::string> read(const std::string& path) const = 0;  // at most 4 MiB
+  virtual Result<std::vector<std::string>> list(const std::string& directory) const = 0;  // sorted names
+  virtual Result<std::string> read_link(const std::string& path) const = 0;
+  virtual Result<FileStatus> status(const std::string& path) const = 0;  // of a link itself
+
+  // Held until the returned object dies, or the process does. Error: held LOCK_HELD with the text
+  // its holder gave; local as above.
+  class Lock { public: virtual ~Lock() = default; };
+  virtual Result<std::unique_ptr<Lock>> lock(const std::string& path, const std::string& holder) = 0;
+};
+
+struct ProcessSpec {
+  std::vector<std::string> argv;  // argv[0] is an absolute path; no shell, no PATH look-up
+  std::map<std::string, std::string> environment;  // complete: nothing is inherited
+  std::string user;  // empty: the same
+  Duration deadline = std::chrono::seconds(60);  // then the whole process group is killed
+  std::size_t output_limit = 64 << 10;           // the last octets of each stream are kept
+};
+
+struct ProcessResult {
+  enum class Ending { exited, signalled, timed_out };
+  Ending ending = Ending::exited;
+  int code = 0;  // exit status or signal number
+  std::string output;  // end of stdout
+  std::string errors;  // end of stderr
+};
+
+class Processes {
+ public:
+  virtual ~Processes() = default;
+  // Error: local PROCESS_NOT_STARTED with path and cause.
+  virtual void run(ProcessSpec spec, Completion<ProcessResult> done) = 0;
+};
+
+class KeyMaker {
+ public:
+  virtual ~KeyMaker() = default;
+  virtual void generate(acme::KeyType type, Completion<acme::PrivateKey> done) = 0;
+};
+
+// Answers http-01 on listeners of our own. A listener opens with its first token and closes with
+// its last; a socket passed by the service manager for the same port is adopted.
+class HttpResponder {
+ public:
+  virtual ~HttpResponder() = default;
+  // `listen` is "ADDRESS:PORT", "[::]:80" serves both families. Errors: local PORT_IN_USE (names
+  // the holder where it can be found), PERMISSION_DENIED, LISTEN_FAILED.
+  virtual Result<void> serve(const std::string& listen, const std::string& token,
+                             const std::string& body) = 0;
+  // How often the token was asked for. Unknown tokens give 0.
+  virtual unsigned withdraw(const std::string& listen, const std::string& token) = 0;
+};
+
+class Random {
+ public:
+  virtual ~Random() = default;
+  virtual std::uint64_t next() = 0;
+};
+
+struct World {
+  Clock& clock;
+  Http& http;
+  TlsProbe& tls_probe;
+  Dns& dns;
+  Files& files;
+  Processes& processes;
+  KeyMaker& key_maker;
+  HttpResponder& http_responder;
+  Random& random;
+};
+
+}  // namespace nolapse

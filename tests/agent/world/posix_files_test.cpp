@@ -1,0 +1,258 @@
+#include "agent/world/posix_files.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "tests/agent/world/await.h"
+#include "tests/agent/world/temporary_folder.h"
+
+using namespace nolapse;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Disk {
+  explicit Disk(const std::string& state) : files(workers, state) {}
+  Result<void> run(std::vector<FileOperation> work) {
+    return await<Result<void>>(loop, [&](Completion<void> done) { files.run(work, done); });
+  }
+  EventLoop loop;
+  WorkerPool workers{loop, 2};
+  PosixFiles files;
+};
+
+struct stat status_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::lstat(path.c_str(), &status) == 0);
+  return status;
+}
+
+unsigned mode_of(const std::string& path) {
+  return status_of(path).st_mode & 07777u;
+}
+
+bool exists(const std::string& path) {
+  return fs::exists(fs::symlink_status(path));
+}
+
+}  // namespace
+
+TEST_CASE("a generation is built, synced and renamed, with its final modes whatever the umask") {
+  const TemporaryFolder folder;
+  const std::string state = folder / "state";
+  Disk disk(state);
+  const mode_t before = ::umask(077);
+  const auto result = disk.run({
+      MakeDirectory{state, 0750},
+      MakeDirectory{state + "/tmp/1", 0700},
+      WriteFile{state + "/tmp/1/privkey.pem", "secret", 0600, ""},
+      WriteFile{state + "/tmp/1/cert.pem", std::string(200'000, 'x'), 0644, ""},
+      SyncFile{state + "/tmp/1/privkey.pem"},
+      SyncDirectory{state + "/tmp/1"},
+      Rename{state + "/tmp/1", state + "/one"},
+      SyncDirectory{state},
+      MakeSymlink{"../one", state + "/tmp/live"},
+      Rename{state + "/tmp/live", state + "/live"},
+  });
+  ::umask(before);
+  REQUIRE(result);
+  CHECK(mode_of(state) == 0750);
+  CHECK(mode_of(state + "/one") == 0700);
+  CHECK(mode_of(state + "/one/privkey.pem") == 0600);
+  CHECK(mode_of(state + "/one/cert.pem") == 0644);
+  CHECK(disk.files.read(state + "/one/privkey.pem") == "secret");
+  CHECK(disk.files.read_link(state + "/live") == "../one");
+  CHECK(disk.files.status(state + "/live")->kind == FileStatus::Kind::symlink);
+  CHECK(disk.files.status(state + "/one/cert.pem")->size == 200'000);
+  CHECK(disk.files.list(state + "/one") == std::vector<std::string>{"cert.pem", "privkey.pem"});
+  // Once more is fine for what may be there already.
+  CHECK(disk.run({MakeDirectory{state, 0750}, MakeDirectory{state + "/tmp", 0700}}));
+}
+
+TEST_CASE("parents above the state directory can be passed by everybody") {
+  const TemporaryFolder folder;
+  const std::string state = folder / "srv/nolapse";
+  Disk disk(state);
+  REQUIRE(disk.run({MakeDirectory{state + "/tmp", 0700}}));
+  CHECK(mode_of(folder / "srv") == 0755);
+  CHECK(mode_of(state) == 0700);
+}
+
+TEST_CASE("an existing file, a link in its place and a missing folder are refused by name") {
+  const TemporaryFolder folder;
+  Disk disk(folder.path());
+  const std::string victim = folder.write("victim", "mine");
+  fs::create_symlink(victim, folder / "link");
+  fs::create_symlink(folder / "nowhere", folder / "dangling");
+
+  for (const char* name : {"victim", "link", "dangling"}) {
+    CAPTURE(name);
+    const auto written = disk.run({WriteFile{folder / name, "theirs", 0644, ""}});
+    REQUIRE_FALSE(written);
+    CHECK(written.error().code == "FILE_EXISTS");
+    CHECK(written.error().kind == ErrorKind::local);
+    CHECK(written.error().message.find(folder / name) != std::string::npos);
+  }
+  CHECK(read_file(victim) == "mine");
+  CHECK_FALSE(exists(folder / "nowhere"));
+
+  const auto lost = disk.run({WriteFile{folder / "no/file", "", 0644, ""}});
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().code == "FILE_MISSING");
+  CHECK_FALSE(disk.run({MakeSymlink{"x", victim}}));
+  CHECK_FALSE(disk.run({WriteFile{"relative", "", 0644, ""}}));
+  CHECK_FALSE(disk.run({MakeDirectory{victim, 0755}}));
+}
+
+TEST_CASE("the first error stops the work, and a file that failed is not left behind") {
+  const TemporaryFolder folder;
+  Disk disk(folder.path());
+  const auto result = disk.run({
+      WriteFile{folder / "a", "1", 0644, ""},
+      WriteFile{folder / "b", "2", 0644, "no-such-group-here"},
+      WriteFile{folder / "c", "3", 0644, ""},
+  });
+  REQUIRE_FALSE(result);
+  CHECK(result.error().message.find("no group no-such-group-here") != std::string::npos);
+  CHECK(exists(folder / "a"));
+  CHECK_FALSE(exists(folder / "b"));
+  CHECK_FALSE(exists(folder / "c"));
+}
+
+TEST_CASE("inside the state directory no link is followed, not even in the middle of a path") {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  Disk disk(folder.path());
+  fs::create_directory_symlink(elsewhere.path(), folder / "tmp");
+  const auto written = disk.run({WriteFile{folder / "tmp/file", "x", 0644, ""}});
+  REQUIRE_FALSE(written);
+  CHECK(written.error().message.find("symbolic link") != std::string::npos);
+  CHECK_FALSE(disk.run({MakeDirectory{folder / "tmp/deep/er", 0700}}));
+  CHECK(fs::is_empty(elsewhere.path()));
+  // Outside, an administrator's link is a way like any other.
+  fs::create_directory_symlink(elsewhere.path(), elsewhere / "www");
+  CHECK(disk.run({WriteFile{elsewhere / "www/file", "x", 0644, ""}}));
+}
+
+TEST_CASE("a tree is removed without following the links in it") {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  Disk disk(folder.path());
+  elsewhere.write("precious", "x");
+  fs::create_directories(folder / "tree/a/b");
+  folder.write("tree/a/b/file", "x");
+  fs::create_directory_symlink(elsewhere.path(), folder / "tree/a/link");
+  fs::create_directory_symlink(elsewhere.path(), folder / "direct");
+  REQUIRE(disk.run({RemoveTree{folder / "tree"}, RemoveTree{folder / "direct"},
+                    RemoveTree{folder / "absent"}, RemoveTree{folder / "absent/too"}}));
+  CHECK_FALSE(exists(folder / "tree"));
+  CHECK_FALSE(exists(folder / "direct"));
+  CHECK(exists(elsewhere / "precious"));
+}
+
+TEST_CASE("reads refuse what is missing, too large or no file") {
+  const TemporaryFolder folder;
+  Disk disk(folder.path());
+  CHECK(disk.files.read(folder / "absent").error().code == "FILE_MISSING");
+  CHECK(disk.files.list(folder / "absent").error().code == "FILE_MISSING");
+  CHECK(disk.files.status(folder / "absent").error().code == "FILE_MISSING");
+  CHECK(disk.files.read_link(folder.path()).error().code == "FILE_ERROR");
+  CHECK(disk.files.read(folder.path()).error().code == "FILE_ERROR");
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  CHECK(disk.files.read(folder / "fifo").error().code == "FILE_ERROR");  // and does not wait
+
+  const std::string limit(4u << 20, 'x');
+  folder.write("fits", limit);
+  folder.write("large", limit + "x");
+  CHECK(disk.files.read(folder / "fits")->size() == limit.size());
+  CHECK(disk.files.read(folder / "large").error().code == "FILE_ERROR");
+
+  CHECK(disk.files.status(folder.write("hook", "#!/bin/sh\n", 0755))->executable);
+  CHECK_FALSE(disk.files.status(folder.write("text", "x", 0644))->executable);
+  CHECK_FALSE(disk.files.status(folder.path())->executable);
+}
+
+TEST_CASE("a lock held by another process names its holder and is free once that has died") {
+  const TemporaryFolder folder;
+  Disk disk(folder.path());
+  const std::string path = folder / "lock";
+  std::array<int, 2> ready{};
+  REQUIRE(::pipe(ready.data()) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto lock = disk.files.lock(path, "the daemon");
+    if (::write(ready[1], lock ? "y" : "n", 1) != 1) ::_exit(1);
+    ::pause();
+    ::_exit(0);
+  }
+  char answer = 0;
+  CHECK(::read(ready[0], &answer, 1) == 1);
+  CHECK(answer == 'y');
+  const auto refused = disk.files.lock(path, "me");
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::held);
+  CHECK(refused.error().code == "LOCK_HELD");
+  CHECK(refused.error().message.find("process " + std::to_string(child) + " (the daemon)") !=
+        std::string::npos);
+
+  auto lock = disk.files.lock(path, "me");
+  REQUIRE(lock);
+  CHECK(read_file(path) == "process " + std::to_string(::getpid()) + " (me)\n");
+  CHECK(disk.files.lock(path, "me again").error().kind == ErrorKind::held);
+  lock->reset();
+  CHECK(disk.files.lock(path, "me again"));
+  fs::create_symlink(path, folder / "link");
+  CHECK_FALSE(disk.files.lock(folder / "link", "me"));
+}
+
+TEST_CASE("root beside a daemon of another user leaves files that the daemon can go on with") {
+  if (::geteuid() != 0) return;
+  const TemporaryFolder folder;
+  constexpr uid_t user = 65534;
+  constexpr gid_t group = 65534;
+  const std::string state = folder / "state";
+  fs::permissions(folder.path(), static_cast<fs::perms>(0755));
+  fs::create_directory(state);
+  REQUIRE(::chown(state.c_str(), user, group) == 0);
+  Disk disk(state);
+  const std::string stray = state + "/stray";  // as a crash between mkdir and chown leaves it
+  fs::create_directory(stray);
+  REQUIRE(disk.run({
+      MakeDirectory{state + "/tmp/1", 0700},
+      MakeDirectory{stray, 0700},
+      WriteFile{state + "/tmp/1/key", "x", 0600, ""},
+      WriteFile{state + "/tmp/1/shared", "x", 0640, "daemon"},
+      MakeSymlink{"tmp/1", state + "/live"},
+      WriteFile{folder / "outside", "x", 0600, ""},
+  }));
+  for (const char* name : {"/tmp", "/tmp/1", "/tmp/1/key", "/live", "/stray"}) {
+    CAPTURE(name);
+    CHECK(status_of(state + name).st_uid == user);
+    CHECK(status_of(state + name).st_gid == group);
+  }
+  CHECK(status_of(state + "/tmp/1/shared").st_uid == user);
+  CHECK(status_of(state + "/tmp/1/shared").st_gid == 1);  // daemon's, everywhere
+  CHECK(status_of(folder / "outside").st_uid == 0);
+
+  REQUIRE(disk.files.lock(state + "/lock", "root"));
+  CHECK(status_of(state + "/lock").st_uid == user);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setresgid(group, group, group) != 0 || ::setresuid(user, user, user) != 0) ::_exit(1);
+    const auto lock = disk.files.lock(state + "/lock", "the daemon");
+    ::_exit(lock && read_file(state + "/lock").find("(the daemon)") != std::string::npos ? 0 : 2);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
