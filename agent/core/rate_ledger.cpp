@@ -1,0 +1,317 @@
+#include "agent/core/rate_ledger.h"
+
+#include <algorithm>
+#include <set>
+
+namespace nolapse {
+namespace {
+
+using namespace std::chrono_literals;
+using acme::Identifier;
+using Wait = RateLedgerState::Wait;
+
+constexpr std::size_t index_of(RateLimitKind kind) {
+  return static_cast<std::size_t>(kind);
+}
+
+// Limits come from a configuration; these bounds keep every product far inside 64 bits.
+RateLimit bounded(const RateLimit& limit) {
+  if (limit.capacity <= 0 || limit.refill <= 0ms) return {};
+  return {std::min<std::int64_t>(limit.capacity, 1000000),
+          std::min<Duration>(limit.refill, std::chrono::hours(24 * 366))};
+}
+
+std::string base_name(const Identifier& identifier) {
+  const bool wildcard = identifier.value.compare(0, 2, "*.") == 0;
+  return wildcard ? identifier.value.substr(2) : identifier.value;
+}
+
+// The last two labels stand for the registered domain. Under a suffix like co.uk that lumps
+// strangers together, which counts too much rather than too little, and needs no list of suffixes.
+std::string registered_domain(const Identifier& identifier) {
+  if (identifier.type == "ip") {
+    std::string octets = acme::address_octets(identifier.value);
+    if (octets.size() != 16) return identifier.value;
+    std::fill(octets.begin() + 8, octets.end(), '\0');
+    return acme::address_text(octets) + "/64";
+  }
+  const std::string name = base_name(identifier);
+  const std::size_t last = name.rfind('.');
+  if (last == std::string::npos || last == 0) return name;
+  const std::size_t previous = name.rfind('.', last - 1);
+  return previous == std::string::npos ? name : name.substr(previous + 1);
+}
+
+std::string set_key(const std::vector<Identifier>& identifiers) {
+  std::set<std::string> names;
+  for (const Identifier& identifier : identifiers) names.insert(identifier.value);
+  std::string key;
+  for (const std::string& name : names) key += (key.empty() ? "" : " ") + name;
+  return key;
+}
+
+// Each key once: a limit counts an order, not its names.
+template <class KeyOf>
+std::set<std::string> keys_of(const std::vector<Identifier>& identifiers, KeyOf key_of) {
+  std::set<std::string> keys;
+  for (const Identifier& identifier : identifiers) keys.insert(key_of(identifier));
+  return keys;
+}
+
+// A wait that begins in the future was recorded before the clock was set back: it begins now.
+Wait as_of(const Wait& wait, Time now) {
+  const Wait known = now < wait.since ? Wait{now, now + (wait.until - wait.since)} : wait;
+  return {known.since, std::min(known.until, now + RateLedger::longest_wait)};
+}
+
+Wait later_of(const std::optional<Wait>& known, Time until, Time now) {
+  const Time bounded_until = std::min(until, now + RateLedger::longest_wait);
+  return {now, known ? std::max(as_of(*known, now).until, bounded_until) : bounded_until};
+}
+
+std::string subject_of(RateLimitKind kind, const std::string& key) {
+  switch (kind) {
+    case RateLimitKind::certificates_per_set:
+      return "duplicate certificates";
+    case RateLimitKind::failed_validations:
+      return "failed validations of " + key;
+    case RateLimitKind::certificates_per_domain:
+      return "certificates for " + key;
+    case RateLimitKind::orders_per_account:
+      break;
+  }
+  return "orders of this account";
+}
+
+}  // namespace
+
+const char* name_of(RateLimitKind kind) {
+  switch (kind) {
+    case RateLimitKind::certificates_per_set:
+      return "certificates_per_set";
+    case RateLimitKind::failed_validations:
+      return "failed_validations";
+    case RateLimitKind::certificates_per_domain:
+      return "certificates_per_domain";
+    case RateLimitKind::orders_per_account:
+      break;
+  }
+  return "orders_per_account";
+}
+
+// A bucket of b that refills every r lets b + n - 1 events into a window that is at most n × r
+// long. Half of the count may come at once, the other half pays for the refills.
+RateLimit RateLimit::for_window(std::int64_t count, Duration window) {
+  if (count <= 0 || window <= 0ms) return {};
+  const std::int64_t at_once = count / 2 + count % 2;
+  const std::int64_t refills = count - at_once + 1;
+  return {at_once, (window + Duration{refills - 1}) / refills};
+}
+
+RateLimit RateLimits::*RateLimits::member(RateLimitKind kind) {
+  switch (kind) {
+    case RateLimitKind::certificates_per_set:
+      return &RateLimits::certificates_per_set;
+    case RateLimitKind::failed_validations:
+      return &RateLimits::failed_validations;
+    case RateLimitKind::certificates_per_domain:
+      return &RateLimits::certificates_per_domain;
+    case RateLimitKind::orders_per_account:
+      break;
+  }
+  return &RateLimits::orders_per_account;
+}
+
+// What one order asks of one bucket.
+struct RateLedger::Claim {
+  RateLimitKind kind;
+  std::string key;
+  std::int64_t left;
+  Time ready;  // when enough is left for this asker
+};
+
+RateLedger::RateLedger(const RateLimits& limits) : RateLedger(limits, RateLedgerState()) {}
+
+RateLedger::RateLedger(const RateLimits& limits, RateLedgerState state)
+    : limits_(limits), state_(std::move(state)) {
+  for (const RateLimitKind kind : rate_limit_kinds) limits_.of(kind) = bounded(limits_.of(kind));
+}
+
+RateLedger RateLedger::assumed_after_loss(const RateLimits& limits, Time now) {
+  RateLedgerState state;
+  state.assumed_at = now;
+  return RateLedger(limits, std::move(state));
+}
+
+// Between now (full) and a whole refill ahead (empty), whatever the clock or a file said.
+Time RateLedger::full_at(RateLimitKind kind, const std::string& key, Time now) const {
+  const RateLimit& limit = limits_.of(kind);
+  const auto& buckets = state_.full_at[index_of(kind)];
+  const auto found = buckets.find(key);
+  Time at = now;
+  if (found != buckets.end()) {
+    at = found->second;
+  } else if (state_.assumed_at) {
+    at = std::min(*state_.assumed_at, now) + limit.capacity / 2 * limit.refill;
+  }
+  return std::clamp(at, now, now + limit.capacity * limit.refill);
+}
+
+RateLedger::Claim RateLedger::claim(RateLimitKind kind, std::string key, Who who, Time now) const {
+  const RateLimit& limit = limits_.of(kind);
+  const Time full = full_at(kind, key, now);
+  const std::int64_t spent = (full - now + limit.refill - 1ms) / limit.refill;
+  const bool keeps_last = who == Who::daemon && (kind == RateLimitKind::certificates_per_set ||
+                                                 kind == RateLimitKind::failed_validations);
+  // A bucket of one has no last token to keep, or the daemon could never order.
+  const std::int64_t needed = std::min<std::int64_t>(keeps_last ? 2 : 1, limit.capacity);
+  return {kind, std::move(key), limit.capacity - spent,
+          full - (limit.capacity - needed) * limit.refill};
+}
+
+std::vector<RateLedger::Claim> RateLedger::claims_of(const std::vector<Identifier>& identifiers,
+                                                     OrderKind kind, Who who, Time now) const {
+  std::vector<Claim> claims;
+  const auto add = [&](RateLimitKind limit, const std::string& key) {
+    if (limits_.of(limit).capacity > 0) claims.push_back(claim(limit, key, who, now));
+  };
+  if (kind != OrderKind::inside_window) {
+    add(RateLimitKind::certificates_per_set, set_key(identifiers));
+  }
+  if (kind != OrderKind::inside_window || who == Who::daemon) {
+    for (const std::string& name : keys_of(identifiers, base_name)) {
+      add(RateLimitKind::failed_validations, name);
+    }
+  }
+  if (kind == OrderKind::new_set) {
+    for (const std::string& domain : keys_of(identifiers, registered_domain)) {
+      add(RateLimitKind::certificates_per_domain, domain);
+    }
+    add(RateLimitKind::orders_per_account, {});
+  }
+  return claims;
+}
+
+std::optional<RateVerdict> RateLedger::waiting(const std::vector<Identifier>& identifiers, Who who,
+                                               Time now) const {
+  const auto set_wait = state_.set_waits.find(set_key(identifiers));
+  const Time set_until =
+      set_wait == state_.set_waits.end() ? now : as_of(set_wait->second, now).until;
+  const Time account_until = state_.account_wait ? as_of(*state_.account_wait, now).until : now;
+  const Time until = std::max(set_until, account_until);
+  if (until <= now) return {};
+  const bool again = who == Who::person_again;
+  std::string text = "the CA asks to wait until " + acme::format_rfc3339(until) +
+                     " with the next order " +
+                     (account_until >= set_until ? "of this account" : "for these names");
+  if (who == Who::person) text += "; --again asks it all the same";
+  if (again) text += "; asking it all the same";
+  return RateVerdict{again, again ? now : until, "retry_after", 0, true, std::move(text)};
+}
+
+RateVerdict RateLedger::verdict_on(const Claim& claim, Who who, Time now) const {
+  const RateLimit& limit = limits_.of(claim.kind);
+  const bool enough = claim.ready <= now;
+  const bool allowed = enough || who == Who::person_again;
+  std::string text = std::to_string(claim.left) + " of " + std::to_string(limit.capacity) + " " +
+                     subject_of(claim.kind, claim.key) +
+                     " left by our count, one comes back every " +
+                     acme::format_duration(limit.refill) + "; ";
+  if (enough) {
+    text += "this order costs 1";
+    if (claim.kind == RateLimitKind::failed_validations) text += " if it fails";
+  } else if (allowed) {
+    text += "asking the CA all the same";
+  } else if (who == Who::person) {
+    text += "the next is there at " + acme::format_rfc3339(claim.ready) +
+            ", --again asks the CA all the same";
+  } else {
+    text += claim.left > 0 ? "the last is a person's (renew --force), the daemon" : "the daemon";
+    text += " goes on at " + acme::format_rfc3339(claim.ready);
+  }
+  const Time until = allowed ? now : claim.ready;
+  return {allowed, until, name_of(claim.kind), claim.left, claim.left <= 1, std::move(text)};
+}
+
+RateVerdict RateLedger::may_order(const std::vector<Identifier>& identifiers, OrderKind kind,
+                                  Who who, Time now) const {
+  const auto wait = waiting(identifiers, who, now);
+  const auto claims = claims_of(identifiers, kind, who, now);
+  const auto latest =
+      std::max_element(claims.begin(), claims.end(),
+                       [](const Claim& a, const Claim& b) { return a.ready < b.ready; });
+  const bool refused = latest != claims.end() && latest->ready > now;
+  if (wait && (!refused || wait->until >= latest->ready || wait->allowed)) return *wait;
+  if (refused) return verdict_on(*latest, who, now);
+  const auto scarcest = std::min_element(
+      claims.begin(), claims.end(), [](const Claim& a, const Claim& b) { return a.left < b.left; });
+  if (scarcest != claims.end()) return verdict_on(*scarcest, who, now);
+  RateVerdict free;
+  free.until = now;
+  if (kind == OrderKind::inside_window) free.text = "the CA counts no renewal inside its window";
+  return free;
+}
+
+void RateLedger::spend(RateLimitKind kind, const std::string& key, Time now) {
+  const RateLimit& limit = limits_.of(kind);
+  if (limit.capacity == 0) return;
+  // Not below empty: the CA allowed what we thought was used up, so there was one.
+  const Time at =
+      std::min(full_at(kind, key, now) + limit.refill, now + limit.capacity * limit.refill);
+  state_.full_at[index_of(kind)][key] = at;
+}
+
+void RateLedger::record_order(OrderKind kind, Time now) {
+  if (kind == OrderKind::new_set) spend(RateLimitKind::orders_per_account, {}, now);
+}
+
+void RateLedger::record_certificate(const std::vector<Identifier>& identifiers, OrderKind kind,
+                                    Time now) {
+  spend(RateLimitKind::certificates_per_set, set_key(identifiers), now);
+  if (kind != OrderKind::new_set) return;
+  for (const std::string& domain : keys_of(identifiers, registered_domain)) {
+    spend(RateLimitKind::certificates_per_domain, domain, now);
+  }
+}
+
+void RateLedger::record_failed_validation(const Identifier& identifier, Time now) {
+  spend(RateLimitKind::failed_validations, base_name(identifier), now);
+}
+
+void RateLedger::record_retry_after(const std::vector<Identifier>& identifiers, Time until,
+                                    Time now) {
+  const std::string key = set_key(identifiers);
+  const auto found = state_.set_waits.find(key);
+  std::optional<Wait> known;
+  if (found != state_.set_waits.end()) known = found->second;
+  state_.set_waits[key] = later_of(known, until, now);
+}
+
+void RateLedger::record_account_retry_after(Time until, Time now) {
+  state_.account_wait = later_of(state_.account_wait, until, now);
+}
+
+bool RateLedger::assumption_is_over(Time now) const {
+  return std::all_of(rate_limit_kinds.begin(), rate_limit_kinds.end(), [&](RateLimitKind kind) {
+    const RateLimit& limit = limits_.of(kind);
+    return *state_.assumed_at + limit.capacity / 2 * limit.refill <= now;
+  });
+}
+
+bool RateLedger::prune(Time now) {
+  const RateLedgerState before = state_;
+  for (const RateLimitKind kind : rate_limit_kinds) {
+    auto& buckets = state_.full_at[index_of(kind)];
+    for (auto& [key, at] : buckets) at = full_at(kind, key, now);
+    std::erase_if(buckets, [&](const auto& bucket) { return bucket.second <= now; });
+  }
+  for (auto& [key, wait] : state_.set_waits) wait = as_of(wait, now);
+  std::erase_if(state_.set_waits, [&](const auto& entry) { return entry.second.until <= now; });
+  if (state_.account_wait) state_.account_wait = as_of(*state_.account_wait, now);
+  if (state_.account_wait && state_.account_wait->until <= now) state_.account_wait.reset();
+  if (state_.assumed_at) state_.assumed_at = std::min(*state_.assumed_at, now);
+  if (state_.assumed_at && assumption_is_over(now)) state_.assumed_at.reset();
+  return !(state_ == before);
+}
+
+}  // namespace nolapse
