@@ -70,7 +70,11 @@ bool matches(const std::vector<Certificate>& chain, const std::string& issuer_co
 }  // namespace
 
 Issuance::Issuance(IssuanceRequest request, IssuanceState state)
-    : request_(std::move(request)), state_(std::move(state)) {}
+    : request_(std::move(request)), state_(std::move(state)) {
+  for (PresentedChallenge& challenge : state_.presented) {
+    challenge.key_authorization = key_authorization(challenge.token, request_.thumbprint);
+  }
+}
 
 IssuanceEffect Issuance::step(const IssuanceEvent& event, Time now) {
   if (std::holds_alternative<event::Start>(event)) return begin();
@@ -93,6 +97,7 @@ Issuance::Effect Issuance::begin() {
 }
 
 Issuance::Effect Issuance::on_reply(const Result<HttpResponse>& response, Time now) {
+  if (response) lost_answers_ = 0;
   switch (stage_) {
     case Stage::new_order:
       return on_new_order(response, now);
@@ -181,10 +186,10 @@ Issuance::Effect Issuance::on_order(const Result<HttpResponse>& response, Time n
 Issuance::Effect Issuance::follow(const Order& order, const HttpResponse& response, Time now) {
   order_ = order;
   if (order.status == "pending" && !authorized_) {
-    if (order.authorizations.empty()) {
+    if (order.authorizations.empty() || order.authorizations.size() > 1000) {
       return end({ErrorKind::transient,
                   "BAD_ORDER",
-                  "the CA sent an order with no authorizations",
+                  "the CA sent an order with no authorizations, or absurdly many",
                   {},
                   {}},
                  false);
@@ -416,6 +421,7 @@ Issuance::Effect Issuance::on_certificate(const Result<HttpResponse>& response) 
     return effect::Finished{default_chain_, {}};
   }
   alternates_ = response->links("alternate");
+  if (alternates_.size() > 20) alternates_.resize(20);
   next_ = 0;
   return choose_chain();
 }

@@ -19,7 +19,7 @@ struct PresentedChallenge {
   std::string type;
   std::string url;
   std::string token;
-  std::string key_authorization;
+  std::string key_authorization;  // not saved: it follows from the token and the account key
 
   friend bool operator==(const PresentedChallenge&, const PresentedChallenge&) = default;
 };

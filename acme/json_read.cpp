@@ -73,6 +73,11 @@ std::string printable(std::string_view text, std::size_t limit) {
   for (const char c : text.substr(0, limit)) {
     const auto octet = static_cast<unsigned char>(c);
     line += octet < 0x20 || octet == 0x7f ? ' ' : c;
+    // U+0080 to U+009F are control characters too, and some terminals obey them.
+    const std::size_t size = line.size();
+    if (size >= 2 && line[size - 2] == '\xc2' && octet >= 0x80 && octet < 0xa0) {
+      line.replace(size - 2, 2, " ");
+    }
   }
   if (text.size() > limit) line += "…";
   // A cut or hostile UTF-8 sequence must not reach a terminal or a JSON document.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "acme/json_read.h"
+#include "acme/renewal_info.h"
 
 namespace nolapse::acme {
 namespace {
@@ -29,9 +30,17 @@ Session::Session(std::string directory_url, PrivateKey account_key, AccountTerms
       thumbprint_(jwk_thumbprint(account_key_)) {}
 
 Result<HttpRequest> Session::next(Call& call) {
-  if (!directory_) {
+  if (!directory_ || call.target == Call::Target::directory) {
     call.awaiting = Call::Awaiting::directory;
     return HttpRequest{"GET", directory_url_, {}, {}};
+  }
+  if (call.target == Call::Target::renewal_info) {
+    if (directory_->renewal_info.empty() || call.url.empty()) {
+      return fail(ErrorKind::resync, "NO_RENEWAL_INFO", "the CA offers no renewal information");
+    }
+    // Unauthenticated: no nonce, no account. [RFC 9773 §4.1]
+    call.awaiting = Call::Awaiting::reply;
+    return HttpRequest{"GET", renewal_info_url(directory_->renewal_info, call.url), {}, {}};
   }
   if (nonces_.empty()) {
     call.awaiting = Call::Awaiting::nonce;
@@ -108,6 +117,7 @@ std::optional<Result<HttpResponse>> Session::receive(Call& call, const HttpRespo
       auto directory = parse_directory(response.body);
       if (!directory) return fail(directory.error());
       directory_ = std::move(*directory);
+      if (call.target == Call::Target::directory) return response;
       return {};
     }
     case Call::Awaiting::nonce:

@@ -28,9 +28,9 @@ struct AccountTerms {
 
 // What a caller wants done at the CA.
 struct Call {
-  enum class Target { account, new_order, url };
+  enum class Target { directory, account, new_order, url, renewal_info };
   Target target = Target::account;
-  std::string url;      // for Target::url
+  std::string url;      // for Target::url; for renewal_info the certificate's ARI identifier
   std::string payload;  // JSON text; empty is POST-as-GET
   std::string accept;   // media type; empty: none sent
   std::string context;  // for messages: "new order", "finalize", …

@@ -37,7 +37,7 @@ std::string to_pem(const Certificate& certificate);
 // Does the certificate name this identifier (wildcards considered)?
 bool names(const Certificate& certificate, const Identifier& identifier);
 
-// What must hold before anything on disk changes: the leaf carries this key and exactly these
+// What must hold before anything on disk changes: the leaf carries this key and at least these
 // identifiers, is valid at `now` (a not_before up to an hour ahead is tolerated: clocks differ),
 // and each certificate is signed by the next. Errors say which of these failed.
 Result<void> check_issued_chain(const std::vector<Certificate>& chain, const PrivateKey& key,

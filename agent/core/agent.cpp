@@ -16,67 +16,105 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
       events_(events),
       make_solver_(std::move(make_solver)),
       store_(config.state_directory, world.files),
-      turns_(world.clock) {}
+      target_turns_(world.clock),
+      certificate_turns_(world.clock) {}
 
-void Agent::renew(RenewOptions options, Completion<std::vector<CertificateOutcome>> done) {
-  options_ = std::move(options);
-  done_ = std::move(done);
-  world_.files.run(store_.prepare(), [this](Result<void> prepared) {
+void Agent::open(const std::string& holder, Completion<void> done) {
+  world_.files.run(store_.prepare(), [this, holder, done = std::move(done)](Result<void> prepared) {
     if (!prepared) {
       Error error = prepared.error();
       error.message = "the state directory cannot be used: " + error.message +
                       "; run as its owner or as root, or name another with --state-dir";
-      return done_(fail(std::move(error)));
+      return done(fail(std::move(error)));
     }
-    auto lock = world_.files.lock(store_.lock_path(), "nolapse renew");
-    if (!lock) return done_(fail(lock.error()));
-    lock_ = std::move(*lock);
-    begin();
+    if (!lock_) {
+      auto lock = world_.files.lock(store_.lock_path(), holder);
+      if (!lock) return done(fail(lock.error()));
+      lock_ = std::move(*lock);
+    }
+    sweep(done);
   });
 }
 
-void Agent::begin() {
-  std::vector<std::string> names;
-  for (const CertificateSpec& spec : config_.certificates) names.push_back(spec.name);
-  world_.files.run(store_.sweep(names), [this](Result<void> swept) {
+void Agent::sweep(Completion<void> done) {
+  world_.files.run(store_.sweep(), [this, done = std::move(done)](Result<void> swept) {
     if (!swept) events_.emit(Severity::warning, {}, "SWEEP_FAILED", swept.error().message);
-    for (const CertificateSpec& spec : config_.certificates) {
-      const auto& wanted = options_.names;
-      const bool selected =
-          wanted.empty() || std::find(wanted.begin(), wanted.end(), spec.name) != wanted.end();
-      if (!selected) continue;
-      const CaConfig* ca = config_.find_ca(options_.ca.empty() ? spec.cas.front() : options_.ca);
-      JobParts parts{
-          world_, store_, events_, turns_, config_, ca_client(*ca), solver(spec.challenge)};
-      jobs_.push_back(std::make_unique<CertificateJob>(parts, spec, options_));
-    }
-    if (jobs_.empty()) return job_ended();
-    start_jobs();
+    done({});
   });
+}
+
+void Agent::renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
+                  std::function<void(const CertificateOutcome&)> each) {
+  runs_.push_back(std::make_unique<Run>());
+  Run& run = *runs_.back();
+  run.options = std::move(options);
+  run.done = std::move(done);
+  run.each = std::move(each);
+  const auto& wanted = run.options.names;
+  for (const CertificateSpec& spec : config_.certificates) {
+    const bool selected =
+        wanted.empty() || std::find(wanted.begin(), wanted.end(), spec.name) != wanted.end();
+    if (selected) run.jobs.push_back(make_job(spec, run.options));
+  }
+  if (run.jobs.empty()) return end(run);
+  for (const auto& job : run.jobs) {
+    waiting_.push_back([this, &run, &job = *job] { start_job(run, job); });
+  }
+  start_jobs();
+}
+
+std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
+                                                const RenewOptions& options) {
+  JobParts parts{world_,
+                 store_,
+                 events_,
+                 target_turns_,
+                 config_,
+                 [this](const std::string& name) -> CaClient& { return ca_client(name); },
+                 solver(spec.challenge)};
+  return std::make_unique<CertificateJob>(std::move(parts), spec, options);
 }
 
 void Agent::start_jobs() {
-  while (next_job_ < jobs_.size() && next_job_ - ended_ < jobs_at_once) {
-    CertificateJob& job = *jobs_[next_job_++];
-    job.start([this] {
-      ++ended_;
-      job_ended();
-    });
+  while (!waiting_.empty() && running_ < jobs_at_once) {
+    ++running_;
+    const auto start = std::move(waiting_.front());
+    waiting_.pop_front();
+    start();
   }
 }
 
-void Agent::job_ended() {
-  if (ended_ < jobs_.size()) return start_jobs();
-  std::vector<CertificateOutcome> outcomes;
-  for (const auto& job : jobs_) outcomes.push_back(job->outcome());
-  lock_.reset();
-  done_(std::move(outcomes));
+void Agent::start_job(Run& run, CertificateJob& job) {
+  certificate_turns_.enter(job.outcome().name, [this, &run, &job] {
+    job.start([this, &run, &job] { job_ended(run, job); });
+  });
 }
 
-CaClient& Agent::ca_client(const CaConfig& ca) {
-  auto& client = ca_clients_[ca.name];
+void Agent::job_ended(Run& run, CertificateJob& job) {
+  --running_;
+  certificate_turns_.leave(job.outcome().name);
+  if (run.each) run.each(job.outcome());
+  if (++run.ended == run.jobs.size()) end(run);
+  start_jobs();
+}
+
+void Agent::end(Run& run) {
+  std::vector<CertificateOutcome> outcomes;
+  for (const auto& job : run.jobs) outcomes.push_back(job->outcome());
+  // Late, because the job that reports its end is destroyed with the run.
+  world_.clock.start_timer(Duration{0}, [this, &run, outcomes = std::move(outcomes)] {
+    const auto done = std::move(run.done);
+    runs_.erase(std::find_if(runs_.begin(), runs_.end(),
+                             [&](const std::unique_ptr<Run>& each) { return each.get() == &run; }));
+    done(outcomes);
+  });
+}
+
+CaClient& Agent::ca_client(const std::string& name) {
+  auto& client = ca_clients_[name];
   if (!client) {
-    client = std::make_unique<CaClient>(world_, store_, events_, ca, config_.contact);
+    client = std::make_unique<CaClient>(world_, store_, events_, *config_.find_ca(name),
+                                        config_.contact);
   }
   return *client;
 }

@@ -1,7 +1,11 @@
-// One run over the certificates: decide what each needs, issue, deploy, verify. Certificates are
-// independent jobs; one that fails or waits holds up no other.
+// What all certificates share: the state directory and its lock, the clients of the CAs, the
+// solvers, and whose turn it is. Certificates are independent jobs; one that fails or waits holds
+// up no other. A command makes one Agent for one run, the daemon keeps one as long as its
+// configuration is in force.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,15 +19,37 @@ class Agent {
  public:
   Agent(World world, const Config& config, EventStream& events, SolverFactory make_solver);
 
-  // Takes the lock of the state directory for the whole run. Error: held LOCK_HELD, or local when
-  // the state directory cannot be used. Outcomes are in the order of the configuration.
-  void renew(RenewOptions options, Completion<std::vector<CertificateOutcome>> done);
+  // Prepares the state directory and sweeps what ended runs left there. Takes the lock unless the
+  // caller brings it along. Errors: held LOCK_HELD; local where the directory cannot be used.
+  void open(const std::string& holder, Completion<void> done);
+  std::unique_ptr<Files::Lock> release_lock() { return std::move(lock_); }
+  void bring_lock(std::unique_ptr<Files::Lock> lock) { lock_ = std::move(lock); }
+
+  // After open(). Works on the named certificates (none named: all), several at once, each one
+  // only once at a time. `each` is told as soon as one has ended; outcomes come in the order of
+  // the configuration.
+  void renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
+             std::function<void(const CertificateOutcome&)> each = nullptr);
+
+  bool idle() const { return runs_.empty(); }
 
  private:
-  void begin();
+  struct Run {
+    RenewOptions options;
+    std::function<void(std::vector<CertificateOutcome>)> done;
+    std::function<void(const CertificateOutcome&)> each;
+    std::vector<std::unique_ptr<CertificateJob>> jobs;
+    std::size_t ended = 0;
+  };
+
+  void sweep(Completion<void> done);
+  std::unique_ptr<CertificateJob> make_job(const CertificateSpec& spec,
+                                           const RenewOptions& options);
   void start_jobs();
-  void job_ended();
-  CaClient& ca_client(const CaConfig& ca);
+  void start_job(Run& run, CertificateJob& job);
+  void job_ended(Run& run, CertificateJob& job);
+  void end(Run& run);
+  CaClient& ca_client(const std::string& name);
   Solver& solver(const std::string& challenge);
 
   World world_;
@@ -31,15 +57,14 @@ class Agent {
   EventStream& events_;
   SolverFactory make_solver_;
   Store store_;
-  TargetTurns turns_;
-  RenewOptions options_;
-  Completion<std::vector<CertificateOutcome>> done_;
+  Turns target_turns_;
+  Turns certificate_turns_;
   std::unique_ptr<Files::Lock> lock_;
   std::map<std::string, std::unique_ptr<CaClient>> ca_clients_;
   std::map<std::string, std::unique_ptr<Solver>> solvers_;
-  std::vector<std::unique_ptr<CertificateJob>> jobs_;
-  std::size_t next_job_ = 0;
-  std::size_t ended_ = 0;
+  std::vector<std::unique_ptr<Run>> runs_;
+  std::deque<std::function<void()>> waiting_;  // jobs to start, of all runs
+  std::size_t running_ = 0;
 };
 
 }  // namespace nolapse

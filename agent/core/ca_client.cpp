@@ -38,8 +38,10 @@ void CaClient::load_account() {
   auto account = store_.load_account(ca_.name);
   if (!account) {
     Error error = account.error();
-    error.message = "account key of " + ca_.name + ": " + error.message +
-                    "; put the key back, or remove the file to register a new account";
+    error.message = "account key of " + ca_.name + ": " + error.message;
+    if (error.code == "BAD_PRIVATE_KEY") {
+      error.message += "; put the key back, or remove the file to register a new account";
+    }
     return prepared(fail(std::move(error)));
   }
   if (*account) return use_account(std::move(**account), true);
@@ -80,11 +82,20 @@ void CaClient::use_account(SavedAccount account, bool key_is_old) {
       std::make_unique<acme::Session>(ca_.directory, account_.key, std::move(*account_terms));
   if (!account_.url.empty() && account_.directory == ca_.directory) {
     session_->restore_account(account_.url);
-    return prepared({});
+    return read_directory();
   }
   // A key without its URL may well have an account: ask before making one. [RFC 8555 §7.3.1]
   session_->only_return_existing(key_is_old);
   find_account();
+}
+
+void CaClient::read_directory() {
+  Call call;
+  call.target = Call::Target::directory;
+  call.context = "directory";
+  send(std::move(call), [this](Result<HttpResponse> reply) {
+    prepared(reply ? Result<void>() : Result<void>(fail(reply.error())));
+  });
 }
 
 void CaClient::find_account() {
@@ -112,6 +123,20 @@ void CaClient::send(Call call, Completion<HttpResponse> done) {
   exchange->call = std::move(call);
   exchange->done = std::move(done);
   go_on(std::move(exchange));
+}
+
+void CaClient::ask_renewal_info(const acme::Certificate& leaf, Completion<RenewalAdvice> done) {
+  Call call;
+  call.target = Call::Target::renewal_info;
+  call.url = acme::renewal_certificate_id(leaf);
+  call.context = "renewal information";
+  send(std::move(call), [this, done = std::move(done)](Result<HttpResponse> reply) {
+    if (!reply) return done(fail(reply.error()));
+    const auto info = acme::parse_renewal_info(reply->body);
+    if (!info) return done(fail(info.error()));
+    const Time now = world_.clock.now();
+    done(RenewalAdvice{*info, acme::renewal_info_poll_after(*reply, now)});
+  });
 }
 
 void CaClient::go_on(std::shared_ptr<Exchange> exchange) {

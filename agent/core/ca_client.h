@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "acme/renewal_info.h"
 #include "acme/session.h"
 #include "agent/core/config.h"
 #include "agent/core/event_stream.h"
@@ -19,12 +20,21 @@ class CaClient {
   CaClient(World world, const Store& store, EventStream& events, CaConfig ca,
            std::vector<std::string> contact);
 
-  // Makes the account usable: reads or makes the key, finds or creates the account. May be called
-  // by several at once; the work is done once.
+  // Reads the directory and makes the account usable: reads or makes the key, finds or creates it.
+  // May be called by several at once; the work is done once.
   void prepare(Completion<void> done);
 
   // After prepare(). An account that the CA has forgotten is registered again with the same key.
   void send(acme::Call call, Completion<acme::HttpResponse> done);
+
+  // When the CA wants this certificate renewed [RFC 9773 §4.1]. After prepare(). Errors: resync
+  // NO_RENEWAL_INFO where the CA offers none or the certificate gives no identifier; transient
+  // BAD_RENEWAL_INFO and those of send().
+  struct RenewalAdvice {
+    acme::RenewalInfo info;
+    Time poll_after;  // when to ask again
+  };
+  void ask_renewal_info(const acme::Certificate& leaf, Completion<RenewalAdvice> done);
 
   const CaConfig& config() const { return ca_; }
   const acme::Session& session() const { return *session_; }
@@ -39,6 +49,7 @@ class CaClient {
   void load_account();
   void make_key();
   void use_account(SavedAccount account, bool key_is_old);
+  void read_directory();
   void find_account();
   void prepared(Result<void> outcome);
   void go_on(std::shared_ptr<Exchange> exchange);

@@ -11,6 +11,8 @@ const char* name_of(CertificateOutcome::Action action) {
       return "not_due";
     case Action::would_renew:
       return "would_renew";
+    case Action::would_deploy:
+      return "would_deploy";
     case Action::renewed:
       return "renewed";
     case Action::deployed:
@@ -37,7 +39,9 @@ void CertificateJob::start(std::function<void()> done) {
 
 void CertificateJob::look() {
   std::vector<std::string> damaged;
-  outcome_.generation = parts_.store.newest_generation(spec_.name, &damaged);
+  auto newest = parts_.store.newest_generation(spec_.name, Store::Keys::checked, &damaged);
+  if (!newest) return end(Action::failed, newest.error());
+  outcome_.generation = std::move(*newest);
   for (const std::string& what : damaged) {
     parts_.events.emit(Severity::warning, spec_.name, "GENERATION_DAMAGED", what);
   }
@@ -48,59 +52,156 @@ void CertificateJob::look() {
     parts_.events.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
                        schedule.error().message + "; the count of failures begins anew");
   }
-  const auto issuance = parts_.store.load_issuance(spec_.name);
-  const bool under_way = issuance && *issuance;
-  const Generation* newest = outcome_.generation ? &*outcome_.generation : nullptr;
+  ask_the_ca();
+}
+
+// ---- deciding
+
+// The CA may want its certificate replaced earlier than we would; asked as often as it allows.
+void CertificateJob::ask_the_ca() {
   const Time now = parts_.world.clock.now();
-  const Due due = next_renewal({spec_, parts_.config, newest, options_.force, under_way, now});
-  outcome_.reason = due.reason;
-  if (!due.now) return deploy_or_probe();
+  const auto& generation = outcome_.generation;
+  const CaConfig* ca = generation ? parts_.config.find_ca(generation->ca) : nullptr;
+  if (ca == nullptr || ca->directory != generation->ca_directory ||
+      generation->leaf().not_after <= now || options_.dry_run) {
+    return decide();
+  }
+  const auto& known = schedule_.renewal_info;
+  const bool about_this =
+      known && known->fingerprint_sha256 == generation->leaf().fingerprint_sha256;
+  if (about_this && now < known->poll_after) return decide();
+  CaClient& client = parts_.ca(ca->name);
+  client.prepare([this, &client](Result<void> ready) {
+    if (!ready) return advised(fail(ready.error()));
+    client.ask_renewal_info(
+        outcome_.generation->leaf(),
+        [this](Result<CaClient::RenewalAdvice> advice) { advised(std::move(advice)); });
+  });
+}
+
+void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
+  const acme::Certificate& leaf = outcome_.generation->leaf();
+  SavedRenewalInfo info = schedule_.renewal_info.value_or(SavedRenewalInfo{});
+  if (info.fingerprint_sha256 != leaf.fingerprint_sha256) info = SavedRenewalInfo{};
+  info.fingerprint_sha256 = leaf.fingerprint_sha256;
+  if (advice) {
+    const acme::RenewalInfo& window = advice->info;
+    // One instant per window, whatever the number of polls. [RFC 9773 §4.2]
+    if (info.start != window.start || info.end != window.end || !info.window_known()) {
+      info.start = window.start;
+      info.end = window.end;
+      info.instant = acme::choose_renewal_instant(window, parts_.world.random.next());
+    }
+    info.explanation_url = window.explanation_url;
+    info.poll_after = advice->poll_after;
+  } else {
+    // The last window stays in force; it is only advice. [RFC 9773 §4.3]
+    info.poll_after = parts_.world.clock.now() + std::chrono::hours(6);
+    if (advice.error().code != "NO_RENEWAL_INFO") {
+      parts_.events.emit(Severity::warning, spec_.name, "RENEWAL_INFO_FAILED",
+                         advice.error().message + "; renewing by lifetime until it works");
+    }
+  }
+  schedule_.renewal_info = std::move(info);
+  save_schedule([this] { decide(); });
+}
+
+void CertificateJob::decide() {
+  const auto issuance = parts_.store.load_issuance(spec_.name);
+  RenewalInput input{spec_, parts_.config};
+  input.newest = outcome_.generation ? &*outcome_.generation : nullptr;
+  input.requested = options_.force;
+  input.under_way = issuance && *issuance;
+  input.now = parts_.world.clock.now();
+  if (schedule_.renewal_info) input.renewal_info = &*schedule_.renewal_info;
+  input.failed = schedule_.failures > 0;
+  due_ = next_renewal(input);
+  outcome_.reason = due_.reason;
+  if (!due_.now) return deploy_or_probe();
+  const auto& next = schedule_.next_attempt;
+  if (options_.by_daemon && next && input.now < *next) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);
   // Only what the CA itself asked us to wait for holds up a person's command.
   const auto& last = schedule_.last_error;
-  if (!options_.force && last && last->retry_after && *last->retry_after > now) {
-    return end(Action::waiting,
-               Error{ErrorKind::deferred, last->code,
-                     last->message + "; the CA asks to wait until " +
-                         acme::format_rfc3339(*last->retry_after) + " (--force asks it anyway)",
-                     last->problem, last->retry_after});
+  if (!options_.force && last && last->retry_after && *last->retry_after > input.now) {
+    issuance_error_ =
+        Error{ErrorKind::deferred, last->code,
+              last->message + "; the CA asks to wait until " +
+                  acme::format_rfc3339(*last->retry_after) + " (--force asks it anyway)",
+              last->problem, last->retry_after};
+    return deploy_or_probe();
   }
   issue();
 }
 
 // ---- issuing
 
+// As configured, but an order that is under way is gone on with first.
+std::vector<std::string> CertificateJob::ca_order() const {
+  if (!options_.ca.empty()) return {options_.ca};
+  std::vector<std::string> order = spec_.cas;
+  const auto issuance = parts_.store.load_issuance(spec_.name);
+  if (issuance && *issuance) {
+    const auto under_way = std::find(order.begin(), order.end(), (*issuance)->ca);
+    if (under_way != order.end()) std::rotate(order.begin(), under_way, under_way + 1);
+  }
+  return order;
+}
+
 void CertificateJob::issue() {
-  renewal_.emplace(parts_.world, parts_.store, parts_.events, parts_.ca, parts_.solver, spec_);
-  renewal_->start([this](Result<Generation> generation) { issued(std::move(generation)); });
+  cas_left_ = ca_order();
+  ask_next_ca();
+}
+
+void CertificateJob::ask_next_ca() {
+  CaClient& ca = parts_.ca(cas_left_.front());
+  cas_left_.erase(cas_left_.begin());
+  renewal_ = std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, ca, parts_.solver,
+                                       spec_, options_.force);
+  renewal_->start([this](Result<Generation> generation) {
+    // Late, because the attempt that reports this may be replaced by the next.
+    parts_.world.clock.start_timer(
+        Duration{0}, [this, generation = std::move(generation)] { issued(generation); });
+  });
 }
 
 void CertificateJob::issued(Result<Generation> generation) {
+  schedule_.last_attempt = parts_.world.clock.now();
+  if (!generation) return failed(generation.error());
+  outcome_.generation = std::move(*generation);
+  outcome_.issued = true;
+  schedule_.failures = 0;
+  schedule_.last_error.reset();
+  schedule_.next_attempt.reset();
+  parts_.events.emit(Severity::info, spec_.name, "CERTIFICATE_ISSUED",
+                     "generation " + std::to_string(outcome_.generation->number) +
+                         " is issued by " + outcome_.generation->ca + ", valid until " +
+                         acme::format_rfc3339(outcome_.generation->leaf().not_after));
+  RenewalInput input{spec_, parts_.config};
+  input.newest = &*outcome_.generation;
+  input.now = parts_.world.clock.now();
+  due_ = next_renewal(input);
+  save_schedule([this] { deploy_or_probe(); });
+}
+
+void CertificateJob::failed(const Error& error) {
   const Time now = parts_.world.clock.now();
-  schedule_.last_attempt = now;
-  if (generation) {
-    outcome_.generation = std::move(*generation);
-    outcome_.issued = true;
-    schedule_.failures = 0;
-    schedule_.last_error.reset();
-    schedule_.next_attempt.reset();
-    parts_.events.emit(Severity::info, spec_.name, "CERTIFICATE_ISSUED",
-                       "generation " + std::to_string(outcome_.generation->number) +
-                           " is issued, valid until " +
-                           acme::format_rfc3339(outcome_.generation->leaf().not_after));
-    return save_schedule([this] { deploy_or_probe(); });
-  }
-  const Error error = generation.error();
   parts_.events.emit(Severity::error, spec_.name, error.code, error.message);
+  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
+  if (!cas_left_.empty() && may_fail_over({error.kind, leaf, options_.force, now})) {
+    parts_.events.emit(Severity::warning, spec_.name, "CA_FAILED_OVER",
+                       "asking " + cas_left_.front() + " instead");
+    return ask_next_ca();
+  }
   ++schedule_.failures;
   schedule_.last_error = save_error(error, now);
   RetryInput retry{schedule_.failures,        error.kind, error.retry_after, {}, now,
                    parts_.world.random.next()};
-  if (outcome_.generation) retry.not_after = outcome_.generation->leaf().not_after;
+  if (leaf != nullptr) retry.not_after = leaf->not_after;
   schedule_.next_attempt = next_attempt(retry);
-  save_schedule([this, error] {
-    end(error.kind == ErrorKind::deferred ? Action::waiting : Action::failed, error);
-  });
+  issuance_error_ = error;
+  // What was issued before may still have to be deployed, and a person wants to see what is served.
+  save_schedule([this] { deploy_or_probe(); });
 }
 
 void CertificateJob::save_schedule(std::function<void()> then) {
@@ -127,11 +228,24 @@ bool CertificateJob::deployment_is_due() const {
   });
 }
 
+// After a failed deployment the daemon waits a little longer each time.
+bool CertificateJob::deployment_waits() const {
+  if (!options_.by_daemon || outcome_.issued) return false;
+  const auto records = parts_.store.load_deployments(spec_.name);
+  return records && std::any_of(records->begin(), records->end(), [&](const auto& entry) {
+           return entry.second.next_attempt &&
+                  parts_.world.clock.now() < *entry.second.next_attempt;
+         });
+}
+
 void CertificateJob::deploy_or_probe() {
+  if (!outcome_.generation) return end(Action::failed);
   const bool live = parts_.store.live_generation(spec_.name) == outcome_.generation->number;
   if (!options_.deploy) return end(outcome_.issued ? Action::renewed : Action::not_due);
-  if (options_.dry_run) return end(Action::not_due);
-  if (!live || deployment_is_due()) return deploy();
+  if (options_.dry_run) {
+    return end(!live || deployment_is_due() ? Action::would_deploy : Action::not_due);
+  }
+  if ((!live || deployment_is_due()) && !deployment_waits()) return deploy();
   probe();
 }
 
@@ -144,23 +258,22 @@ void CertificateJob::probe() {
 }
 
 void CertificateJob::probed(std::vector<EndpointState> endpoints) {
-  const auto bad = std::find_if(endpoints.begin(), endpoints.end(),
-                                [](const EndpointState& state) { return !state.ok(); });
-  if (bad == endpoints.end() || spec_.deploy.empty()) {
-    outcome_.endpoints = std::move(endpoints);
-    outcome_.deployments = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
-    const auto& seen = outcome_.endpoints;
-    const auto failed = std::find_if(seen.begin(), seen.end(),
-                                     [](const EndpointState& state) { return !state.ok(); });
-    if (failed == seen.end()) return end(Action::not_due);
-    return end(
-        Action::failed,
-        Error{
-            ErrorKind::transient, "NOT_SERVED", failed->endpoint + ": " + failed->detail, {}, {}});
+  const auto is_bad = [](const EndpointState& state) { return !state.ok(); };
+  // What cannot be reached from here is no reason to touch a server.
+  const auto differs = std::find_if(endpoints.begin(), endpoints.end(), [](const auto& state) {
+    return state.verdict == Verdict::wrong || state.verdict == Verdict::expired;
+  });
+  if (differs != endpoints.end() && !spec_.deploy.empty() && !deployment_waits()) {
+    parts_.events.emit(Severity::warning, spec_.name, "SERVED_DIFFERS",
+                       differs->endpoint + ": " + differs->detail + "; deploying again");
+    return deploy();
   }
-  parts_.events.emit(Severity::warning, spec_.name, "SERVED_DIFFERS",
-                     bad->endpoint + ": " + bad->detail + "; deploying again");
-  deploy();
+  outcome_.endpoints = std::move(endpoints);
+  outcome_.deployments = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
+  const auto bad = std::find_if(outcome_.endpoints.begin(), outcome_.endpoints.end(), is_bad);
+  if (bad == outcome_.endpoints.end()) return end(Action::not_due);
+  end(Action::failed,
+      Error{ErrorKind::transient, "NOT_SERVED", bad->endpoint + ": " + bad->detail, {}, {}});
 }
 
 void CertificateJob::deploy() {
@@ -177,6 +290,21 @@ void CertificateJob::deploy() {
 void CertificateJob::end(Action action, std::optional<Error> error) {
   outcome_.action = action;
   outcome_.error = std::move(error);
+  // A certificate that could not be renewed is the news, whatever else went well or wrong.
+  if (issuance_error_) {
+    const bool waits = issuance_error_->kind == ErrorKind::deferred;
+    outcome_.action = waits ? Action::waiting : Action::failed;
+    outcome_.error = issuance_error_;
+  }
+  const bool looked = outcome_.action == Action::not_due || outcome_.action == Action::renewed ||
+                      outcome_.action == Action::deployed;
+  // An operator who lists no endpoints knows; one who lists none at all may not.
+  outcome_.unverified = looked && options_.deploy && !options_.dry_run &&
+                        outcome_.endpoints.empty() && !spec_.endpoints;
+  LookInput look{due_, schedule_, outcome_.deployments, parts_.world.clock.now(),
+                 parts_.world.random.next()};
+  look.verifiable = outcome_.generation && !(spec_.endpoints && spec_.endpoints->empty());
+  outcome_.next_look = next_look(look);
   outcome_.took = parts_.world.clock.uptime() - began_;
   done_();
 }

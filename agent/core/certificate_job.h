@@ -16,7 +16,7 @@
 #include "agent/core/schedule.h"
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
-#include "agent/core/target_turns.h"
+#include "agent/core/turns.h"
 
 namespace nolapse {
 
@@ -26,18 +26,23 @@ struct RenewOptions {
   bool deploy = true;
   bool dry_run = false;
   std::string ca;  // only this one; empty: as configured
+  // Back-off and the CA's wishes hold up the daemon; a person is not kept waiting.
+  bool by_daemon = false;
 };
 
 struct CertificateOutcome {
-  enum class Action { not_due, would_renew, renewed, deployed, failed, waiting };
+  enum class Action { not_due, would_renew, would_deploy, renewed, deployed, failed, waiting };
   std::string name;
   Action action = Action::not_due;
   std::string reason;                    // why it was renewed, or was not
   std::optional<Generation> generation;  // the newest after the run
-  bool issued = false;                   // in this run, whatever became of its deployment
+  // Endpoints were looked for and none was found: nobody can say what is served.
+  bool unverified = false;
+  bool issued = false;  // in this run, whatever became of its deployment
   DeploymentRecords deployments;
   std::vector<EndpointState> endpoints;
   std::optional<Error> error;
+  Time next_look{};  // when this certificate wants attention again
   Duration took{};
 };
 const char* name_of(CertificateOutcome::Action action);
@@ -47,9 +52,9 @@ struct JobParts {
   World world;
   const Store& store;
   EventStream& events;
-  TargetTurns& turns;
+  Turns& turns;
   const Config& config;
-  CaClient& ca;
+  std::function<CaClient&(const std::string& name)> ca;
   Solver& solver;
 };
 
@@ -64,11 +69,18 @@ class CertificateJob {
   using Action = CertificateOutcome::Action;
 
   void look();
+  void ask_the_ca();
+  void advised(Result<CaClient::RenewalAdvice> advice);
+  void decide();
   void issue();
+  std::vector<std::string> ca_order() const;
+  void ask_next_ca();
+  void failed(const Error& error);
   void issued(Result<Generation> generation);
   void save_schedule(std::function<void()> then);
   void deploy_or_probe();
   bool deployment_is_due() const;
+  bool deployment_waits() const;
   void probe();
   void probed(std::vector<EndpointState> endpoints);
   void deploy();
@@ -80,8 +92,11 @@ class CertificateJob {
   std::function<void()> done_;
   CertificateOutcome outcome_;
   ScheduleRecord schedule_;
+  Due due_;
+  std::optional<Error> issuance_error_;
+  std::vector<std::string> cas_left_;  // to ask, in order
   std::chrono::milliseconds began_{};
-  std::optional<Renewal> renewal_;
+  std::unique_ptr<Renewal> renewal_;
   std::optional<Deployment> deployment_;
 };
 

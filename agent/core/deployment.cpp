@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/core/schedule.h"
+
 namespace nolapse {
 
 using namespace std::chrono_literals;
@@ -13,7 +15,7 @@ std::string issuer_roots(const Config& config, const Generation* generation) {
   return ca == nullptr ? std::string() : ca->issuer_roots_file;
 }
 
-Deployment::Deployment(World world, const Store& store, EventStream& events, TargetTurns& turns,
+Deployment::Deployment(World world, const Store& store, EventStream& events, Turns& turns,
                        const Config& config, const CertificateSpec& spec, Generation generation)
     : world_(world),
       store_(store),
@@ -55,6 +57,13 @@ void Deployment::save(FileWork more, std::function<void()> then) {
     if (!saved) note(saved.error());
     then();
   });
+}
+
+void Deployment::count_failure(DeploymentRecord& record, const Error& error) {
+  const Time now = world_.clock.now();
+  ++record.failures;
+  record.last_error = save_error(error, now);
+  record.next_attempt = next_deployment(record.failures, now, world_.random.next());
 }
 
 // ---- the targets, one after the other
@@ -114,8 +123,19 @@ void Deployment::install(const DeployTarget& target) {
 // leaves new files under a service that has not read them.
 void Deployment::reload(const DeployTarget& target) {
   run_verb(target, "reload", [this, &target](Result<HookOutcome> outcome) {
-    if (!outcome) return leave_target(target, outcome.error());
-    reloaded(target);
+    if (outcome) return reloaded(target);
+    if (outcome.error().code == "HOOK_TRY_LATER" && ++later_ <= later_limit) {
+      return reload_later(target);
+    }
+    leave_target(target, outcome.error());
+  });
+}
+
+// Another certificate of this run may be what the service waits for: let it have its turn.
+void Deployment::reload_later(const DeployTarget& target) {
+  turns_.leave(target.name);
+  world_.clock.start_timer(500ms * later_, [this, &target] {
+    turns_.enter(target.name, [this, &target] { reload(target); });
   });
 }
 
@@ -131,8 +151,7 @@ void Deployment::leave_target(const DeployTarget& target, std::optional<Error> e
   if (!error) return next_target();
   DeploymentRecord& record = outcome_.records[target.name];
   record.stage = DeploymentStage::failed;
-  ++record.failures;
-  record.last_error = save_error(*error, world_.clock.now());
+  count_failure(record, *error);
   note(std::move(*error));
   save({}, [this] { next_target(); });
 }
@@ -171,13 +190,14 @@ void Deployment::mark_verified() {
     if (record.stage != DeploymentStage::reloaded) continue;
     if (seen) record.stage = DeploymentStage::verified;
     record.failures = 0;
+    record.next_attempt.reset();
     record.last_error.reset();
   }
   events_.emit(seen ? Severity::info : Severity::warning, spec_.name,
                seen ? "DEPLOYMENT_VERIFIED" : "DEPLOYMENT_UNVERIFIED",
                seen ? "every endpoint serves generation " + std::to_string(generation_.number)
-                    : "no endpoint is known, so nobody can say what is served; list some under "
-                      "endpoints");
+                    : "no endpoint is known, so nobody can say what is served" +
+                          std::string(spec_.endpoints ? "" : "; list some under endpoints"));
   switch_live_then_end();
 }
 
@@ -190,12 +210,19 @@ void Deployment::mark_unverified() {
     for (auto& [target, record] : outcome_.records) {
       if (record.stage != DeploymentStage::reloaded || record.generation != generation_.number)
         continue;
-      ++record.failures;
-      record.last_error = save_error(error, world_.clock.now());
+      count_failure(record, error);
     }
     note(std::move(error));
     break;
   }
+  const auto& states = outcome_.endpoints;
+  const bool worse = std::any_of(states.begin(), states.end(), [](const EndpointState& state) {
+    return state.verdict == Verdict::wrong || state.verdict == Verdict::expired;
+  });
+  const bool seen = std::any_of(states.begin(), states.end(),
+                                [](const EndpointState& state) { return state.ok(); });
+  // Served somewhere and wrong nowhere: what cannot be reached does not hold live/ back.
+  if (seen && !worse) return switch_live_then_end();
   save({}, [this] { end(); });
 }
 

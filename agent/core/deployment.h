@@ -11,7 +11,7 @@
 #include "agent/core/event_stream.h"
 #include "agent/core/hook.h"
 #include "agent/core/store.h"
-#include "agent/core/target_turns.h"
+#include "agent/core/turns.h"
 #include "agent/core/verification.h"
 
 namespace nolapse {
@@ -29,10 +29,11 @@ struct DeploymentOutcome {
 class Deployment {
  public:
   // After a reload old workers may serve for a moment: an endpoint gets this long to change.
+  static constexpr int later_limit = 3;
   static constexpr Duration verification_limit = std::chrono::seconds(10);
 
   // The references must outlive the deployment.
-  Deployment(World world, const Store& store, EventStream& events, TargetTurns& turns,
+  Deployment(World world, const Store& store, EventStream& events, Turns& turns,
              const Config& config, const CertificateSpec& spec, Generation generation);
 
   void start(std::function<void(DeploymentOutcome)> done);
@@ -43,6 +44,7 @@ class Deployment {
                 std::function<void(Result<HookOutcome>)> done);
   void install(const DeployTarget& target);
   void reload(const DeployTarget& target);
+  void reload_later(const DeployTarget& target);
   void reloaded(const DeployTarget& target);
   void leave_target(const DeployTarget& target, std::optional<Error> error);
   void save(FileWork more, std::function<void()> then);
@@ -53,17 +55,19 @@ class Deployment {
   void switch_live_then_end();
   void end();
   void note(Error error);
+  void count_failure(DeploymentRecord& record, const Error& error);
 
   World world_;
   const Store& store_;
   EventStream& events_;
-  TargetTurns& turns_;
+  Turns& turns_;
   const Config& config_;
   const CertificateSpec& spec_;
   Generation generation_;
   std::function<void(DeploymentOutcome)> done_;
   DeploymentOutcome outcome_;
   std::size_t next_ = 0;  // index into spec_.deploy
+  int later_ = 0;         // how often a hook asked to be tried later
   int probes_ = 0;
   std::chrono::milliseconds verification_began_{};
 };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "acme/json_read.h"
 #include "agent/world/world.h"
 
 namespace nolapse {
@@ -29,9 +30,11 @@ class EventStream {
 
   void add_reader(Reader reader) { readers_.push_back(std::move(reader)); }
 
-  void emit(Severity severity, std::string certificate, std::string code, std::string message) {
+  void emit(Severity severity, std::string certificate, std::string code,
+            const std::string& message) {
     const Event event{clock_.now(), std::move(certificate), severity, std::move(code),
-                      std::move(message)};
+                      // Parts of it come from CAs, hooks and certificates.
+                      acme::printable(message)};
     for (const Reader& reader : readers_) reader(event);
   }
 

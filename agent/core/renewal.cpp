@@ -1,5 +1,7 @@
 #include "agent/core/renewal.h"
 
+#include <algorithm>
+
 namespace nolapse {
 
 using acme::HttpResponse;
@@ -11,15 +13,22 @@ namespace {
 
 bool is_same_order(const SavedIssuance& saved, const SavedIssuance& wanted) {
   return saved.ca == wanted.ca && saved.ca_directory == wanted.ca_directory &&
-         saved.challenge == wanted.challenge && saved.profile == wanted.profile &&
-         saved.key_type == wanted.key_type && saved.identifiers == wanted.identifiers;
+         saved.account_url == wanted.account_url && saved.challenge == wanted.challenge &&
+         saved.profile == wanted.profile && saved.key_type == wanted.key_type &&
+         saved.identifiers == wanted.identifiers;
 }
 
 }  // namespace
 
 Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
-                 const CertificateSpec& spec)
-    : world_(world), store_(store), events_(events), ca_(ca), solver_(solver), spec_(spec) {}
+                 const CertificateSpec& spec, bool requested)
+    : world_(world),
+      store_(store),
+      events_(events),
+      ca_(ca),
+      solver_(solver),
+      spec_(spec),
+      requested_(requested) {}
 
 void Renewal::start(Completion<Generation> done) {
   done_ = std::move(done);
@@ -34,6 +43,7 @@ SavedIssuance Renewal::wanted() const {
   SavedIssuance wanted;
   wanted.ca = ca_.config().name;
   wanted.ca_directory = ca_.config().directory;
+  wanted.account_url = ca_.session().account_url();
   wanted.challenge = spec_.challenge;
   wanted.profile = spec_.profile.empty() ? ca_.config().profile : spec_.profile;
   wanted.key_type = spec_.key_type;
@@ -41,11 +51,26 @@ SavedIssuance Renewal::wanted() const {
   return wanted;
 }
 
+// An order that a CA does not bring to an end must not cost the certificate: it is given up after
+// a day, or a sixth of what remains, or when a person asks again.
+bool Renewal::is_worn_out(const SavedIssuance& issuance) const {
+  if (issuance.stuck && requested_) return true;
+  const Time now = world_.clock.now();
+  Duration limit = std::chrono::hours(24);
+  if (newest_) limit = std::min(limit, (newest_->leaf().not_after - now) / 6);
+  return issuance.stuck &&
+         now - issuance.placed_at > std::max<Duration>(limit, std::chrono::hours(1));
+}
+
 // Goes on with the order of an attempt that did not end, where that is still what is wanted.
 void Renewal::take_up() {
   saved_ = wanted();
+  saved_.placed_at = world_.clock.now();
   const auto numbers = store_.generation_numbers(spec_.name);
-  saved_.generation = numbers.empty() ? 1 : numbers.back() + 1;
+  auto newest = store_.newest_generation(spec_.name);
+  if (!numbers) return done_(fail(numbers.error()));
+  if (newest) newest_ = std::move(*newest);
+  saved_.generation = numbers->empty() ? 1 : numbers->back() + 1;
 
   auto saved = store_.load_issuance(spec_.name);
   if (!saved) {
@@ -55,7 +80,9 @@ void Renewal::take_up() {
   }
   if (!*saved) return begin();
   const auto key = store_.load_new_key(spec_.name, (*saved)->generation);
-  if (!key || !is_same_order(**saved, saved_)) return drop_and_begin(**saved);
+  if (!key || !is_same_order(**saved, saved_) || is_worn_out(**saved)) {
+    return drop_and_begin(**saved);
+  }
   saved_ = std::move(**saved);
   info("ORDER_RESUMED", "going on with the order " + saved_.state.order_url);
   run(*key);
@@ -72,8 +99,8 @@ void Renewal::drop_and_begin(const SavedIssuance& stale) {
 
 void Renewal::begin() {
   if (spec_.reuse_key) {
-    if (const auto newest = store_.newest_generation(spec_.name)) {
-      const auto key = store_.load_key(*newest);
+    if (newest_) {
+      const auto key = store_.load_key(*newest_);
       if (key && key->type() == spec_.key_type) return save_key(*key);
     }
   }
@@ -86,8 +113,10 @@ void Renewal::begin() {
 void Renewal::save_key(const PrivateKey& key) {
   world_.files.run(store_.save_new_key(spec_.name, saved_.generation, key, spec_.group),
                    [this, key](Result<void> saved) {
-                     if (!saved) return done_(fail(saved.error()));
-                     run(key);
+                     if (saved) return run(key);
+                     world_.files.run(
+                         store_.drop_issuance(spec_.name, saved_.generation),
+                         [this, error = saved.error()](Result<void>) { done_(fail(error)); });
                    });
 }
 
@@ -101,9 +130,22 @@ void Renewal::run(const PrivateKey& key) {
   request.thumbprint = ca_.session().thumbprint();
   request.signing_request = std::move(*signing_request);
   request.profile = saved_.profile;
+  request.replaces = predecessor();
   request.preferred_chain = ca_.config().preferred_chain;
   issuance_.emplace(std::move(request), saved_.state);
   drive(event::Start{});
+}
+
+// The ARI identifier of the certificate that this one replaces; only the CA and account that
+// issued it may be told of it. The flow drops it at the first refusal. [RFC 9773 §5]
+std::string Renewal::predecessor() const {
+  const auto& newest = newest_;
+  const auto& directory = ca_.session().directory();
+  const bool same_issuer = newest && newest->ca_directory == saved_.ca_directory &&
+                           newest->account_url == saved_.account_url &&
+                           !newest->account_url.empty();
+  if (!same_issuer || !directory || directory->renewal_info.empty()) return {};
+  return acme::renewal_certificate_id(newest->leaf());
 }
 
 // ---- the flow
@@ -118,14 +160,15 @@ void Renewal::save_then(acme::IssuanceEffect effect) {
   if (finished || issuance_->state() == saved_.state) return carry_out(effect);
   saved_.state = issuance_->state();
   const bool nothing = saved_.state == acme::IssuanceState{};
-  world_.files.run(nothing ? store_.drop_issuance(spec_.name, saved_.generation)
-                           : store_.save_issuance(spec_.name, saved_),
-                   [this, effect = std::move(effect)](Result<void> saved) {
-                     const bool harmless = std::holds_alternative<effect::CleanUp>(effect) ||
-                                           std::holds_alternative<effect::Failed>(effect);
-                     if (!saved && !harmless) return refuse(saved.error());
-                     carry_out(effect);
-                   });
+  // An order that is replaced by another leaves its key to that one.
+  world_.files.run(
+      nothing ? store_.drop_order(spec_.name) : store_.save_issuance(spec_.name, saved_),
+      [this, effect = std::move(effect)](Result<void> saved) {
+        const bool harmless = std::holds_alternative<effect::CleanUp>(effect) ||
+                              std::holds_alternative<effect::Failed>(effect);
+        if (!saved && !harmless) return refuse(saved.error());
+        carry_out(effect);
+      });
 }
 
 // The disk failed us in the middle of the flow: take the proofs away, keep what is saved.
@@ -192,7 +235,10 @@ void Renewal::carry_out(const effect::Finished& effect) {
 void Renewal::carry_out(const effect::Failed& effect) {
   Error error = effect.error;
   if (error.kind == ErrorKind::validation && !hint_.empty()) error.message += "; " + hint_;
-  done_(fail(std::move(error)));
+  saved_.stuck = saved_.stuck || error.kind != ErrorKind::local;
+  world_.files.run(effect.order_kept ? store_.save_issuance(spec_.name, saved_)
+                                     : store_.drop_issuance(spec_.name, saved_.generation),
+                   [this, error = std::move(error)](Result<void>) { done_(fail(error)); });
 }
 
 void Renewal::info(const char* code, std::string message) {

@@ -18,18 +18,20 @@ class Renewal {
  public:
   // The references must outlive the attempt.
   Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
-          const CertificateSpec& spec);
+          const CertificateSpec& spec, bool requested);
 
   // At most once. The generation is durable and complete when it arrives here.
   void start(Completion<Generation> done);
 
  private:
   SavedIssuance wanted() const;
+  bool is_worn_out(const SavedIssuance& issuance) const;
   void take_up();
   void drop_and_begin(const SavedIssuance& stale);
   void begin();
   void save_key(const acme::PrivateKey& key);
   void run(const acme::PrivateKey& key);
+  std::string predecessor() const;
   void drive(const acme::IssuanceEvent& event);
   void save_then(acme::IssuanceEffect effect);
   void carry_out(const acme::IssuanceEffect& effect);
@@ -48,11 +50,13 @@ class Renewal {
   CaClient& ca_;
   Solver& solver_;
   const CertificateSpec& spec_;
+  bool requested_;  // by an operator, who does not want to wait for an order that hangs
   Completion<Generation> done_;
   SavedIssuance saved_;  // as it is on disk
   acme::PrivateKey key_;
   std::optional<acme::Issuance> issuance_;
-  std::string hint_;  // what the solver saw of the CA
+  std::optional<Generation> newest_;  // the one to be replaced
+  std::string hint_;                  // what the solver saw of the CA
 };
 
 }  // namespace nolapse

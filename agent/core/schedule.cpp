@@ -44,6 +44,21 @@ std::string changed_specification(const RenewalInput& input) {
   return {};
 }
 
+// Moves the renewal point to where the CA wants it, within what we allow it.
+void follow_advice(const RenewalInput& input, Due& due) {
+  const SavedRenewalInfo& info = *input.renewal_info;
+  const acme::Certificate& leaf = input.newest->leaf();
+  if (!info.window_known() || info.fingerprint_sha256 != leaf.fingerprint_sha256) return;
+  Time latest = leaf.not_after - (leaf.not_after - leaf.not_before) / 6;
+  if (input.spec.renew_before) latest = std::min(latest, due.at);
+  due.at = std::min(info.instant, latest);
+  due.reason = "the CA advises " + acme::format_rfc3339(info.instant);
+  if (info.instant > latest) {
+    due.reason += ", which is too late; the latest is " + acme::format_rfc3339(latest);
+  }
+  if (!info.explanation_url.empty()) due.reason += " (" + info.explanation_url + ")";
+}
+
 }  // namespace
 
 Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>& renew_before) {
@@ -55,23 +70,66 @@ Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>&
 Due next_renewal(const RenewalInput& input) {
   if (input.newest == nullptr) return {true, input.now, "there is no certificate yet"};
   if (input.requested) return {true, input.now, "requested with --force"};
+  if (input.failed) return {true, input.now, "the last attempt failed"};
   if (input.under_way) return {true, input.now, "an interrupted renewal is to be finished"};
   const std::string change = changed_specification(input);
   if (!change.empty()) return {true, input.now, change};
   const acme::Certificate& leaf = input.newest->leaf();
-  const Time at = renewal_point(leaf, input.spec.renew_before);
-  if (input.now >= leaf.not_after) return {true, at, "the certificate has expired"};
-  return {input.now >= at, at,
-          "the renewal point is " + acme::format_rfc3339(at) + ", " +
-              acme::format_duration(leaf.not_after - at) + " before expiry"};
+  Due due{false, renewal_point(leaf, input.spec.renew_before), {}};
+  due.reason = "the renewal point is " + acme::format_rfc3339(due.at) + ", " +
+               acme::format_duration(leaf.not_after - due.at) + " before expiry";
+  if (input.renewal_info != nullptr) follow_advice(input, due);
+  due.now = input.now >= due.at;
+  if (input.now >= leaf.not_after) due.reason = "the certificate has expired";
+  return due;
+}
+
+bool may_fail_over(const FailOverInput& input) {
+  if (input.kind == ErrorKind::validation || input.kind == ErrorKind::local ||
+      input.kind == ErrorKind::held) {
+    return false;
+  }
+  if (input.leaf == nullptr || input.requested) return true;
+  const Duration lifetime = input.leaf->not_after - input.leaf->not_before;
+  return input.leaf->not_after - input.now < (lifetime < 240h ? lifetime / 4 : lifetime / 6);
+}
+
+namespace {
+
+// A minute doubling with each failure.
+Duration doubling(int failures, Duration limit) {
+  return std::min<Duration>(1min * (1 << std::clamp(failures - 1, 0, 10)), limit);
+}
+
+// Give or take a quarter, so that what failed together does not come back together.
+Duration spread(Duration interval, std::uint64_t random) {
+  const auto jitter = static_cast<std::int64_t>(random % 1001);  // 0 … 1000
+  return interval * (750 + jitter / 2) / 1000;
+}
+
+}  // namespace
+
+Time next_deployment(int failures, Time now, std::uint64_t random) {
+  return now + spread(doubling(failures, 1h), random);
+}
+
+Time next_look(const LookInput& input) {
+  Time next = input.due.at;
+  if (input.schedule.next_attempt) next = std::max(next, *input.schedule.next_attempt);
+  if (input.verifiable) next = std::min(next, input.now + spread(1h, input.random));
+  const auto& advice = input.schedule.renewal_info;
+  if (advice && advice->poll_after > input.now) next = std::min(next, advice->poll_after);
+  for (const auto& [target, record] : input.deployments) {
+    if (record.next_attempt) next = std::min(next, *record.next_attempt);
+  }
+  // Something in the past has just been tried: not again at once, whatever went wrong with it.
+  return std::max(next, input.now + 1min);
 }
 
 Time next_attempt(const RetryInput& input) {
-  const int doublings = std::clamp(input.failures - 1, 0, 10);
-  Duration interval = std::min<Duration>(1min * (1 << doublings), 12h);
+  Duration interval = doubling(input.failures, 12h);
   if (input.kind == ErrorKind::input) interval = 12h;
-  const auto jitter = static_cast<std::int64_t>(input.random % 1001);  // 0 … 1000
-  interval = interval * (750 + jitter / 2) / 1000;
+  interval = spread(interval, input.random);
   if (input.not_after) {
     const Duration remaining = *input.not_after - input.now;
     interval = remaining > Duration{0} ? std::min(interval, std::max<Duration>(remaining / 6, 5min))

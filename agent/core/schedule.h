@@ -21,7 +21,10 @@ struct RenewalInput {
   const Generation* newest = nullptr;  // none: never issued, or nothing readable
   bool requested = false;              // by an operator
   bool under_way = false;              // an attempt was interrupted and can be gone on with
+  bool failed = false;                 // the last attempt; whatever made it due, it is not done
   Time now{};
+  const SavedRenewalInfo* renewal_info =
+      nullptr;  // the CA's advice for the newest; none: not known
 };
 
 // An operator's request, an interrupted attempt, a changed CertificateSpec, or the renewal point:
@@ -31,6 +34,18 @@ Due next_renewal(const RenewalInput& input);
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of
 // the lifetime for use is ignored: it would renew for ever.
 Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>& renew_before);
+
+struct FailOverInput {
+  ErrorKind kind = ErrorKind::transient;    // how the CA at hand failed
+  const acme::Certificate* leaf = nullptr;  // in use; nothing: there is none
+  bool requested = false;                   // by an operator
+  Time now{};
+};
+
+// May the next configured CA be asked at once? When the fault is the CA's (a proof that it could
+// not see, or a full disk, is not) and little is left: no certificate, less than a sixth of the
+// lifetime (a quarter under ten days), or an operator who wants one now.
+bool may_fail_over(const FailOverInput& input);
 
 struct RetryInput {
   int failures = 1;  // in a row, this one included
@@ -45,5 +60,21 @@ struct RetryInput {
 // under 5 min; past expiry every 15 min. What waits for a person starts at the slow end. The
 // CA's Retry-After is obeyed over all.
 Time next_attempt(const RetryInput& input);
+
+// After a failed deployment: 1 min doubling to 1 h, ± 25 %.
+Time next_deployment(int failures, Time now, std::uint64_t random);
+
+struct LookInput {
+  const Due& due;
+  const ScheduleRecord& schedule;
+  const DeploymentRecords& deployments;
+  Time now{};
+  std::uint64_t random = 0;
+  bool verifiable = false;  // there is something that endpoints may be asked
+};
+
+// When the daemon has to look at a certificate again: its renewal or the next attempt at one, the
+// next attempt at a deployment, the next poll of the CA's advice, and hourly what is served.
+Time next_look(const LookInput& input);
 
 }  // namespace nolapse

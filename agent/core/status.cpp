@@ -25,8 +25,8 @@ Serving serving_of(const StatusInput& input) {
 }
 
 RenewalHealth renewal_of(const StatusInput& input, const Due& due) {
-  if (!input.newest) return RenewalHealth::missing;
   if (!input.records_readable) return RenewalHealth::unknown;
+  if (!input.newest) return RenewalHealth::missing;
   if (input.schedule.failures > 0) return RenewalHealth::failing;
   if (!due.now) return RenewalHealth::ok;
   const bool late = input.now > due.at + overdue_grace(input.newest->leaf());
@@ -73,8 +73,13 @@ const char* name_of(RenewalHealth health) {
 
 CertificateStatus make_status(StatusInput input) {
   const Generation* newest = input.newest ? &*input.newest : nullptr;
-  const Due due =
-      next_renewal({input.spec, input.config, newest, false, input.under_way, input.now});
+  RenewalInput renewal{input.spec, input.config};
+  renewal.newest = newest;
+  renewal.under_way = input.under_way;
+  renewal.now = input.now;
+  renewal.failed = input.schedule.failures > 0;
+  if (input.schedule.renewal_info) renewal.renewal_info = &*input.schedule.renewal_info;
+  const Due due = next_renewal(renewal);
   CertificateStatus status;
   status.name = input.spec.name;
   status.domains = input.spec.domains;

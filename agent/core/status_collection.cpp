@@ -20,13 +20,14 @@ struct Collection {
 
 StatusInput read_records(World world, const Config& config, const CertificateSpec& spec) {
   const Store store(config.state_directory, world.files);
-  StatusInput input{spec, config,           store.newest_generation(spec.name), {}, {}, {}, false,
-                    true, world.clock.now()};
+  StatusInput input{spec, config, {}, {}, {}, {}, false, true, world.clock.now()};
   auto schedule = store.load_schedule(spec.name);
   auto deployments = store.load_deployments(spec.name);
   const auto issuance = store.load_issuance(spec.name);
   input.under_way = issuance && *issuance;
-  input.records_readable = schedule && deployments;
+  auto newest = store.newest_generation(spec.name);
+  if (newest) input.newest = std::move(*newest);
+  input.records_readable = schedule && deployments && newest;
   if (schedule) input.schedule = std::move(*schedule);
   if (deployments) input.deployments = std::move(*deployments);
   return input;

@@ -17,7 +17,8 @@ constexpr unsigned key_mode = 0600;
 constexpr unsigned group_key_mode = 0640;
 
 std::string parent_of(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 void append(FileWork& work, FileWork more) {
@@ -45,6 +46,8 @@ FileWork new_file(const std::string& path, std::string content, unsigned mode,
 FileWork new_folder(const std::string& path, unsigned mode = folder_mode) {
   return {MakeDirectory{path, mode}, SyncDirectory{parent_of(path)}};
 }
+
+using Names = std::vector<std::string>;
 
 std::optional<unsigned> parse_number(std::string_view text) {
   unsigned number = 0;
@@ -79,7 +82,8 @@ Result<T> load_document(const Files& files, const std::string& path,
 }  // namespace
 
 FileWork Store::prepare() const {
-  FileWork work = new_folder(root_);
+  // Its parent may be closed to us, and matters only when the folder is new.
+  FileWork work = files_.status(root_) ? FileWork{} : new_folder(root_);
   append(work, new_folder(root_ + "/accounts", private_folder_mode));
   for (const char* name : {"/certificates", "/live", "/deployed", "/tmp"}) {
     append(work, new_folder(root_ + name));
@@ -87,10 +91,11 @@ FileWork Store::prepare() const {
   return work;
 }
 
-FileWork Store::sweep(const std::vector<std::string>& names) const {
+FileWork Store::sweep() const {
   FileWork work;
   std::vector<std::string> needed;
-  for (const std::string& name : names) {
+  // All there are, not only the configured ones: a file of the configuration may be away.
+  for (const std::string& name : files_.list(root_ + "/certificates").value_or(Names{})) {
     const auto issuance = load_issuance(name);
     if (issuance && *issuance) needed.push_back(building_path(name, (*issuance)->generation));
     const std::string path = certificate_path(name) + "/issuance.json";
@@ -112,11 +117,11 @@ FileWork Store::sweep(const std::vector<std::string>& names) const {
 
 // ---- generations
 
-std::vector<unsigned> Store::generation_numbers(const std::string& name) const {
+Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name) const {
   std::vector<unsigned> numbers;
   const auto entries = files_.list(certificate_path(name));
-  if (!entries) return numbers;
-  for (const std::string& entry : *entries) {
+  if (!entries && !is_missing(entries.error())) return fail(entries.error());
+  for (const std::string& entry : entries.value_or(Names{})) {
     if (const auto number = parse_number(entry)) numbers.push_back(*number);
   }
   std::sort(numbers.begin(), numbers.end());
@@ -142,15 +147,24 @@ Result<Generation> Store::load_generation(const std::string& name, unsigned numb
   return generation;
 }
 
-std::optional<Generation> Store::newest_generation(const std::string& name,
-                                                   std::vector<std::string>* damaged) const {
-  const std::vector<unsigned> numbers = generation_numbers(name);
-  for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+Result<std::optional<Generation>> Store::newest_generation(
+    const std::string& name, Keys keys, std::vector<std::string>* damaged) const {
+  const auto numbers = generation_numbers(name);
+  if (!numbers) return fail(numbers.error());
+  for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
     auto generation = load_generation(name, *number);
-    if (generation) return std::move(*generation);
-    if (damaged != nullptr) damaged->push_back(generation.error().message);
+    std::string fault = generation ? "" : generation.error().message;
+    if (generation && keys == Keys::checked) {
+      const auto key = load_key(*generation);
+      if (!key) fault = generation->directory + "/privkey.pem: " + key.error().message;
+      if (key && key->public_key_der() != generation->leaf().public_key_der) {
+        fault = generation->directory + "/privkey.pem is not the key of the certificate";
+      }
+    }
+    if (fault.empty()) return std::optional<Generation>(std::move(*generation));
+    if (damaged != nullptr) damaged->push_back(std::move(fault));
   }
-  return {};
+  return std::optional<Generation>();
 }
 
 std::optional<unsigned> Store::live_generation(const std::string& name) const {
@@ -188,9 +202,15 @@ FileWork Store::save_issuance(const std::string& name, const SavedIssuance& issu
                       document_mode);
 }
 
-FileWork Store::drop_issuance(const std::string& name, unsigned number) const {
+FileWork Store::drop_order(const std::string& name) const {
   return {RemoveTree{certificate_path(name) + "/issuance.json"},
-          SyncDirectory{certificate_path(name)}, RemoveTree{building_path(name, number)}};
+          SyncDirectory{certificate_path(name)}};
+}
+
+FileWork Store::drop_issuance(const std::string& name, unsigned number) const {
+  FileWork work = drop_order(name);
+  work.push_back(RemoveTree{building_path(name, number)});
+  return work;
 }
 
 Result<acme::PrivateKey> Store::load_new_key(const std::string& name, unsigned number) const {
@@ -209,6 +229,13 @@ FileWork Store::save_new_key(const std::string& name, unsigned number, const acm
                         group.empty() ? key_mode : group_key_mode, group));
   work.push_back(SyncDirectory{folder});
   return work;
+}
+
+FileWork Store::beat(Time now) const {
+  const std::string path = root_ + "/heartbeat";
+  return {RemoveTree{path + ".new"},
+          WriteFile{path + ".new", acme::format_rfc3339(now) + "\n", document_mode, {}},
+          Rename{path + ".new", path}};
 }
 
 FileWork Store::complete_generation(const std::string& name, const SavedIssuance& issuance,

@@ -42,6 +42,7 @@ struct Generation {
   std::vector<acme::Certificate> chain;  // leaf first
   std::string ca;                        // configured name; empty when meta.json is lost
   std::string ca_directory;
+  std::string account_url;
   std::string order_url;
   std::string profile;                        // as asked for
   std::vector<acme::Identifier> identifiers;  // as asked for; empty when meta.json is lost
@@ -55,11 +56,14 @@ struct Generation {
 struct SavedIssuance {
   std::string ca;
   std::string ca_directory;
+  std::string account_url;
   std::string challenge;  // configured name
   std::string profile;
   acme::KeyType key_type = acme::KeyType::ecdsa_p256;
   std::vector<acme::Identifier> identifiers;
   unsigned generation = 0;
+  Time placed_at{};    // of the attempt that began it
+  bool stuck = false;  // an attempt ended without an answer from the CA; a person may give it up
   acme::IssuanceState state;
 };
 
@@ -81,15 +85,29 @@ struct DeploymentRecord {
   DeploymentStage stage = DeploymentStage::issued;
   unsigned generation = 0;
   int failures = 0;
+  std::optional<Time> next_attempt;  // after a failure
   std::optional<SavedError> last_error;
 };
 using DeploymentRecords = std::map<std::string, DeploymentRecord>;  // by target
+
+// The CA's advice when to renew, kept with the one instant that was picked in its window.
+struct SavedRenewalInfo {
+  std::string fingerprint_sha256;  // of the certificate it is about
+  Time start{};
+  Time end{};
+  Time instant{};
+  std::string explanation_url;
+  Time poll_after{};
+
+  bool window_known() const { return start < end; }  // else only when to ask again is known
+};
 
 struct ScheduleRecord {
   int failures = 0;  // attempts since the last success
   std::optional<Time> last_attempt;
   std::optional<Time> next_attempt;
   std::optional<SavedError> last_error;
+  std::optional<SavedRenewalInfo> renewal_info;
 };
 
 struct SavedAccount {
@@ -110,20 +128,25 @@ class Store {
   FileWork prepare() const;
   // Removes what ended runs left behind: an issuance.json whose generation is there, and whatever
   // in tmp/ no saved issuance refers to.
-  FileWork sweep(const std::vector<std::string>& names) const;
+  FileWork sweep() const;
 
-  // Numbers, ascending. Other entries are ignored.
-  std::vector<unsigned> generation_numbers(const std::string& name) const;
+  // Numbers, ascending. Other entries are ignored. An error: nobody knows what is there.
+  Result<std::vector<unsigned>> generation_numbers(const std::string& name) const;
   Result<Generation> load_generation(const std::string& name, unsigned number) const;
-  // The newest that is whole. Damaged newer ones are named in `damaged`.
-  std::optional<Generation> newest_generation(const std::string& name,
-                                              std::vector<std::string>* damaged = nullptr) const;
+  // The newest that is whole; nothing where none was ever issued. Damaged newer ones are named in
+  // `damaged`. Whether the key fits is only looked at where keys may be read.
+  enum class Keys { unread, checked };
+  Result<std::optional<Generation>> newest_generation(
+      const std::string& name, Keys keys = Keys::unread,
+      std::vector<std::string>* damaged = nullptr) const;
   // The number that live/<name> points to.
   std::optional<unsigned> live_generation(const std::string& name) const;
 
   // Nothing where none is under way.
   Result<std::optional<SavedIssuance>> load_issuance(const std::string& name) const;
   FileWork save_issuance(const std::string& name, const SavedIssuance& issuance) const;
+  // The order is forgotten; the key that was made for it stays, for another order.
+  FileWork drop_order(const std::string& name) const;
   // Ends the attempt: the order is forgotten, and the key that was made for it.
   FileWork drop_issuance(const std::string& name, unsigned number) const;
 
@@ -131,6 +154,9 @@ class Store {
   Result<acme::PrivateKey> load_new_key(const std::string& name, unsigned number) const;
   FileWork save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
                         const std::string& group) const;
+  // Says that the daemon lives. Not synced: after a crash an old one is right.
+  FileWork beat(Time now) const;
+
   // Completes the folder begun by save_new_key, gives it its final name, ends the issuance.
   FileWork complete_generation(const std::string& name, const SavedIssuance& issuance,
                                const std::vector<acme::Certificate>& chain, Time now) const;

@@ -29,7 +29,8 @@ constexpr std::array<StageName, 6> stage_names = {{
 
 Result<json> open_document(std::string_view text) {
   auto document = acme::parse_object(text, "the file");
-  if (!document) return fail(ErrorKind::local, "BAD_STATE", document.error().message);
+  // The content is not quoted: it may be anything.
+  if (!document) return fail(ErrorKind::local, "BAD_STATE", "not a JSON object");
   const auto found = acme::integer_member(*document, "schema");
   if (found != schema) {
     return fail(
@@ -105,11 +106,14 @@ SavedError save_error(const Error& error, Time at) {
 std::string write_document(const SavedIssuance& issuance) {
   return text_of({{"ca", issuance.ca},
                   {"ca_directory", issuance.ca_directory},
+                  {"account_url", issuance.account_url},
                   {"challenge", issuance.challenge},
                   {"profile", issuance.profile},
                   {"key_type", acme::name_of(issuance.key_type)},
                   {"identifiers", names_of(issuance.identifiers)},
                   {"generation", issuance.generation},
+                  {"placed_at", acme::format_rfc3339(issuance.placed_at)},
+                  {"stuck", issuance.stuck},
                   {"order", acme::to_json(issuance.state)}});
 }
 
@@ -119,11 +123,14 @@ Result<SavedIssuance> read_issuance(std::string_view text) {
   SavedIssuance issuance;
   issuance.ca = string_member(*document, "ca");
   issuance.ca_directory = string_member(*document, "ca_directory");
+  issuance.account_url = string_member(*document, "account_url");
   issuance.challenge = string_member(*document, "challenge");
   issuance.profile = string_member(*document, "profile");
   const auto key_type = acme::parse_key_type(string_member(*document, "key_type"));
   issuance.identifiers = read_names(*document);
   issuance.generation = static_cast<unsigned>(small_integer(*document, "generation"));
+  issuance.placed_at = time_member(*document, "placed_at").value_or(Time{});
+  issuance.stuck = bool_member(*document, "stuck");
   auto state = acme::parse_issuance_state(acme::object_member(*document, "order"));
   if (!state || !key_type || issuance.generation == 0) {
     return fail(ErrorKind::local, "BAD_STATE", "it is no saved issuance");
@@ -139,6 +146,7 @@ std::string write_document(const DeploymentRecords& records) {
     targets[target] = {{"stage", name_of(record.stage)},
                        {"generation", record.generation},
                        {"failures", record.failures},
+                       {"next_attempt", time_or_null(record.next_attempt)},
                        {"last_error", error_or_null(record.last_error)}};
   }
   return text_of({{"targets", targets}});
@@ -156,17 +164,42 @@ Result<DeploymentRecords> read_deployments(std::string_view text) {
     }
     record.generation = static_cast<unsigned>(small_integer(object, "generation"));
     record.failures = small_integer(object, "failures");
+    record.next_attempt = time_member(object, "next_attempt");
     record.last_error = read_error(acme::object_member(object, "last_error"));
     records[target] = std::move(record);
   }
   return records;
 }
 
+namespace {
+
+json renewal_info_or_null(const std::optional<SavedRenewalInfo>& info) {
+  if (!info) return nullptr;
+  return {{"fingerprint_sha256", info->fingerprint_sha256},
+          {"start", acme::format_rfc3339(info->start)},
+          {"end", acme::format_rfc3339(info->end)},
+          {"instant", acme::format_rfc3339(info->instant)},
+          {"explanation_url", info->explanation_url},
+          {"poll_after", acme::format_rfc3339(info->poll_after)}};
+}
+
+std::optional<SavedRenewalInfo> read_renewal_info(const json& object) {
+  const auto poll_after = time_member(object, "poll_after");
+  if (!poll_after) return {};
+  return SavedRenewalInfo{
+      string_member(object, "fingerprint_sha256"), time_member(object, "start").value_or(Time{}),
+      time_member(object, "end").value_or(Time{}), time_member(object, "instant").value_or(Time{}),
+      string_member(object, "explanation_url"),    *poll_after};
+}
+
+}  // namespace
+
 std::string write_document(const ScheduleRecord& record) {
   return text_of({{"failures", record.failures},
                   {"last_attempt", time_or_null(record.last_attempt)},
                   {"next_attempt", time_or_null(record.next_attempt)},
-                  {"last_error", error_or_null(record.last_error)}});
+                  {"last_error", error_or_null(record.last_error)},
+                  {"renewal_info", renewal_info_or_null(record.renewal_info)}});
 }
 
 Result<ScheduleRecord> read_schedule(std::string_view text) {
@@ -175,7 +208,8 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
   return ScheduleRecord{small_integer(*document, "failures"),
                         time_member(*document, "last_attempt"),
                         time_member(*document, "next_attempt"),
-                        read_error(acme::object_member(*document, "last_error"))};
+                        read_error(acme::object_member(*document, "last_error")),
+                        read_renewal_info(acme::object_member(*document, "renewal_info"))};
 }
 
 std::string write_account(const SavedAccount& account) {
@@ -193,6 +227,7 @@ Result<void> read_account(std::string_view text, SavedAccount& account) {
 std::string write_meta(const SavedIssuance& issuance, Time issued_at) {
   return text_of({{"ca", issuance.ca},
                   {"ca_directory", issuance.ca_directory},
+                  {"account_url", issuance.account_url},
                   {"order_url", issuance.state.order_url},
                   {"profile", issuance.profile},
                   {"identifiers", names_of(issuance.identifiers)},
@@ -205,6 +240,7 @@ Result<void> read_meta(std::string_view text, Generation& generation) {
   if (!document) return fail(document.error());
   generation.ca = string_member(*document, "ca");
   generation.ca_directory = string_member(*document, "ca_directory");
+  generation.account_url = string_member(*document, "account_url");
   generation.order_url = string_member(*document, "order_url");
   generation.profile = string_member(*document, "profile");
   generation.identifiers = read_names(*document);

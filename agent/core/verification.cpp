@@ -6,6 +6,7 @@
 #include <memory>
 #include <sstream>
 
+#include "acme/json_read.h"
 #include "acme/x509.h"
 
 namespace nolapse {
@@ -122,7 +123,8 @@ EndpointState judge(const Endpoint& endpoint, const std::string& address, const 
                    acme::format_rfc3339(leaf->not_after);
   } else if (leaf->fingerprint_sha256 != expected_fingerprint) {
     state.detail = "serves another certificate (" + leaf->fingerprint_sha256.substr(0, 16) +
-                   "…, issued by \"" + leaf->issuer_common_name + "\"," + until + ")";
+                   "…, issued by \"" + acme::printable(leaf->issuer_common_name, 100) + "\"," +
+                   until + ")";
   } else if (!reply.chain_error.empty()) {
     state.detail =
         "serves the right certificate, but its chain does not validate: " + reply.chain_error;

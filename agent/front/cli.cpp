@@ -1,9 +1,12 @@
 #include "agent/front/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
+#include <iostream>
 
 #include "agent/front/exit_status.h"
+#include "agent/front/json_output.h"
 
 namespace nolapse {
 namespace {
@@ -60,7 +63,12 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_status::ok : exit_status::usage;
+    if (app.exit(error) == 0) return exit_status::ok;
+    const std::vector<std::string> words(argv, argv + argc);
+    if (std::find(words.begin(), words.end(), "--json") != words.end()) {
+      std::cout << error_document({ErrorKind::input, "USAGE", error.what(), {}, {}});
+    }
+    return exit_status::usage;
   }
   line.global.verbosity = verbose ? 1 : quiet ? -1 : 0;
   renew.options.deploy = !no_deploy;

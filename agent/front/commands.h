@@ -9,8 +9,10 @@ int run_renew(const GlobalOptions& global, const RenewCommand& command, const Co
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config);
 int run_check_config(const GlobalOptions& global, const Config& config);
 
-// Says on stderr that a name is unknown and which there are. True: all of them are known.
-bool names_are_known(const std::vector<std::string>& names, const Config& config);
+// Nothing: all of them are known, and there are certificates at all.
+std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config);
+// For what a person got wrong on the command line.
+Error usage_error(std::string code, std::string message);
 
 // For a command that could not begin: one line on stderr, or the document for --json.
 int refuse(const GlobalOptions& global, const Error& error);

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "acme/json_read.h"
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
@@ -22,7 +23,9 @@ int refuse_config(const GlobalOptions& global, const ConfigResult& loaded) {
 int run(const CommandLine& line) {
   // The files of the world take absolute paths.
   const auto absolute = [](const std::string& path) {
-    return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+    std::error_code no_working_directory;
+    const auto full = std::filesystem::absolute(path, no_working_directory);
+    return path.empty() || no_working_directory ? path : full.lexically_normal().string();
   };
   // Only its files are used here: what the world needs to know stands in the configuration.
   RealWorld reader{{}};
@@ -41,25 +44,29 @@ int run(const CommandLine& line) {
 
 }  // namespace
 
-bool names_are_known(const std::vector<std::string>& names, const Config& config) {
+Error usage_error(std::string code, std::string message) {
+  return {ErrorKind::input, std::move(code), std::move(message), {}, {}};
+}
+
+std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config) {
+  if (config.certificates.empty()) {
+    return usage_error(
+        "NO_CERTIFICATES",
+        config.files.front() + " names no certificate; add a [[certificate]] section");
+  }
   for (const std::string& name : names) {
     if (config.find_certificate(name) != nullptr) continue;
-    std::cerr << "nolapse: no certificate is named \"" << name << "\"; the configuration has:";
-    for (const CertificateSpec& spec : config.certificates) std::cerr << ' ' << spec.name;
-    std::cerr << '\n';
-    return false;
+    std::string message = "no certificate is named \"" + name + "\"; the configuration has:";
+    for (const CertificateSpec& spec : config.certificates) message += " " + spec.name;
+    return usage_error("UNKNOWN_CERTIFICATE", std::move(message));
   }
-  if (config.certificates.empty()) {
-    std::cerr << "nolapse: " << config.files.front()
-              << " names no certificate; add a [[certificate]] section\n";
-    return false;
-  }
-  return true;
+  return {};
 }
 
 int refuse(const GlobalOptions& global, const Error& error) {
   if (global.json) std::cout << error_document(error);
-  std::cerr << "nolapse: " << error.message << '\n';
+  std::cerr << "nolapse: " << acme::printable(error.message) << '\n';
+  if (error.kind == ErrorKind::input) return exit_status::usage;
   return error.kind == ErrorKind::held ? exit_status::undecided : exit_status::failed;
 }
 
@@ -68,5 +75,8 @@ int refuse(const GlobalOptions& global, const Error& error) {
 int main(int argc, char** argv) {
   const auto parsed = nolapse::parse_command_line(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
-  return nolapse::run(std::get<nolapse::CommandLine>(parsed));
+  const int status = nolapse::run(std::get<nolapse::CommandLine>(parsed));
+  if (std::cout.flush()) return status;
+  std::cerr << "nolapse: the output could not be written\n";
+  return nolapse::exit_status::failed;
 }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "acme/json_read.h"
 #include "agent/core/agent.h"
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
@@ -14,12 +15,11 @@ namespace {
 
 using Action = CertificateOutcome::Action;
 
-bool ca_is_known(const std::string& name, const Config& config) {
-  if (name.empty() || config.find_ca(name) != nullptr) return true;
-  std::cerr << "nolapse: no CA is named \"" << name << "\"; the configuration has:";
-  for (const CaConfig& ca : config.cas) std::cerr << ' ' << ca.name;
-  std::cerr << '\n';
-  return false;
+std::optional<Error> unknown_ca(const std::string& name, const Config& config) {
+  if (name.empty() || config.find_ca(name) != nullptr) return {};
+  std::string message = "no CA is named \"" + name + "\"; the configuration has:";
+  for (const CaConfig& ca : config.cas) message += " " + ca.name;
+  return usage_error("UNKNOWN_CA", std::move(message));
 }
 
 std::string headline(const CertificateOutcome& outcome) {
@@ -32,6 +32,8 @@ std::string headline(const CertificateOutcome& outcome) {
   switch (outcome.action) {
     case Action::not_due:
       return "not due: " + outcome.reason;
+    case Action::would_deploy:
+      return "would be deployed again: " + generation;
     case Action::would_renew:
       return "would be renewed: " + outcome.reason;
     case Action::renewed:
@@ -47,7 +49,11 @@ std::string headline(const CertificateOutcome& outcome) {
 }
 
 void print(const CertificateOutcome& outcome) {
-  std::cout << outcome.name << ": " << headline(outcome) << '\n';
+  std::cout << outcome.name << ": " << acme::printable(headline(outcome)) << '\n';
+  if (outcome.unverified) {
+    std::cout << "  UNVERIFIED: no local TLS listener answers for its names; is the server up? "
+                 "List its endpoints to be sure\n";
+  }
   for (const EndpointState& state : outcome.endpoints) {
     std::cout << "  " << (state.ok() ? "ok  " : "BAD ") << state.endpoint;
     if (!state.address.empty()) std::cout << " at " << state.address;
@@ -61,24 +67,38 @@ int status_of(const std::vector<CertificateOutcome>& outcomes) {
                        [&](const CertificateOutcome& outcome) { return outcome.action == action; });
   };
   if (any(Action::failed)) return exit_status::failed;
+  const bool unverified =
+      std::any_of(outcomes.begin(), outcomes.end(),
+                  [](const CertificateOutcome& outcome) { return outcome.unverified; });
+  if (unverified) return exit_status::undecided;
   return any(Action::waiting) ? exit_status::undecided : exit_status::ok;
 }
 
 }  // namespace
 
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config) {
-  if (!names_are_known(command.options.names, config) || !ca_is_known(command.options.ca, config)) {
-    return exit_status::usage;
-  }
+  if (const auto error = unknown_name(command.options.names, config)) return refuse(global, *error);
+  if (const auto error = unknown_ca(command.options.ca, config)) return refuse(global, *error);
   RealWorld real{{config.state_directory, config.resolver}};
   const World world = real.world();
   EventStream events(world.clock);
   events.add_reader(open_stderr(world.clock, global.verbosity));
   Agent agent(world, config, events, make_solver);
   std::optional<Result<std::vector<CertificateOutcome>>> outcomes;
-  agent.renew(command.options, [&](Result<std::vector<CertificateOutcome>> result) {
-    outcomes = std::move(result);
-  });
+  const auto renew = [&](Result<void> opened) {
+    if (!opened) {
+      outcomes = Result<std::vector<CertificateOutcome>>(fail(opened.error()));
+      return;
+    }
+    agent.renew(command.options,
+                [&](std::vector<CertificateOutcome> result) { outcomes = std::move(result); });
+  };
+  // A dry run touches nothing, not even the lock.
+  if (command.options.dry_run) {
+    renew({});
+  } else {
+    agent.open("nolapse renew", renew);
+  }
   real.run_until([&] { return outcomes.has_value(); });
   if (!*outcomes) return refuse(global, outcomes->error());
   if (global.json) {

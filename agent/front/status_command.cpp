@@ -59,7 +59,7 @@ int status_of(const std::vector<CertificateStatus>& statuses) {
 }  // namespace
 
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config) {
-  if (!names_are_known(command.names, config)) return exit_status::usage;
+  if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
   RealWorld real{{config.state_directory, config.resolver}};
   const World world = real.world();
   std::optional<std::vector<CertificateStatus>> statuses;

@@ -8,15 +8,16 @@
 
 namespace nolapse::terminal {
 
+// A dumb terminal shows the log: it knows no escape sequences.
 bool is_terminal() {
-  return isatty(STDERR_FILENO) == 1;
+  const char* kind = std::getenv("TERM");
+  return isatty(STDERR_FILENO) == 1 && kind != nullptr && std::strcmp(kind, "dumb") != 0;
 }
 
 bool wants_colour() {
   const char* no_colour = std::getenv("NO_COLOR");
-  const char* kind = std::getenv("TERM");
   const bool refused = no_colour != nullptr && *no_colour != '\0';
-  return is_terminal() && !refused && kind != nullptr && std::strcmp(kind, "dumb") != 0;
+  return is_terminal() && !refused;
 }
 
 std::size_t columns() {

@@ -1,4 +1,4 @@
-// What stderr is connected to.
+// What stderr is connected to. A dumb terminal counts as none.
 #pragma once
 
 #include <cstddef>

@@ -24,7 +24,9 @@ TEST_CASE("renew obtains, deploys and verifies; status then says so on both axes
 }
 
 TEST_CASE("nothing is due until a third of the lifetime is left; then it is renewed") {
-  Shop shop(2);
+  FakeCaSettings settings;
+  settings.renewal_info = false;
+  Shop shop(2, settings);
   const CertificateOutcome first = shop.renewed();
   CHECK(shop.renewed().action == Action::not_due);
   const Time point = renewal_point(first.generation->leaf(), {});
@@ -193,4 +195,109 @@ TEST_CASE("the same seed gives the same trace, byte for byte") {
     return shop.trace;
   };
   CHECK(life(13) == life(13));
+}
+
+namespace {
+
+// The shop with a second CA to fall back on.
+FakeCa& add_fallback(Shop& shop) {
+  FakeCaSettings settings;
+  settings.base_url = "https://fallback.test";
+  settings.name = "Fallback CA";
+  FakeCa& fallback = shop.world.add_ca(settings);
+  std::string anchors = shop.world.files.text("/etc/nolapse/roots.pem");
+  for (const std::string& anchor : fallback.trust_anchors()) anchors += pem_of(anchor);
+  shop.world.files.put("/etc/nolapse/all-roots.pem", anchors);
+  CaConfig ca = shop.config.cas[0];
+  ca.name = "fallback";
+  ca.directory = fallback.directory_url();
+  shop.config.cas.push_back(ca);
+  for (CaConfig& each : shop.config.cas) each.issuer_roots_file = "/etc/nolapse/all-roots.pem";
+  shop.config.certificates[0].cas = {"ca", "fallback"};
+  return fallback;
+}
+
+}  // namespace
+
+TEST_CASE("while much is left a dead CA is waited for; when little is left the next one is asked") {
+  Shop shop(20);
+  FakeCa& fallback = add_fallback(shop);
+  const CertificateOutcome first = shop.renewed();
+  const Time expiry = first.generation->leaf().not_after;
+  shop.ca.settings.outages.push_back({shop.world.clock.true_time(), expiry + 400 * 24h});
+  shop.world.clock.run_for(expiry - 29 * 24h - shop.world.clock.now());
+  CHECK(shop.renewed().action == Action::failed);
+  CHECK(fallback.counters().orders_created == 0);
+  shop.world.clock.run_for(15 * 24h);
+  const CertificateOutcome second = shop.renewed();
+  CHECK(second.action == Action::renewed);
+  CHECK(second.generation->ca == "fallback");
+  CHECK(shop.fingerprint_of_live() == second.generation->leaf().fingerprint_sha256);
+  CHECK(shop.status().ok());
+
+  // Home again when the next renewal is due and the first CA lives.
+  shop.ca.settings.outages.clear();
+  CHECK(shop.renewed().action == Action::not_due);
+  shop.world.clock.run_for(61 * 24h);
+  CHECK(shop.renewed().generation->ca == "ca");
+}
+
+TEST_CASE("the path under live never depends on the CA") {
+  Shop shop(21);
+  add_fallback(shop);
+  shop.renewed();
+  RenewOptions other;
+  other.force = true;
+  other.ca = "fallback";
+  const CertificateOutcome outcome = shop.renewed(other);
+  CHECK(outcome.generation->ca == "fallback");
+  CHECK(shop.fingerprint_of_live() == outcome.generation->leaf().fingerprint_sha256);
+}
+
+TEST_CASE("the CA's advice is asked for, obeyed and not asked for too often [RFC 9773 §4.3]") {
+  Shop shop(22);
+  shop.renewed();
+  shop.renewed();  // the first poll about this certificate
+  const int polls = shop.ca.counters().by_endpoint.at(CaEndpoint::renewal_info);
+  shop.renewed();
+  CHECK(shop.ca.counters().by_endpoint.at(CaEndpoint::renewal_info) == polls);
+  CHECK(shop.status().renew_reason.find("the CA advises") != std::string::npos);
+
+  // An incident: the window is in the past, and everything is renewed at the next poll.
+  const Time now = shop.world.clock.true_time();
+  shop.ca.settings.renewal_window = CaWindow{now - 1h, now - 30min};
+  shop.world.clock.run_for(24h);
+  CHECK(shop.renewed().action == Action::renewed);
+  CHECK(shop.ca.counters().orders_created == 2);
+}
+
+TEST_CASE("a refusal of `replaces` costs nothing but a request [RFC 9773 §5]") {
+  for (const char* refusal : {"alreadyReplaced", "malformed", "unauthorized", "serverInternal"}) {
+    CAPTURE(refusal);
+    Shop shop(23);
+    shop.renewed();
+    shop.ca.settings.replaces_refusal = refusal;
+    RenewOptions force;
+    force.force = true;
+    CHECK(shop.renewed(force).action == Action::renewed);
+    CHECK(shop.ca.counters().orders_created == 2);
+  }
+}
+
+TEST_CASE("renewal information that is garbage, reversed or gone never stops a renewal") {
+  for (const char* body : {"", "{", R"({"suggestedWindow":{"start":"x","end":"y"}})",
+                           R"({"suggestedWindow":{"start":"2030-01-02T00:00:00Z",)"
+                           R"("end":"2030-01-01T00:00:00Z"}})"}) {
+    CAPTURE(body);
+    Shop shop(24);
+    shop.ca.settings.instead =
+        [body](CaEndpoint endpoint, const acme::HttpRequest&) -> std::optional<acme::HttpResponse> {
+      if (endpoint != CaEndpoint::renewal_info) return {};
+      return acme::HttpResponse{200, {}, body};
+    };
+    shop.renewed();
+    CHECK(shop.renewed().action == Action::not_due);
+    shop.world.clock.run_for(61 * 24h);
+    CHECK(shop.renewed().action == Action::renewed);
+  }
 }

@@ -65,8 +65,13 @@ void Shop::begin(RenewOptions options) {
                     " " + event.message);
   });
   agent_ = std::make_unique<Agent>(world.world(), config, *events_, make_solver);
-  agent_->renew(std::move(options),
-                [this](Result<Outcomes> outcomes) { outcomes_ = std::move(outcomes); });
+  agent_->open("nolapse renew", [this, options](Result<void> opened) {
+    if (!opened) {
+      outcomes_ = Result<Outcomes>(fail(opened.error()));
+      return;
+    }
+    agent_->renew(options, [this](Outcomes outcomes) { outcomes_ = std::move(outcomes); });
+  });
 }
 
 void Shop::end() {

@@ -34,11 +34,15 @@ struct Wanted {
     generation.identifiers = spec.domains;
     generation.key_type = acme::KeyType::ecdsa_p256;
   }
-  Due due(Time at) const { return next_renewal({spec, config, &generation, false, false, at}); }
+  Due due(Time at) const {
+    return next_renewal(
+        {spec, config, &generation, false, false, false, at, info ? &*info : nullptr});
+  }
 
   CertificateSpec spec;
   Config config;
   Generation generation;
+  std::optional<SavedRenewalInfo> info;
 };
 
 }  // namespace
@@ -114,12 +118,62 @@ TEST_CASE("a certificate whose meta.json is lost is not renewed for that") {
   CHECK_FALSE(wanted.due(now).now);
 }
 
+TEST_CASE("the CA's advice moves the renewal point, within limits [RFC 9773 §4.2]") {
+  struct Row {
+    Duration instant;  // after issuance
+    std::optional<Duration> renew_before;
+    Duration due;
+  };
+  const Row rows[] = {
+      {58 * 24h, {}, 58 * 24h},        // earlier than a third
+      {70 * 24h, {}, 70 * 24h},        // later, and allowed
+      {80 * 24h, {}, 75 * 24h},        // never into the last sixth
+      {400 * 24h, {}, 75 * 24h},       // a window behind the expiry does not disable renewal
+      {-1h, {}, -1h},                  // an incident: the window is in the past
+      {70 * 24h, 30 * 24h, 60 * 24h},  // an operator's renew_before is not postponed
+      {50 * 24h, 30 * 24h, 50 * 24h},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.instant.count());
+    Wanted wanted;
+    wanted.generation.chain[0].fingerprint_sha256 = "f";
+    wanted.spec.renew_before = row.renew_before;
+    wanted.info = SavedRenewalInfo{
+        "f", now + row.instant - 1h, now + row.instant + 1h, now + row.instant, "https://ca/why",
+        now};
+    CHECK(wanted.due(now).at == now + row.due);
+    CHECK(wanted.due(now).reason.find("https://ca/why") != std::string::npos);
+    CHECK(wanted.due(now).now == (row.due <= 0h));
+  }
+}
+
+TEST_CASE("advice about another certificate, or none but when to ask again, changes nothing") {
+  Wanted wanted;
+  wanted.generation.chain[0].fingerprint_sha256 = "f";
+  wanted.info = SavedRenewalInfo{"other", now - 2h, now - 1h, now - 1h, "", now};
+  CHECK(wanted.due(now).at == now + 60 * 24h);
+  wanted.info = SavedRenewalInfo{"f", {}, {}, {}, "", now};
+  CHECK(wanted.due(now).at == now + 60 * 24h);
+}
+
 TEST_CASE("a request, an interrupted renewal and a missing certificate come before all") {
   const Wanted wanted;
-  CHECK(next_renewal({wanted.spec, wanted.config, nullptr, false, false, now}).reason ==
-        "there is no certificate yet");
-  CHECK(next_renewal({wanted.spec, wanted.config, &wanted.generation, true, false, now}).now);
-  CHECK(next_renewal({wanted.spec, wanted.config, &wanted.generation, false, true, now}).now);
+  CHECK(next_renewal({wanted.spec, wanted.config, nullptr, false, false, false, now, nullptr})
+            .reason == "there is no certificate yet");
+  CHECK(next_renewal(
+            {wanted.spec, wanted.config, &wanted.generation, true, false, false, now, nullptr})
+            .now);
+  CHECK(next_renewal(
+            {wanted.spec, wanted.config, &wanted.generation, false, true, false, now, nullptr})
+            .now);
+}
+
+TEST_CASE("an attempt that failed is to be repeated, whatever made it due") {
+  const Wanted wanted;
+  const Due due = next_renewal(
+      {wanted.spec, wanted.config, &wanted.generation, false, false, true, now, nullptr});
+  CHECK(due.now);
+  CHECK(due.reason == "the last attempt failed");
 }
 
 TEST_CASE("back-off doubles from a minute to twelve hours, give or take a quarter") {
@@ -155,4 +209,24 @@ TEST_CASE("the CA's Retry-After is obeyed over all") {
   CHECK(next_attempt(input) == now + 7h);
   input.retry_after = now - 1h;
   CHECK(next_attempt(input) == now + 1min);
+}
+
+TEST_CASE("another CA is asked when the fault is the CA's and little is left") {
+  const acme::Certificate leaf = leaf_of(90 * 24h);
+  const auto may = [&](ErrorKind kind, Duration left, bool requested = false) {
+    return may_fail_over({kind, &leaf, requested, leaf.not_after - left});
+  };
+  CHECK_FALSE(may(ErrorKind::transient, 30 * 24h));
+  CHECK_FALSE(may(ErrorKind::transient, 15 * 24h));
+  CHECK(may(ErrorKind::transient, 15 * 24h - 1s));
+  CHECK(may(ErrorKind::deferred, 1h));
+  CHECK(may(ErrorKind::input, 1h));  // CAA or a policy may forbid this one only
+  CHECK(may(ErrorKind::transient, -1h));
+  CHECK(may(ErrorKind::transient, 60 * 24h, true));
+  CHECK_FALSE(may(ErrorKind::validation, 1h, true));
+  CHECK_FALSE(may(ErrorKind::local, 1h, true));
+  CHECK(may_fail_over({ErrorKind::transient, nullptr, false, now}));
+  const acme::Certificate week = leaf_of(6 * 24h);
+  CHECK(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 35h}));
+  CHECK_FALSE(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 36h}));
 }

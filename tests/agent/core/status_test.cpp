@@ -65,10 +65,10 @@ TEST_CASE("will it renew: missing, unknown, failing, ok, due, overdue") {
   CHECK(known.status(now + 61 * 24h + 1s).renewal == RenewalHealth::overdue);
   known.schedule.failures = 1;
   CHECK(known.status(now + 61 * 24h + 1s).renewal == RenewalHealth::failing);
-  known.readable = false;
-  CHECK(known.status().renewal == RenewalHealth::unknown);
   known.newest.reset();
   CHECK(known.status().renewal == RenewalHealth::missing);
+  known.readable = false;  // what cannot be read is not missing
+  CHECK(known.status().renewal == RenewalHealth::unknown);
   CHECK_FALSE(known.status().ok());
 }
 

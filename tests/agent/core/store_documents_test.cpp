@@ -21,8 +21,10 @@ TEST_CASE("an issuance comes back as it was saved") {
   issuance.key_type = acme::KeyType::rsa_3072;
   issuance.identifiers = {{"dns", "*.shop.test"}, {"ip", "2001:db8::1"}};
   issuance.generation = 7;
+  issuance.placed_at = now;
+  issuance.stuck = true;
   issuance.state.order_url = "https://ca/order/1";
-  issuance.state.presented = {{{"dns", "shop.test"}, true, "http-01", "u", "token", "key"}};
+  issuance.state.presented = {{{"dns", "shop.test"}, true, "http-01", "u", "token", ""}};
   const auto read = read_issuance(write_document(issuance));
   REQUIRE(read);
   CHECK(read->ca == issuance.ca);
@@ -32,28 +34,34 @@ TEST_CASE("an issuance comes back as it was saved") {
   CHECK(read->key_type == issuance.key_type);
   CHECK(read->identifiers == issuance.identifiers);
   CHECK(read->generation == 7);
+  CHECK(read->placed_at == now);
+  CHECK(read->stuck);
   CHECK(read->state == issuance.state);
 }
 
 TEST_CASE("deployments and schedules come back as they were saved") {
   DeploymentRecords records;
-  records["nginx"] = {DeploymentStage::failed, 3, 2, error};
-  records["postfix"] = {DeploymentStage::verified, 4, 0, {}};
+  records["nginx"] = {DeploymentStage::failed, 3, 2, now, error};
+  records["postfix"] = {DeploymentStage::verified, 4, 0, {}, {}};
   const auto read = read_deployments(write_document(records));
   REQUIRE(read);
   CHECK(read->at("nginx").stage == DeploymentStage::failed);
   CHECK(read->at("nginx").failures == 2);
+  CHECK(read->at("nginx").next_attempt == now);
   CHECK(read->at("nginx").last_error->message == "CAA forbids");
   CHECK(read->at("nginx").last_error->retry_after == now);
   CHECK(read->at("postfix").generation == 4);
   CHECK_FALSE(read->at("postfix").last_error.has_value());
 
-  const auto schedule = read_schedule(write_document(ScheduleRecord{5, now, {}, error}));
+  const auto schedule = read_schedule(write_document(
+      ScheduleRecord{5, now, {}, error, SavedRenewalInfo{"f", now, now, now, "u", now}}));
   REQUIRE(schedule);
   CHECK(schedule->failures == 5);
   CHECK(schedule->last_attempt == now);
   CHECK_FALSE(schedule->next_attempt.has_value());
   CHECK(schedule->last_error->code == "CA_CAA");
+  CHECK(schedule->renewal_info->fingerprint_sha256 == "f");
+  CHECK(schedule->renewal_info->instant == now);
 }
 
 TEST_CASE("a document that is broken, foreign or newer is an error that says so") {
