@@ -2,12 +2,16 @@
 #pragma once
 
 #include "agent/front/cli.h"
+#include "agent/world/real_world.h"
 
 namespace nolapse {
 
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config);
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config);
 int run_check_config(const GlobalOptions& global, const Config& config);
+
+// The world as this configuration wants it.
+RealWorld::Options world_options(const Config& config);
 
 // Nothing: all of them are known, and there are certificates at all.
 std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config);

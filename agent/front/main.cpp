@@ -6,7 +6,6 @@
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
-#include "agent/world/real_world.h"
 
 namespace nolapse {
 namespace {
@@ -43,6 +42,14 @@ int run(const CommandLine& line) {
 }
 
 }  // namespace
+
+RealWorld::Options world_options(const Config& config) {
+  RealWorld::Options options{config.state_directory, config.resolver, {}};
+  for (const auto& [name, challenge] : config.challenges) {
+    if (!challenge.webroot.empty()) options.webroots.push_back(challenge.webroot);
+  }
+  return options;
+}
 
 Error usage_error(std::string code, std::string message) {
   return {ErrorKind::input, std::move(code), std::move(message), {}, {}};

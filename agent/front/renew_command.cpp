@@ -8,7 +8,7 @@
 #include "agent/front/json_output.h"
 #include "agent/front/progress.h"
 #include "agent/solvers/solvers.h"
-#include "agent/world/real_world.h"
+#include "agent/world/signals.h"
 
 namespace nolapse {
 namespace {
@@ -79,7 +79,12 @@ int status_of(const std::vector<CertificateOutcome>& outcomes) {
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config) {
   if (const auto error = unknown_name(command.options.names, config)) return refuse(global, *error);
   if (const auto error = unknown_ca(command.options.ca, config)) return refuse(global, *error);
-  RealWorld real{{config.state_directory, config.resolver}};
+  RealWorld real(world_options(config));
+  int interrupted = 0;
+  const SignalWatch signals(real.loop(), [&](int number) {
+    interrupted = number;
+    real.stop();
+  });
   const World world = real.world();
   EventStream events(world.clock);
   events.add_reader(open_stderr(world.clock, global.verbosity));
@@ -100,6 +105,10 @@ int run_renew(const GlobalOptions& global, const RenewCommand& command, const Co
     agent.open("nolapse renew", renew);
   }
   real.run_until([&] { return outcomes.has_value(); });
+  if (interrupted != 0) {
+    std::cerr << "nolapse: interrupted; the next renew goes on with what was begun\n";
+    return 128 + interrupted;
+  }
   if (!*outcomes) return refuse(global, outcomes->error());
   if (global.json) {
     std::cout << renew_document(**outcomes);

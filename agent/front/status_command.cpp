@@ -5,7 +5,6 @@
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
-#include "agent/world/real_world.h"
 
 namespace nolapse {
 namespace {
@@ -60,7 +59,7 @@ int status_of(const std::vector<CertificateStatus>& statuses) {
 
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config) {
   if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
-  RealWorld real{{config.state_directory, config.resolver}};
+  RealWorld real(world_options(config));
   const World world = real.world();
   std::optional<std::vector<CertificateStatus>> statuses;
   collect_status(world, config, command.names, [&](std::vector<CertificateStatus> collected) {

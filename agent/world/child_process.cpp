@@ -1,5 +1,6 @@
 // The deadline is SIGTERM to the whole group and SIGKILL two seconds later: a hook in sh can
-// remove its temporary files on the first, and nothing can outstay the second.
+// remove its temporary files on the first, and hardly anything can outstay the second. What does is
+// waited for without anybody waiting for it: it is reaped when it ends, long after its result.
 //
 // At the end the group is killed before the child is reaped: a zombie still keeps its number, so
 // that the signal cannot reach a stranger.
@@ -12,13 +13,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "agent/world/spawn.h"
 
 namespace nolapse {
 namespace {
 
-constexpr Duration time_to_clean_up = std::chrono::seconds(2);
 // A pipe holds 64 KiB; a stray that goes on writing is not listened to for longer.
 constexpr std::size_t most_octets_per_turn = 256 << 10;
 
@@ -102,12 +103,13 @@ struct ChildProcesses::Child {
   SpawnedProcess process;
   Tail output;
   Tail errors;
-  bool timed_out = false;
+  enum class Stage { running, terminated, killed };
+  Stage stage = Stage::running;
   Clock::TimerId timer = 0;
 };
 
-ChildProcesses::ChildProcesses(EventLoop& loop, WorkerPool& workers)
-    : loop_(loop), workers_(workers) {
+ChildProcesses::ChildProcesses(EventLoop& loop, WorkerPool& workers, Patience patience)
+    : loop_(loop), workers_(workers), patience_(patience) {
   // Ignored SIGCHLD is inherited, and the kernel would then keep no exit status for us.
   ::signal(SIGCHLD, SIG_DFL);
 }
@@ -171,12 +173,28 @@ void ChildProcesses::watch(std::uint64_t id) {
 
 void ChildProcesses::on_deadline(std::uint64_t id) {
   Child& child = *children_.at(id);
-  const bool first = !child.timed_out;
-  child.timed_out = true;
+  if (child.stage == Child::Stage::killed) return give_up(id);
+  const bool first = child.stage == Child::Stage::running;
+  child.stage = first ? Child::Stage::terminated : Child::Stage::killed;
   const int number = first ? SIGTERM : SIGKILL;
   ::kill(-child.process.pid, number);
   ::kill(child.process.pid, number);  // may not have reached setsid yet
-  if (first) child.timer = loop_.start_timer(time_to_clean_up, [this, id] { on_deadline(id); });
+  child.timer = loop_.start_timer(first ? patience_.after_term : patience_.after_kill,
+                                  [this, id] { on_deadline(id); });
+}
+
+// The child stays in children_, without its completion, until it can be reaped.
+void ChildProcesses::give_up(std::uint64_t id) {
+  Child& child = *children_.at(id);
+  stop_listening(child);
+  ProcessResult result;
+  result.ending = ProcessResult::Ending::timed_out;
+  result.output = child.output.take();
+  result.errors = child.errors.take();
+  if (!result.errors.empty() && result.errors.back() != '\n') result.errors += '\n';
+  result.errors += "could not be killed: process " + std::to_string(child.process.pid) + "\n";
+  const auto done = std::exchange(child.done, nullptr);
+  done(std::move(result));
 }
 
 void ChildProcesses::on_exit(std::uint64_t id) {
@@ -189,22 +207,34 @@ void ChildProcesses::on_exit(std::uint64_t id) {
   if (reaped == 0) return;  // a pidfd is readable a little before the status is there
   loop_.cancel_timer(child.timer);
   loop_.unwatch(child.process.pidfd.get());
-  loop_.unwatch(child.process.output.get());
-  loop_.unwatch(child.process.errors.get());
-  if (const auto failure = exec_failure(child.process.outcome.get())) {
+  if (!child.done) {
+    children_.erase(id);
+    return;
+  }
+  stop_listening(child);
+  if (const auto failure = exec_failure(child.process.outcome.get(), child.spec.argv.front())) {
     return fail_start(id, *failure);
   }
-  child.output.read(child.process.output.get());
-  child.errors.read(child.process.errors.get());
   ProcessResult result;
   result.ending =
       WIFSIGNALED(status) ? ProcessResult::Ending::signalled : ProcessResult::Ending::exited;
   result.code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
-  if (child.timed_out) result.ending = ProcessResult::Ending::timed_out;
+  if (child.stage != Child::Stage::running) result.ending = ProcessResult::Ending::timed_out;
   result.output = child.output.take();
   result.errors = child.errors.take();
   const auto owner = std::move(children_.extract(id).mapped());
   owner->done(std::move(result));
+}
+
+// Takes what is still in the pipes.
+void ChildProcesses::stop_listening(Child& child) {
+  SpawnedProcess& process = child.process;
+  loop_.unwatch(process.output.get());
+  loop_.unwatch(process.errors.get());
+  child.output.read(process.output.get());
+  child.errors.read(process.errors.get());
+  process.output.reset();
+  process.errors.reset();
 }
 
 void ChildProcesses::fail_start(std::uint64_t id, const std::string& why) {

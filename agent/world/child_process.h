@@ -3,7 +3,8 @@
 //
 // The result comes when the child itself has ended: what it left behind in its group is killed
 // then, and a stray that holds its stdout open is not waited for. A server that detaches itself
-// properly (setsid) lives on.
+// properly (setsid) lives on. A child that not even SIGKILL ends (it became another user, or hangs
+// in the kernel) is given up, and its result says so.
 #pragma once
 
 #include <map>
@@ -15,7 +16,15 @@ namespace nolapse {
 
 class ChildProcesses final : public Processes {
  public:
-  ChildProcesses(EventLoop& loop, WorkerPool& workers);
+  // How long a child may go on after a signal that is to end it.
+  struct Patience {
+    Duration after_term = std::chrono::seconds(2);
+    Duration after_kill = std::chrono::seconds(2);
+  };
+
+  ChildProcesses(EventLoop& loop, WorkerPool& workers)
+      : ChildProcesses(loop, workers, Patience()) {}
+  ChildProcesses(EventLoop& loop, WorkerPool& workers, Patience patience);
   // Kills the groups that still run: nobody would be left to enforce their deadlines.
   ~ChildProcesses() override;
   ChildProcesses(const ChildProcesses&) = delete;
@@ -29,11 +38,14 @@ class ChildProcesses final : public Processes {
   void start(std::uint64_t id);
   void watch(std::uint64_t id);
   void on_deadline(std::uint64_t id);
+  void give_up(std::uint64_t id);
   void on_exit(std::uint64_t id);
+  void stop_listening(Child& child);
   void fail_start(std::uint64_t id, const std::string& why);
 
   EventLoop& loop_;
   WorkerPool& workers_;
+  const Patience patience_;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Child>> children_;
 };

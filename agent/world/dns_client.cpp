@@ -10,6 +10,8 @@
 namespace nolapse {
 namespace {
 
+// Each holds a descriptor or a few for each family.
+constexpr std::size_t most_lookups = 64;
 constexpr std::array families = {DnsQuestion::Type::a, DnsQuestion::Type::aaaa};
 // Long enough for one repetition after a lost packet.
 constexpr Duration grace_for_other_family = std::chrono::seconds(3);
@@ -36,7 +38,7 @@ struct DnsClient::Lookup {
 };
 
 DnsClient::DnsClient(EventLoop& loop, const Files& files, Options options)
-    : loop_(loop), files_(files), options_(std::move(options)) {}
+    : loop_(loop), files_(files), options_(std::move(options)), slots_(most_lookups) {}
 
 DnsClient::~DnsClient() = default;
 
@@ -63,10 +65,16 @@ void DnsClient::resolve(std::string host, Completion<Addresses> done) {
   }
   lookup->candidates.push_back(host);
   lookup->host = std::move(host);
-  lookup->deadline = loop_.uptime() + options_.deadline;
   lookup->done = std::move(done);
-  ask(*lookup);
-  lookups_.emplace(lookup->id, std::move(lookup));
+  const std::uint64_t id = lookup->id;
+  lookups_.emplace(id, std::move(lookup));
+  slots_.enter([this, id] { begin(id); });
+}
+
+void DnsClient::begin(std::uint64_t id) {
+  Lookup& lookup = *lookups_.at(id);
+  lookup.deadline = loop_.uptime() + options_.deadline;
+  ask(lookup);
 }
 
 // A configured server replaces those of resolv.conf; its search domains and limits stay.
@@ -144,6 +152,7 @@ void DnsClient::conclude(std::uint64_t id) {
   if (addresses.empty() && !lookup.candidates.empty()) return ask(lookup);
 
   const auto owner = std::move(lookups_.extract(id).mapped());
+  slots_.leave();
   if (!addresses.empty()) return owner->done(std::move(addresses));
   if (owner->failure) return owner->done(fail(std::move(*owner->failure)));
   const std::string asked = " (asked " + owner->config.server_names() + ")";

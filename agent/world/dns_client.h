@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "agent/world/dns_query.h"
+#include "agent/world/slots.h"
 
 namespace nolapse {
 
@@ -16,7 +17,8 @@ class DnsClient final : public Dns {
     std::string server;  // "ADDRESS:PORT"; empty: those in resolv.conf
     std::string resolv_conf = "/etc/resolv.conf";
     std::string hosts = "/etc/hosts";
-    Duration deadline = std::chrono::seconds(10);  // for one resolve() as a whole
+    // For one look-up as a whole, from its turn on: a limited number is under way at a time.
+    Duration deadline = std::chrono::seconds(10);
   };
 
   // The files are read anew for each look-up: laptops and containers change them.
@@ -34,6 +36,7 @@ class DnsClient final : public Dns {
   Result<ResolverConfig> resolver_config() const;
   Addresses local_answer(const std::string& host) const;
   void finish_later(Completion<Addresses> done, Result<Addresses> result);
+  void begin(std::uint64_t id);
   void ask(Lookup& lookup);
   void on_reply(std::uint64_t id, std::size_t family, Result<DnsReply> reply);
   void conclude(std::uint64_t id);
@@ -41,6 +44,7 @@ class DnsClient final : public Dns {
   EventLoop& loop_;
   const Files& files_;
   const Options options_;
+  Slots slots_;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Lookup>> lookups_;
 };

@@ -240,7 +240,9 @@ void EventLoop::dispatch() {
       }
       continue;
     }
-    const auto found = impl_->tickets.find(event.data.u64);
+    // A copy: epoll_event is packed, nothing may refer to its members.
+    const std::uint64_t ticket = event.data.u64;
+    const auto found = impl_->tickets.find(ticket);
     if (found == impl_->tickets.end()) continue;  // an earlier callback of this turn removed it
     const auto watch = found->second;
     watch->callback(from_epoll(event.events));

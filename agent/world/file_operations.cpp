@@ -3,13 +3,12 @@
 #include "agent/world/file_operations.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
-#include "agent/world/file_place.h"
 #include "agent/world/remove_tree.h"
 #include "agent/world/system_error.h"
 #include "agent/world/system_user.h"
@@ -18,24 +17,6 @@
 namespace nolapse {
 namespace {
 
-Result<unsigned> find_group(const std::string& name) {
-  std::vector<char> buffer(4096);
-  group entry{};
-  group* found = nullptr;
-  int error_number = 0;
-  while ((error_number =
-              ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found)) == ERANGE &&
-         buffer.size() < (1u << 20)) {
-    buffer.resize(buffer.size() * 2);
-  }
-  if (found == nullptr) {
-    return fail(ErrorKind::local, "FILE_ERROR",
-                "there is no group " + name +
-                    " on this machine; create it or correct `group` in the configuration");
-  }
-  return entry.gr_gid;
-}
-
 // Owner before mode: the group must not see a moment of rights that were meant for another one,
 // and chown clears the special bits.
 Result<void> set_owner_and_mode(int fd, const std::string& path, std::optional<FileOwner> owner,
@@ -43,8 +24,12 @@ Result<void> set_owner_and_mode(int fd, const std::string& path, std::optional<F
   uid_t user = owner ? owner->user : static_cast<uid_t>(-1);
   gid_t group = owner ? owner->group : static_cast<gid_t>(-1);
   if (!group_name.empty()) {
-    auto found = find_group(group_name);
-    if (!found) return fail(std::move(found).error());
+    const auto found = find_group(group_name);
+    if (!found) {
+      return fail(ErrorKind::local, "FILE_ERROR",
+                  "there is no group " + group_name +
+                      " on this machine; create it or correct `group` in the configuration");
+    }
     group = *found;
   }
   const bool change = owner.has_value() || !group_name.empty();
@@ -72,13 +57,21 @@ Result<void> write_all(int fd, const std::string& content, const std::string& pa
   return {};
 }
 
-Result<void> sync(const std::string& path, const std::string& state_directory, int flags) {
-  auto place = find_place(path, state_directory);
+Result<void> sync(const std::string& path, const GuardedDirectories& guarded, int flags) {
+  auto place = find_place(path, guarded);
   if (!place) return fail(std::move(place).error());
   const UniqueFd fd(::openat(place->parent.get(), place->name.c_str(),
                              O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags));
   if (!fd || ::fsync(fd.get()) != 0) {
-    return fail(file_error(errno, "cannot write " + path + " through to the disk"));
+    return fail(place_error(errno, *place, "cannot write " + path + " through to the disk"));
+  }
+  return {};
+}
+
+Result<void> sync_root() {
+  const UniqueFd fd(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) {
+    return fail(file_error(errno, "cannot write / through to the disk"));
   }
   return {};
 }
@@ -90,88 +83,100 @@ std::optional<FileOwner> owner_of_new_state_directory() {
   return FileOwner{daemon->id, daemon->group};
 }
 
-}  // namespace
-
-std::optional<FileOwner> new_owner(const std::string& path, const std::string& state_directory) {
-  if (::geteuid() != 0 || !is_inside(path, state_directory)) return std::nullopt;
+// The name may lead to another file by now, and that one is not to be given away.
+bool give_link_away(const FilePlace& place) {
+  const UniqueFd fd(
+      ::openat(place.parent.get(), place.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
-  if (::stat(state_directory.c_str(), &status) != 0 || status.st_uid == 0) return std::nullopt;
-  return FileOwner{status.st_uid, status.st_gid};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return false;
+  if (!S_ISLNK(status.st_mode)) {
+    errno = EEXIST;
+    return false;
+  }
+  return ::fchownat(fd.get(), "", place.owner->user, place.owner->group, AT_EMPTY_PATH) == 0;
 }
 
-FileOperations::FileOperations(const std::string& state_directory)
-    : state_directory_(normal_path(state_directory)) {}
+// A crash between creating a directory and giving it away, or an older version, left it with root,
+// and empty. One with something in it is another folder of root's, moved here by who owns the
+// place.
+bool is_unfinished(int directory) {
+  struct stat status {};
+  if (::fstat(directory, &status) != 0 || status.st_uid != 0) return false;
+  std::vector<std::string> names;
+  return names_in(directory, names) == 0 && names.empty();
+}
+
+}  // namespace
 
 Result<void> FileOperations::run(const FileOperation& operation) {
   return std::visit([this](const auto& one) { return perform(one); }, operation);
 }
 
-// What lies above the state directory is for everybody to pass through; the mode is for the state
+// What lies above a guarded directory is for everybody to pass through; the mode is for that
 // directory and what is in it.
 Result<void> FileOperations::perform(const MakeDirectory& operation) {
   const std::string path = normal_path(operation.path);
+  if (path == "/") return {};
   const std::string parent = parent_of(path);
   struct stat status {};
   if (parent != "/" && ::lstat(parent.c_str(), &status) != 0) {
     if (errno != ENOENT) return fail(file_error(errno, "cannot create " + parent));
-    const bool above = is_inside(state_directory_, path) || path == state_directory_;
+    const bool above =
+        std::any_of(guarded_.begin(), guarded_.end(), [&](const std::string& directory) {
+          return path == directory || is_inside(directory, path);
+        });
     if (auto made = perform(MakeDirectory{parent, above ? 0755 : operation.mode}); !made) {
       return made;
     }
   }
-  auto place = find_place(path, state_directory_);
+  auto place = find_place(path, guarded_);
   if (!place) return fail(std::move(place).error());
   const bool created =
       ::mkdirat(place->parent.get(), place->name.c_str(), operation.mode & 0700u) == 0;
   if (!created && errno != EEXIST) return fail(file_error(errno, "cannot create " + path));
-  // A link to a directory is somebody's deliberate choice outside the state directory only.
-  const int follow = is_inside(path, state_directory_) ? O_NOFOLLOW : 0;
+  // A link to a directory is somebody's deliberate choice outside the guarded directories only.
+  const int follow = is_inside_any(path, guarded_) ? O_NOFOLLOW : 0;
   const UniqueFd fd(::openat(place->parent.get(), place->name.c_str(),
                              O_RDONLY | O_DIRECTORY | O_CLOEXEC | (created ? O_NOFOLLOW : follow)));
   if (!fd) {
     // An existing directory that only lets us pass is there all the same.
     if (!created && errno == EACCES) return {};
-    return fail(file_error(errno, "cannot create " + path));
+    return fail(place_error(errno, *place, "cannot create " + path));
   }
-  auto owner = new_owner(path, state_directory_);
-  if (created) {
-    if (path == state_directory_ && ::geteuid() == 0) owner = owner_of_new_state_directory();
-    return set_owner_and_mode(fd.get(), path, owner, {}, operation.mode);
+  if (created && path == state_directory_ && ::geteuid() == 0) {
+    place->owner = owner_of_new_state_directory();
   }
-  // A crash between the two steps above left it with root.
-  if (owner && ::fstat(fd.get(), &status) == 0 && status.st_uid == 0) {
-    return set_owner_and_mode(fd.get(), path, owner, {}, operation.mode);
-  }
-  return {};
+  if (!created && !(place->owner && is_unfinished(fd.get()))) return {};
+  return set_owner_and_mode(fd.get(), path, place->owner, {}, operation.mode);
 }
 
 Result<void> FileOperations::perform(const WriteFile& operation) {
-  auto place = find_place(operation.path, state_directory_);
+  auto place = find_place(operation.path, guarded_);
   if (!place) return fail(std::move(place).error());
   const UniqueFd fd(::openat(place->parent.get(), place->name.c_str(),
                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                              operation.mode & 0700u));
   if (!fd) return fail(file_error(errno, "cannot create " + operation.path));
   auto result =
-      set_owner_and_mode(fd.get(), operation.path, new_owner(operation.path, state_directory_),
-                         operation.group, operation.mode);
+      set_owner_and_mode(fd.get(), operation.path, place->owner, operation.group, operation.mode);
   if (result) result = write_all(fd.get(), operation.content, operation.path);
   if (!result) ::unlinkat(place->parent.get(), place->name.c_str(), 0);
   return result;
 }
 
 Result<void> FileOperations::perform(const SyncFile& operation) {
-  return sync(operation.path, state_directory_, 0);
+  return sync(operation.path, guarded_, 0);
 }
 
 Result<void> FileOperations::perform(const SyncDirectory& operation) {
-  return sync(operation.path, state_directory_, O_DIRECTORY);
+  if (normal_path(operation.path) == "/") return sync_root();
+  return sync(operation.path, guarded_, O_DIRECTORY);
 }
 
 Result<void> FileOperations::perform(const Rename& operation) {
-  auto from = find_place(operation.from, state_directory_);
+  auto from = find_place(operation.from, guarded_);
   if (!from) return fail(std::move(from).error());
-  auto to = find_place(operation.to, state_directory_);
+  auto to = find_place(operation.to, guarded_);
   if (!to) return fail(std::move(to).error());
   if (::renameat(from->parent.get(), from->name.c_str(), to->parent.get(), to->name.c_str()) != 0) {
     return fail(file_error(errno, "cannot rename " + operation.from + " to " + operation.to));
@@ -180,21 +185,19 @@ Result<void> FileOperations::perform(const Rename& operation) {
 }
 
 Result<void> FileOperations::perform(const MakeSymlink& operation) {
-  auto place = find_place(operation.path, state_directory_);
+  auto place = find_place(operation.path, guarded_);
   if (!place) return fail(std::move(place).error());
   if (::symlinkat(operation.target.c_str(), place->parent.get(), place->name.c_str()) != 0) {
     return fail(file_error(errno, "cannot create the link " + operation.path));
   }
-  const auto owner = new_owner(operation.path, state_directory_);
-  if (owner && ::fchownat(place->parent.get(), place->name.c_str(), owner->user, owner->group,
-                          AT_SYMLINK_NOFOLLOW) != 0) {
+  if (place->owner && !give_link_away(*place)) {
     return fail(file_error(errno, "cannot change the owner of " + operation.path));
   }
   return {};
 }
 
 Result<void> FileOperations::perform(const RemoveTree& operation) {
-  auto place = find_place(operation.path, state_directory_);
+  auto place = find_place(operation.path, guarded_);
   if (!place) {
     if (place.error().code == "FILE_MISSING") return {};
     return fail(std::move(place).error());

@@ -3,6 +3,8 @@
 #include "agent/world/file_place.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -11,6 +13,7 @@
 
 namespace nolapse {
 
+using acme::Error;
 using acme::ErrorKind;
 using acme::fail;
 using acme::Result;
@@ -18,6 +21,39 @@ using acme::Result;
 namespace {
 
 constexpr int directory_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+// The guarded directories around a path; empty texts when there is none.
+struct Guards {
+  std::string outermost;
+  std::string innermost;
+};
+
+Guards guards_around(const std::string& path, const GuardedDirectories& guarded) {
+  Guards result;
+  for (const std::string& directory : guarded) {
+    if (!is_inside(path, directory)) continue;
+    if (result.outermost.empty() || directory.size() < result.outermost.size()) {
+      result.outermost = directory;
+    }
+    if (directory.size() > result.innermost.size()) result.innermost = directory;
+  }
+  return result;
+}
+
+// Asked of the open directory and not of its path, which may lead elsewhere by now.
+std::optional<FileOwner> owner_to_give_to(int directory) {
+  struct stat status {};
+  if (::geteuid() != 0 || ::fstat(directory, &status) != 0 || status.st_uid == 0) {
+    return std::nullopt;
+  }
+  return FileOwner{status.st_uid, status.st_gid};
+}
+
+bool is_link(int parent, const std::string& name) {
+  struct stat status {};
+  return ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISLNK(status.st_mode);
+}
 
 }  // namespace
 
@@ -34,36 +70,45 @@ bool is_inside(const std::string& path, const std::string& directory) {
          inner[outer.size()] == '/';
 }
 
+bool is_inside_any(const std::string& path, const GuardedDirectories& directories) {
+  return !guards_around(path, directories).outermost.empty();
+}
+
 std::string parent_of(const std::string& path) {
   return std::filesystem::path(normal_path(path)).parent_path().string();
 }
 
-Result<FilePlace> find_place(const std::string& path, const std::string& state_directory) {
+Error place_error(int error_number, const FilePlace& place, const std::string& what) {
+  // O_DIRECTORY, and O_PATH with it, gives ENOTDIR for a link.
+  const bool link =
+      (error_number == ENOTDIR || error_number == ELOOP) && is_link(place.parent.get(), place.name);
+  return file_error(link ? ELOOP : error_number, what);
+}
+
+Result<FilePlace> find_place(const std::string& path, const GuardedDirectories& guarded) {
   const std::string full = normal_path(path);
   if (full.empty() || full.front() != '/' || full == "/" || full.find('\0') != std::string::npos) {
     return fail(ErrorKind::local, "FILE_ERROR", "not the absolute path of a file: " + path);
   }
   const std::string parent = parent_of(full);
-  const bool inside = is_inside(full, state_directory);
-  const std::string start = inside ? normal_path(state_directory) : parent;
+  const Guards guards = guards_around(full, guarded);
+  const std::string start = guards.outermost.empty() ? parent : guards.outermost;
 
   FilePlace place;
-  place.name = full.substr(full.rfind('/') + 1);
   place.parent.reset(::open(start.c_str(), directory_flags));
   if (!place.parent) return fail(file_error(errno, "cannot open the directory " + start));
-  if (!inside || parent == start) return place;
-
   std::string walked = start;
-  for (const auto& component : std::filesystem::path(parent.substr(start.size() + 1))) {
-    walked += "/" + component.string();
-    const int next = ::openat(place.parent.get(), component.c_str(), directory_flags | O_NOFOLLOW);
-    if (next < 0) {
-      // O_PATH with O_NOFOLLOW opens a link itself, which is then no directory.
-      if (errno == ENOTDIR) errno = ELOOP;
-      return fail(file_error(errno, "cannot open the directory " + walked));
-    }
+  if (walked == guards.innermost) place.owner = owner_to_give_to(place.parent.get());
+  while (walked.size() < parent.size()) {
+    const std::size_t begin = walked.size() + 1;
+    place.name = parent.substr(begin, parent.find('/', begin) - begin);
+    walked += "/" + place.name;
+    const int next = ::openat(place.parent.get(), place.name.c_str(), directory_flags | O_NOFOLLOW);
+    if (next < 0) return fail(place_error(errno, place, "cannot open the directory " + walked));
     place.parent.reset(next);
+    if (walked == guards.innermost) place.owner = owner_to_give_to(next);
   }
+  place.name = full.substr(full.rfind('/') + 1);
   return place;
 }
 

@@ -1,8 +1,8 @@
-// Reads follow links, as live/<name> is one; they refuse everything that is not a regular file, so
-// that a FIFO or a device in the wrong place cannot hold up the loop.
+// Reads refuse everything that is not a regular file, so that a FIFO or a device in the wrong place
+// cannot hold up the loop. In guarded directories they follow no link (live/<name> is read with
+// read_link): root would show or use what their owner may not read.
 #include "agent/world/posix_files.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +14,7 @@
 
 #include "agent/world/file_lock.h"
 #include "agent/world/file_operations.h"
+#include "agent/world/remove_tree.h"
 #include "agent/world/system_error.h"
 #include "agent/world/unique_fd.h"
 
@@ -22,15 +23,50 @@ namespace {
 
 constexpr std::size_t largest_file = 4u << 20;
 
+GuardedDirectories guarded_directories(const std::string& state_directory,
+                                       const std::vector<std::string>& webroots) {
+  GuardedDirectories guarded{state_directory};
+  for (const std::string& webroot : webroots) guarded.push_back(normal_path(webroot));
+  return guarded;
+}
+
+// What a read is about. In a guarded directory nothing is followed; elsewhere the parent is the
+// working directory and the name an absolute path, which the kernel resolves as usual.
+struct Subject {
+  int parent() const { return place.parent ? place.parent.get() : AT_FDCWD; }
+  const char* name() const { return place.name.c_str(); }
+  int no_follow() const { return place.parent ? O_NOFOLLOW : 0; }
+  Error error(int error_number, const std::string& what) const {
+    return place.parent ? place_error(error_number, place, what) : file_error(error_number, what);
+  }
+  FilePlace place;
+};
+
+Result<Subject> find_subject(const std::string& path, const GuardedDirectories& guarded) {
+  Subject subject;
+  if (!is_inside_any(path, guarded)) {
+    subject.place.name = path;
+    return subject;
+  }
+  auto place = find_place(path, guarded);
+  if (!place) return fail(std::move(place).error());
+  subject.place = std::move(*place);
+  return subject;
+}
+
 }  // namespace
 
-PosixFiles::PosixFiles(WorkerPool& workers, std::string state_directory)
-    : workers_(workers), state_directory_(std::move(state_directory)) {}
+PosixFiles::PosixFiles(WorkerPool& workers, std::string state_directory,
+                       std::vector<std::string> webroots)
+    : workers_(workers),
+      state_directory_(normal_path(state_directory)),
+      guarded_(guarded_directories(state_directory_, webroots)) {}
 
 void PosixFiles::run(std::vector<FileOperation> work, Completion<void> done) {
   workers_.run(
-      [work = std::move(work), state_directory = state_directory_]() -> Result<void> {
-        FileOperations operations(state_directory);
+      [work = std::move(work), state_directory = state_directory_,
+       guarded = guarded_]() -> Result<void> {
+        FileOperations operations(state_directory, guarded);
         for (const FileOperation& operation : work) {
           if (auto result = operations.run(operation); !result) return result;
         }
@@ -40,9 +76,14 @@ void PosixFiles::run(std::vector<FileOperation> work, Completion<void> done) {
 }
 
 Result<std::string> PosixFiles::read(const std::string& path) const {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  const auto subject = find_subject(path, guarded_);
+  if (!subject) return fail(subject.error());
+  const UniqueFd fd(::openat(subject->parent(), subject->name(),
+                             O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | subject->no_follow()));
   struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0) return fail(file_error(errno, "cannot read " + path));
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    return fail(subject->error(errno, "cannot read " + path));
+  }
   if (!S_ISREG(status.st_mode)) {
     return fail(ErrorKind::local, "FILE_ERROR", "cannot read " + path + ": it is not a file");
   }
@@ -59,30 +100,34 @@ Result<std::string> PosixFiles::read(const std::string& path) const {
 }
 
 Result<std::vector<std::string>> PosixFiles::list(const std::string& directory) const {
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), &::closedir);
-  if (!stream) return fail(file_error(errno, "cannot list " + directory));
+  const auto subject = find_subject(directory, guarded_);
+  if (!subject) return fail(subject.error());
+  const UniqueFd fd(::openat(subject->parent(), subject->name(),
+                             O_RDONLY | O_DIRECTORY | O_CLOEXEC | subject->no_follow()));
+  if (!fd) return fail(subject->error(errno, "cannot list " + directory));
   std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(stream.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-    errno = 0;
+  if (const int error_number = names_in(fd.get(), names)) {
+    return fail(file_error(error_number, "cannot list " + directory));
   }
-  if (errno != 0) return fail(file_error(errno, "cannot list " + directory));
   std::sort(names.begin(), names.end());
   return names;
 }
 
 Result<std::string> PosixFiles::read_link(const std::string& path) const {
+  const auto subject = find_subject(path, guarded_);
+  if (!subject) return fail(subject.error());
   std::array<char, PATH_MAX> target;
-  const ssize_t size = ::readlink(path.c_str(), target.data(), target.size());
+  const ssize_t size =
+      ::readlinkat(subject->parent(), subject->name(), target.data(), target.size());
   if (size < 0) return fail(file_error(errno, "cannot read the link " + path));
   return std::string(target.data(), static_cast<std::size_t>(size));
 }
 
 Result<FileStatus> PosixFiles::status(const std::string& path) const {
+  const auto subject = find_subject(path, guarded_);
+  if (!subject) return fail(subject.error());
   struct stat found {};
-  if (::lstat(path.c_str(), &found) != 0) {
+  if (::fstatat(subject->parent(), subject->name(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
     return fail(file_error(errno, "cannot look at " + path));
   }
   FileStatus result;
@@ -91,14 +136,15 @@ Result<FileStatus> PosixFiles::status(const std::string& path) const {
   if (S_ISLNK(found.st_mode)) result.kind = FileStatus::Kind::symlink;
   result.size = static_cast<std::uint64_t>(std::max<off_t>(found.st_size, 0));
   result.mode = found.st_mode & 07777u;
-  result.executable =
-      !S_ISDIR(found.st_mode) && ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+  const bool may_follow = subject->no_follow() == 0;
+  result.executable = (S_ISREG(found.st_mode) || (S_ISLNK(found.st_mode) && may_follow)) &&
+                      ::faccessat(subject->parent(), subject->name(), X_OK, AT_EACCESS) == 0;
   return result;
 }
 
 Result<std::unique_ptr<Files::Lock>> PosixFiles::lock(const std::string& path,
                                                       const std::string& holder) {
-  return take_file_lock(path, holder, new_owner(path, state_directory_));
+  return take_file_lock(path, holder, guarded_);
 }
 
 }  // namespace nolapse

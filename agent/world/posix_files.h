@@ -1,18 +1,21 @@
 // Files on disk. Durable work runs as one task on a worker, in the order given; the short reads
 // run where they are called.
 //
-// Root beside a daemon of another user: what root creates inside the state directory belongs to
-// the owner of that directory, so that the daemon can go on with it.
+// Root beside a daemon of another user: what root creates inside the state directory or a webroot
+// belongs to the owner of that directory, so that the daemon can go on with it, and no link that
+// the daemon's user puts there leads root's reads and writes elsewhere.
 #pragma once
 
+#include "agent/world/file_place.h"
 #include "agent/world/worker_pool.h"
 
 namespace nolapse {
 
 class PosixFiles final : public Files {
  public:
-  // `state_directory` is absolute; it need not exist yet.
-  PosixFiles(WorkerPool& workers, std::string state_directory);
+  // Absolute; they need not exist yet.
+  PosixFiles(WorkerPool& workers, std::string state_directory,
+             std::vector<std::string> webroots = {});
 
   void run(std::vector<FileOperation> work, Completion<void> done) override;
   Result<std::string> read(const std::string& path) const override;
@@ -23,7 +26,8 @@ class PosixFiles final : public Files {
 
  private:
   WorkerPool& workers_;
-  std::string state_directory_;
+  const std::string state_directory_;
+  const GuardedDirectories guarded_;
 };
 
 }  // namespace nolapse

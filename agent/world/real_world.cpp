@@ -47,7 +47,7 @@ class KernelRandom final : public Random {
 struct RealWorld::Parts {
   explicit Parts(Options options)
       : workers(loop),
-        files(workers, std::move(options.state_directory)),
+        files(workers, std::move(options.state_directory), std::move(options.webroots)),
         dns(loop, files, {.server = std::move(options.resolver)}),
         trust_stores(workers),
         http(loop, dns, trust_stores),
@@ -78,6 +78,10 @@ World RealWorld::world() {
   return {parts_->loop,      parts_->http,           parts_->tls_probe,
           parts_->dns,       parts_->files,          parts_->processes,
           parts_->key_maker, parts_->http_responder, parts_->random};
+}
+
+EventLoop& RealWorld::loop() {
+  return parts_->loop;
 }
 
 void RealWorld::run_until(const std::function<bool()>& finished) {

@@ -9,11 +9,16 @@
 
 namespace nolapse {
 
+class EventLoop;
+
 class RealWorld {
  public:
   struct Options {
     std::string state_directory;  // absolute
     std::string resolver;         // "ADDRESS:PORT"; empty: the system's
+    // Absolute, of all http-01 challenges: below them no link is followed, and what root creates
+    // there is given to the owner of the webroot.
+    std::vector<std::string> webroots{};
   };
 
   explicit RealWorld(Options options);
@@ -23,9 +28,11 @@ class RealWorld {
   RealWorld& operator=(const RealWorld&) = delete;
 
   World world();
+  // For what is not of the core's world: signals, the control socket.
+  EventLoop& loop();
   // Runs the loop until the predicate, asked after each turn, holds.
   void run_until(const std::function<bool()>& finished);
-  // For signal handling and the like: makes `run_until` return although the predicate does not.
+  // Makes `run_until` return although the predicate does not.
   void stop();
 
  private:

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <memory>
-#include <vector>
 
 #include "agent/world/unique_fd.h"
 
@@ -17,25 +16,6 @@ namespace nolapse {
 namespace {
 
 constexpr int deepest = 64;
-
-int names_in(int directory, std::vector<std::string>& names) {
-  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (copy < 0) return errno;
-  DIR* const stream = ::fdopendir(copy);
-  if (stream == nullptr) {
-    const int error_number = errno;
-    ::close(copy);
-    return error_number;
-  }
-  const std::unique_ptr<DIR, int (*)(DIR*)> owner(stream, &::closedir);
-  errno = 0;
-  while (const dirent* entry = ::readdir(stream)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-    errno = 0;
-  }
-  return errno;
-}
 
 int remove_at(int parent, const std::string& name, int depth) {
   if (::unlinkat(parent, name.c_str(), 0) == 0 || errno == ENOENT) return 0;
@@ -60,6 +40,25 @@ int remove_at(int parent, const std::string& name, int depth) {
 }
 
 }  // namespace
+
+int names_in(int directory, std::vector<std::string>& names) {
+  const int copy = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (copy < 0) return errno;
+  DIR* const stream = ::fdopendir(copy);
+  if (stream == nullptr) {
+    const int error_number = errno;
+    ::close(copy);
+    return error_number;
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> owner(stream, &::closedir);
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+    errno = 0;
+  }
+  return errno;
+}
 
 int remove_tree(int parent, const std::string& name) {
   return remove_at(parent, name, deepest);

@@ -15,6 +15,7 @@
 #include <csignal>
 #include <vector>
 
+#include "agent/world/interpreter.h"
 #include "agent/world/system_error.h"
 
 namespace nolapse {
@@ -170,7 +171,7 @@ Result<SpawnedProcess> spawn(const ProcessSpec& spec, const SpawnUser& user) {
   return process;
 }
 
-std::optional<std::string> exec_failure(int outcome) {
+std::optional<std::string> exec_failure(int outcome, const std::string& program) {
   ExecFailure failure;
   if (::read(outcome, &failure, sizeof failure) != static_cast<ssize_t>(sizeof failure)) {
     return std::nullopt;
@@ -183,6 +184,10 @@ std::optional<std::string> exec_failure(int outcome) {
       return "cannot prepare its descriptors and session: " + cause;
     case Step::execute:
       break;
+  }
+  if (failure.error_number == ENOENT) {
+    const std::string missing = missing_interpreter(program);
+    if (!missing.empty()) return missing;
   }
   return "cannot execute: " + cause;
 }

@@ -26,8 +26,8 @@ using SpawnUser = std::optional<SystemUser>;
 // The error text says what could not be had: a pipe, a process.
 acme::Result<SpawnedProcess> spawn(const ProcessSpec& spec, const SpawnUser& user);
 
-// Why the program was not started, from `outcome`; nothing when it was. "cannot execute: No such
-// file or directory".
-std::optional<std::string> exec_failure(int outcome);
+// Why `program` was not started, from `outcome`; nothing when it was. "cannot execute: No such file
+// or directory".
+std::optional<std::string> exec_failure(int outcome, const std::string& program);
 
 }  // namespace nolapse

@@ -38,8 +38,11 @@ Error file_error(int error_number, const std::string& what) {
       code = "FILE_MISSING";
       break;
     case ELOOP:
-      return {
-          ErrorKind::local, code, what + ": there is a symbolic link where none may be", {}, {}};
+      return {ErrorKind::local,
+              code,
+              what + ": it is a symbolic link where none may be; put what it leads to in its place",
+              {},
+              {}};
     default:
       break;
   }

@@ -49,6 +49,18 @@ std::optional<SystemUser> find_user(const std::string& name) {
   return user;
 }
 
+std::optional<unsigned> find_group(const std::string& name) {
+  std::vector<char> buffer(4096);
+  group entry{};
+  group* found = nullptr;
+  while (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) == ERANGE &&
+         buffer.size() < largest_entry) {
+    buffer.resize(buffer.size() * 2);
+  }
+  if (found == nullptr) return std::nullopt;
+  return entry.gr_gid;
+}
+
 std::string name_of_user(unsigned id) {
   const auto user = look_up([id](passwd* entry, char* buffer, std::size_t size, passwd** found) {
     return ::getpwuid_r(id, entry, buffer, size, found);

@@ -1,5 +1,5 @@
-// The users of this machine. Look-ups may ask a directory service and take as long as it likes:
-// they belong on a worker.
+// The users and groups of this machine. Look-ups may ask a directory service and take as long as it
+// likes: they belong on a worker.
 #pragma once
 
 #include <optional>
@@ -16,6 +16,7 @@ struct SystemUser {
 };
 
 std::optional<SystemUser> find_user(const std::string& name);
+std::optional<unsigned> find_group(const std::string& name);
 // The name, or the number as text where it has none.
 std::string name_of_user(unsigned id);
 

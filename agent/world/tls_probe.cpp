@@ -15,6 +15,8 @@
 namespace nolapse {
 namespace {
 
+constexpr std::size_t most_probes = 64;  // each holds a descriptor
+
 using SslPointer = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
 std::string to_der(X509* certificate) {
@@ -66,7 +68,10 @@ struct SocketTlsProbe::Attempt {
 };
 
 SocketTlsProbe::SocketTlsProbe(EventLoop& loop, TrustStores& trust_stores)
-    : loop_(loop), trust_stores_(trust_stores), context_(std::make_unique<Context>()) {}
+    : loop_(loop),
+      trust_stores_(trust_stores),
+      context_(std::make_unique<Context>()),
+      slots_(most_probes) {}
 
 SocketTlsProbe::~SocketTlsProbe() {
   for (const auto& [id, attempt] : attempts_) {
@@ -80,10 +85,14 @@ void SocketTlsProbe::probe(ProbeRequest request, std::function<void(ProbeReply)>
   auto attempt = std::make_unique<Attempt>();
   attempt->request = std::move(request);
   attempt->done = std::move(done);
-  attempt->timer = loop_.start_timer(attempt->request.timeout, [this, id] { time_out(id); });
-  const std::string roots_file = attempt->request.roots_file;
   attempts_.emplace(id, std::move(attempt));
-  trust_stores_.get(roots_file, [this, id](Result<TrustStore> store) {
+  slots_.enter([this, id] { begin(id); });
+}
+
+void SocketTlsProbe::begin(std::uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  attempt.timer = loop_.start_timer(attempt.request.timeout, [this, id] { time_out(id); });
+  trust_stores_.get(attempt.request.roots_file, [this, id](Result<TrustStore> store) {
     const auto found = attempts_.find(id);
     if (found == attempts_.end()) return;
     // Without anchors the look is still worth it; the reply says why nothing validates.
@@ -195,6 +204,7 @@ void SocketTlsProbe::finish(std::uint64_t id, ProbeReply::Outcome outcome, std::
     const auto peer = SocketAddress::make(attempt->request.address, attempt->request.port);
     attempt->reply.detail = peer ? peer->text() + ": " + detail : std::move(detail);
   }
+  slots_.leave();
   attempt->done(std::move(attempt->reply));
 }
 

@@ -1,11 +1,14 @@
 // A look at what an endpoint serves: TCP, a TLS handshake with SNI, and the chain as it came. The
 // handshake goes through whatever is wrong with the certificate, because that is what the caller
 // wants to know; whether the chain validates is a separate answer. [RFC 8446, RFC 6066 §3]
+//
+// A limited number of probes is under way at a time; the time of one begins with its turn.
 #pragma once
 
 #include <map>
 #include <memory>
 
+#include "agent/world/slots.h"
 #include "agent/world/trust_store.h"
 
 namespace nolapse {
@@ -23,6 +26,7 @@ class SocketTlsProbe final : public TlsProbe {
   struct Attempt;
   struct Context;
 
+  void begin(std::uint64_t id);
   void connect(std::uint64_t id);
   void on_connected(std::uint64_t id);
   void shake_hands(std::uint64_t id);
@@ -34,6 +38,7 @@ class SocketTlsProbe final : public TlsProbe {
   EventLoop& loop_;
   TrustStores& trust_stores_;
   std::unique_ptr<Context> context_;
+  Slots slots_;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Attempt>> attempts_;
 };

@@ -152,6 +152,9 @@ TrustStores::TrustStores(WorkerPool& workers) : workers_(workers) {}
 
 // The files are looked at on the worker as well: they may lie on a slow file system.
 void TrustStores::get(const std::string& roots_file, Completion<TrustStore> done) {
+  auto& askers = askers_[roots_file];
+  askers.push_back(std::move(done));
+  if (askers.size() > 1) return;
   const auto known = known_.find(roots_file);
   TrustStore before = known != known_.end() ? known->second : TrustStore{};
   workers_.run(
@@ -159,9 +162,11 @@ void TrustStores::get(const std::string& roots_file, Completion<TrustStore> done
         if (before.anchors && before.identity == identity_of(roots_file)) return before;
         return load(roots_file);
       },
-      [this, roots_file, done = std::move(done)](Result<TrustStore> result) {
+      [this, roots_file](const Result<TrustStore>& result) {
         if (result) known_[roots_file] = *result;
-        done(std::move(result));
+        // Taken out first: who is answered may ask again.
+        const auto answered = askers_.extract(roots_file);
+        for (const auto& asker : answered.mapped()) asker(result);
       });
 }
 

@@ -27,12 +27,14 @@ class TrustStores {
   explicit TrustStores(WorkerPool& workers);
 
   // `roots_file` is PEM; empty means the system's anchors. `done` is called later, from the loop.
+  // Who asks while they are being read waits for that.
   // Error: local FILE_MISSING, PERMISSION_DENIED or FILE_ERROR.
   void get(const std::string& roots_file, Completion<TrustStore> done);
 
  private:
   WorkerPool& workers_;
-  std::map<std::string, TrustStore> known_;  // by roots_file
+  std::map<std::string, TrustStore> known_;                            // by roots_file
+  std::map<std::string, std::vector<Completion<TrustStore>>> askers_;  // of a load under way
 };
 
 // Why the chain (leaf first) is not good for a connection to `name`, a host name or an address,

@@ -32,7 +32,7 @@ using Completion = std::function<void(Result<T>)>;
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual Time now() const = 0;                // wall clock; may step
+  virtual Time now() const = 0;                          // wall clock; may step
   virtual std::chrono::milliseconds uptime() const = 0;  // monotonic; for measuring
   using TimerId = std::uint64_t;
   virtual TimerId start_timer(Duration after, std::function<void()> fire) = 0;
@@ -40,8 +40,8 @@ class Clock {
 };
 
 struct HttpOptions {
-  std::string roots_file;  // trust anchors in PEM; empty: the system's
-  std::string proxy;       // never inherited from the environment; empty: none
+  std::string roots_file;                       // trust anchors in PEM; empty: the system's
+  std::string proxy;                            // never inherited from the environment; empty: none
   Duration timeout = std::chrono::seconds(30);  // for the whole exchange
   std::size_t body_limit = 1 << 20;             // octets; a longer body is an error
 };
@@ -49,8 +49,9 @@ struct HttpOptions {
 class Http {
  public:
   virtual ~Http() = default;
-  // Any HTTP status is a response. Errors: transient CA_UNREACHABLE, CA_TLS, CA_TIMEOUT, BODY_TOO_LONG (the
-  // message names host, address and cause). https only; redirects are not followed.
+  // Any HTTP status is a response. Errors: transient CA_UNREACHABLE, CA_TLS, CA_TIMEOUT,
+  // BODY_TOO_LONG (the message names host, address and cause). https only; redirects are not
+  // followed.
   virtual void send(acme::HttpRequest request, HttpOptions options,
                     Completion<acme::HttpResponse> done) = 0;
 };
@@ -87,18 +88,31 @@ class Dns {
 
 // A piece of durable work, as data: the order of operations is a decision of the core, each one
 // is a possible moment of a crash. Paths are absolute. No operation follows a final symlink.
-struct MakeDirectory { std::string path; unsigned mode; };  // parents too; an existing one is fine
+struct MakeDirectory {
+  std::string path;
+  unsigned mode;
+};                  // parents too; an existing one is fine
 struct WriteFile {  // creates; an existing path is an error
   std::string path;
   std::string content;
   unsigned mode;
   std::string group;  // empty: the process's, or the state directory's owner's
 };
-struct SyncFile { std::string path; };
-struct SyncDirectory { std::string path; };
-struct Rename { std::string from, to; };             // replaces files and links atomically
-struct MakeSymlink { std::string target, path; };    // an existing path is an error
-struct RemoveTree { std::string path; };             // an absent path is fine
+struct SyncFile {
+  std::string path;
+};
+struct SyncDirectory {
+  std::string path;
+};
+struct Rename {
+  std::string from, to;
+};  // replaces files and links atomically
+struct MakeSymlink {
+  std::string target, path;
+};  // an existing path is an error
+struct RemoveTree {
+  std::string path;
+};  // an absent path is fine
 using FileOperation = std::variant<MakeDirectory, WriteFile, SyncFile, SyncDirectory, Rename,
                                    MakeSymlink, RemoveTree>;
 
@@ -106,7 +120,7 @@ struct FileStatus {
   enum class Kind { file, directory, symlink, other };
   Kind kind = Kind::other;
   std::uint64_t size = 0;
-  unsigned mode = 0;  // permission bits
+  unsigned mode = 0;        // permission bits
   bool executable = false;  // by this process
 };
 
@@ -119,28 +133,33 @@ class Files {
 
   // Short reads of small files. Errors: local FILE_MISSING, PERMISSION_DENIED, FILE_ERROR.
   virtual Result<std::string> read(const std::string& path) const = 0;  // at most 4 MiB
-  virtual Result<std::vector<std::string>> list(const std::string& directory) const = 0;  // sorted names
+  virtual Result<std::vector<std::string>> list(
+      const std::string& directory) const = 0;  // sorted names
   virtual Result<std::string> read_link(const std::string& path) const = 0;
   virtual Result<FileStatus> status(const std::string& path) const = 0;  // of a link itself
 
   // Held until the returned object dies, or the process does. Error: held LOCK_HELD with the text
   // its holder gave; local as above.
-  class Lock { public: virtual ~Lock() = default; };
-  virtual Result<std::unique_ptr<Lock>> lock(const std::string& path, const std::string& holder) = 0;
+  class Lock {
+   public:
+    virtual ~Lock() = default;
+  };
+  virtual Result<std::unique_ptr<Lock>> lock(const std::string& path,
+                                             const std::string& holder) = 0;
 };
 
 struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] is an absolute path; no shell, no PATH look-up
   std::map<std::string, std::string> environment;  // complete: nothing is inherited
-  std::string user;  // empty: the same
-  Duration deadline = std::chrono::seconds(60);  // then the whole process group is killed
-  std::size_t output_limit = 64 << 10;           // the last octets of each stream are kept
+  std::string user;                                // empty: the same
+  Duration deadline = std::chrono::seconds(60);    // then the whole process group is killed
+  std::size_t output_limit = 64 << 10;             // the last octets of each stream are kept
 };
 
 struct ProcessResult {
   enum class Ending { exited, signalled, timed_out };
   Ending ending = Ending::exited;
-  int code = 0;  // exit status or signal number
+  int code = 0;        // exit status or signal number
   std::string output;  // end of stdout
   std::string errors;  // end of stderr
 };

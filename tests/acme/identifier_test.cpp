@@ -45,7 +45,8 @@ TEST_CASE("names that no CA accepts are refused with the reason") {
       {std::string("a\0b.example", 11), "NUL"},
   };
   for (const auto& [text, reason] : rows) {
-    CAPTURE(text);
+    const auto& case_of = text;  // clang 14 captures no structured binding
+    CAPTURE(case_of);
     const auto identifier = parse_identifier(text);
     REQUIRE_FALSE(identifier);
     CHECK(identifier.error().kind == ErrorKind::input);

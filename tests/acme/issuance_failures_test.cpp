@@ -21,7 +21,8 @@ TEST_CASE("any refusal of an order with `replaces` is followed by one without it
       {ErrorKind::input, "CA_UNAUTHORIZED"},
       {ErrorKind::transient, "CA_SERVER_INTERNAL"}};
   for (const auto& [kind, code] : refusals) {
-    CAPTURE(code);
+    const auto& case_of = code;  // clang 14 captures no structured binding
+    CAPTURE(case_of);
     IssuanceRequest request = IssuanceScript::default_request();
     request.replaces = "aki.serial";
     IssuanceScript script(request);

@@ -177,7 +177,8 @@ TEST_CASE(
       {"0", 1s},     {"86400", 60s},
       {"-5", 400ms}, {"abc", 400ms}};
   for (const auto& [value, expected] : cases) {
-    CAPTURE(value);
+    const auto& case_of = value;  // clang 14 captures no structured binding
+    CAPTURE(case_of);
     IssuanceScript script;
     script.go_to_poll();  // 200 ms went by
     script.reply(IssuanceScript::authorization("pending"), {{"Retry-After", value}});

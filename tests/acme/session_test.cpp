@@ -11,8 +11,8 @@ using nlohmann::json;
 namespace {
 
 const char* directory_text =
-    R"({"newNonce":"https://ca/nonce","newAccount":"https://ca/account","newOrder":"https://ca/order",
-        "random":"entry","meta":{"termsOfService":"https://ca/terms"}})";
+    R"({"newNonce":"https://ca/nonce","newAccount":"https://ca/account","newOrder":
+        "https://ca/order","random":"entry","meta":{"termsOfService":"https://ca/terms"}})";
 
 class Wire {
  public:

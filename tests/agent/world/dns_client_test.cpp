@@ -7,6 +7,7 @@
 
 #include "agent/world/posix_files.h"
 #include "tests/agent/world/await.h"
+#include "tests/agent/world/descriptor_limit.h"
 #include "tests/agent/world/dns_server.h"
 #include "tests/agent/world/temporary_folder.h"
 
@@ -150,6 +151,36 @@ TEST_CASE("the loop goes on while a name server never answers, and the error nam
   CHECK(result.error().kind == ErrorKind::transient);
   CHECK(result.error().code == "DNS_TIMEOUT");
   CHECK(result.error().message.find(server.address()) != std::string::npos);
+}
+
+TEST_CASE("of many look-ups some wait for their turn, and their time begins with it") {
+  DnsTestServer server([](const DnsTestQuery& query) -> std::optional<std::string> {
+    if (query.name == "slow.example") return std::nullopt;
+    return shop(query);
+  });
+  Resolver resolver(server.address(), milliseconds(1000));
+  const DescriptorLimit limit(2 * 64 + 16);
+  std::size_t slow = 0;
+  std::size_t quick = 0;
+  // The first turn is for those that keep it to the end of their time.
+  for (int i = 0; i < 64; ++i) {
+    resolver.client.resolve("slow.example", [&](const Result<Addresses>& result) {
+      ++slow;
+      REQUIRE_FALSE(result);
+      CHECK(result.error().code == "DNS_TIMEOUT");
+    });
+  }
+  for (int i = 0; i < 200; ++i) {
+    resolver.client.resolve("shop.example", [&](const Result<Addresses>& result) {
+      ++quick;
+      CHECK(result == Addresses{"192.0.2.7", "2001:db8::7"});
+    });
+  }
+  // Nobody is asked for these, so they wait for nobody.
+  CHECK(resolver.resolve("localhost") == Addresses{"127.0.0.1", "::1"});
+  CHECK(quick == 0);
+  resolver.loop.run_until([&] { return slow == 64 && quick == 200; });
+  CHECK(quick == 200);
 }
 
 TEST_CASE("a closed port is told at once") {

@@ -1,46 +1,11 @@
 #include "agent/world/posix_files.h"
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
-
-#include "tests/agent/world/await.h"
-#include "tests/agent/world/temporary_folder.h"
+#include "tests/agent/world/disk.h"
 
 using namespace nolapse;
 namespace fs = std::filesystem;
-
-namespace {
-
-struct Disk {
-  explicit Disk(const std::string& state) : files(workers, state) {}
-  Result<void> run(std::vector<FileOperation> work) {
-    return await<Result<void>>(loop, [&](Completion<void> done) { files.run(work, done); });
-  }
-  EventLoop loop;
-  WorkerPool workers{loop, 2};
-  PosixFiles files;
-};
-
-struct stat status_of(const std::string& path) {
-  struct stat status {};
-  REQUIRE(::lstat(path.c_str(), &status) == 0);
-  return status;
-}
-
-unsigned mode_of(const std::string& path) {
-  return status_of(path).st_mode & 07777u;
-}
-
-bool exists(const std::string& path) {
-  return fs::exists(fs::symlink_status(path));
-}
-
-}  // namespace
 
 TEST_CASE("a generation is built, synced and renamed, with its final modes whatever the umask") {
   const TemporaryFolder folder;
@@ -139,6 +104,90 @@ TEST_CASE("inside the state directory no link is followed, not even in the middl
   CHECK(disk.run({WriteFile{elsewhere / "www/file", "x", 0644, ""}}));
 }
 
+TEST_CASE("below a webroot no link is followed; the webroot itself may be reached through one") {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  elsewhere.write("precious", "x");
+  fs::create_directories(folder / "real/.well-known");
+  fs::create_directory_symlink(folder / "real", folder / "www");
+  const std::string challenges = folder / "www/.well-known/acme-challenge";
+  fs::create_directory_symlink(elsewhere.path(), challenges);
+  Disk disk(folder / "state", {folder / "other", folder / "www/"});
+  for (const FileOperation& operation : std::vector<FileOperation>{
+           MakeDirectory{challenges, 0755}, MakeDirectory{challenges + "/deep/er", 0755},
+           WriteFile{challenges + "/token", "x", 0644, ""}, SyncFile{challenges + "/precious"},
+           MakeSymlink{"x", challenges + "/link"}, RemoveTree{challenges + "/precious"},
+           Rename{challenges + "/precious", folder / "www/stolen"}}) {
+    CAPTURE(operation.index());
+    const auto refused = disk.run({operation});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ErrorKind::local);
+    CHECK(refused.error().code == "FILE_ERROR");
+    CAPTURE(refused.error().message);
+    CHECK(refused.error().message.find(challenges) != std::string::npos);
+    CHECK(refused.error().message.find("symbolic link") != std::string::npos);
+  }
+  CHECK(disk.files.read(challenges + "/precious").error().code == "FILE_ERROR");
+  CHECK(std::distance(fs::directory_iterator(elsewhere.path()), {}) == 1);
+
+  REQUIRE(disk.run({RemoveTree{challenges}, MakeDirectory{challenges, 0755},
+                    WriteFile{challenges + "/token", "proof", 0644, ""}}));
+  CHECK(read_file(folder / "real/.well-known/acme-challenge/token") == "proof");
+}
+
+TEST_CASE("reads in the state directory follow no link either, and name the one they met") {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  elsewhere.write("secret", "root's");
+  Disk disk(folder.path());
+  const auto& files = disk.files;
+  const std::string link = folder / "accounts";
+  fs::create_directory_symlink(elsewhere.path(), link);
+  const std::string last = folder / "key.pem";
+  fs::create_symlink(elsewhere / "secret", last);
+  struct Row {
+    const char* what;
+    std::optional<Error> error;
+    std::string link;
+  };
+  const auto error_of = [](const auto& result) {
+    return result ? std::nullopt : std::optional<Error>(result.error());
+  };
+  for (const Row& row : {Row{"read", error_of(files.read(link + "/secret")), link},
+                         Row{"read of the link", error_of(files.read(last)), last},
+                         Row{"list", error_of(files.list(link + "/deeper")), link},
+                         Row{"list of the link", error_of(files.list(link)), link},
+                         Row{"status", error_of(files.status(link + "/secret")), link},
+                         Row{"read_link", error_of(files.read_link(link + "/secret")), link},
+                         Row{"lock", error_of(disk.files.lock(link + "/lock", "me")), link}}) {
+    CAPTURE(row.what);
+    REQUIRE(row.error);
+    CHECK(row.error->kind == ErrorKind::local);
+    CHECK(row.error->code == "FILE_ERROR");
+    CAPTURE(row.error->message);
+    CHECK(row.error->message.find(row.link) != std::string::npos);
+    CHECK(row.error->message.find("symbolic link") != std::string::npos);
+  }
+  // A link may be looked at, it is only not followed.
+  CHECK(files.read_link(last) == elsewhere / "secret");
+  CHECK(files.status(last)->kind == FileStatus::Kind::symlink);
+  // Elsewhere an administrator's links are ways like any other.
+  fs::create_symlink(elsewhere / "secret", elsewhere / "link");
+  CHECK(files.read(elsewhere / "link") == "root's");
+  // What is simply no directory is not called a link.
+  folder.write("plain", "x");
+  CHECK(files.read(folder / "plain/file").error().message.find("link") == std::string::npos);
+}
+
+TEST_CASE("paths directly below the root of the file system are paths like any other") {
+  const TemporaryFolder folder;
+  Disk disk(folder.path());
+  CHECK(disk.run({MakeDirectory{"/", 0755}, MakeDirectory{"/usr", 0755}, SyncDirectory{"/usr"},
+                  SyncDirectory{"/"}}));
+  CHECK(disk.files.status("/usr")->kind == FileStatus::Kind::directory);
+  CHECK(disk.files.status("/")->kind == FileStatus::Kind::directory);
+}
+
 TEST_CASE("a tree is removed without following the links in it") {
   const TemporaryFolder folder;
   const TemporaryFolder elsewhere;
@@ -177,41 +226,48 @@ TEST_CASE("reads refuse what is missing, too large or no file") {
   CHECK_FALSE(disk.files.status(folder.path())->executable);
 }
 
-TEST_CASE("a lock held by another process names its holder and is free once that has died") {
+TEST_CASE("what root creates below a webroot belongs to that webroot's owner") {
+  if (::geteuid() != 0) return;
   const TemporaryFolder folder;
-  Disk disk(folder.path());
-  const std::string path = folder / "lock";
-  std::array<int, 2> ready{};
-  REQUIRE(::pipe(ready.data()) == 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const auto lock = disk.files.lock(path, "the daemon");
-    if (::write(ready[1], lock ? "y" : "n", 1) != 1) ::_exit(1);
-    ::pause();
-    ::_exit(0);
+  const std::string webroot = folder / "www";
+  const std::string roots_own = webroot + "/private";
+  fs::permissions(folder.path(), static_cast<fs::perms>(0755));
+  fs::create_directories(webroot + "/stray");  // as an older version left it
+  fs::create_directory(roots_own);
+  folder.write("www/private/file", "x", 0600);
+  fs::permissions(roots_own, static_cast<fs::perms>(0700));
+  REQUIRE(::chown(webroot.c_str(), nobody, nobody) == 0);
+  Disk disk(folder / "state", {webroot});
+  const std::string challenges = webroot + "/.well-known/acme-challenge";
+  REQUIRE(disk.run({MakeDirectory{folder / "state", 0700}, MakeDirectory{challenges, 0755},
+                    WriteFile{challenges + "/token", "x", 0644, ""},
+                    MakeDirectory{webroot + "/stray", 0755}, MakeDirectory{roots_own, 0755}}));
+  for (const char* name : {"/.well-known", "/.well-known/acme-challenge",
+                           "/.well-known/acme-challenge/token", "/stray"}) {
+    CAPTURE(name);
+    CHECK(status_of(webroot + name).st_uid == nobody);
+    CHECK(status_of(webroot + name).st_gid == nobody);
   }
-  char answer = 0;
-  CHECK(::read(ready[0], &answer, 1) == 1);
-  CHECK(answer == 'y');
-  const auto refused = disk.files.lock(path, "me");
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().kind == ErrorKind::held);
-  CHECK(refused.error().code == "LOCK_HELD");
-  CHECK(refused.error().message.find("process " + std::to_string(child) + " (the daemon)") !=
-        std::string::npos);
+  // The webroot's owner can move a folder of root's into the place of ours.
+  CHECK(status_of(roots_own).st_uid == 0);
+  CHECK(mode_of(roots_own) == 0700);
+  CHECK(as_nobody([&] {
+          std::ofstream(challenges + "/another") << "y";
+          return std::string(exists(challenges + "/another") ? "wrote" : "could not");
+        }) == "wrote");
+}
 
-  auto lock = disk.files.lock(path, "me");
-  REQUIRE(lock);
-  CHECK(read_file(path) == "process " + std::to_string(::getpid()) + " (me)\n");
-  CHECK(disk.files.lock(path, "me again").error().kind == ErrorKind::held);
-  lock->reset();
-  CHECK(disk.files.lock(path, "me again"));
-  fs::create_symlink(path, folder / "link");
-  CHECK_FALSE(disk.files.lock(folder / "link", "me"));
+TEST_CASE("a webroot inside the state directory has its own owner and the stricter way to it") {
+  if (::geteuid() != 0) return;
+  const TemporaryFolder folder;
+  const std::string webroot = folder / "state/www";
+  fs::create_directories(webroot);
+  REQUIRE(::chown(webroot.c_str(), nobody, nobody) == 0);
+  Disk disk(folder / "state", {webroot, folder / "state/link"});
+  REQUIRE(disk.run({WriteFile{webroot + "/token", "x", 0644, ""}}));
+  CHECK(status_of(webroot + "/token").st_uid == nobody);
+  fs::create_directory_symlink("www", folder / "state/link");
+  CHECK_FALSE(disk.run({WriteFile{folder / "state/link/another", "x", 0644, ""}}));
 }
 
 TEST_CASE("root beside a daemon of another user leaves files that the daemon can go on with") {

@@ -6,6 +6,20 @@
 
 using namespace nolapse;
 
+TEST_CASE("the world guards the webroots that it is told of") {
+  const TemporaryFolder folder;
+  const TemporaryFolder elsewhere;
+  std::filesystem::create_directory_symlink(elsewhere.path(), folder / ".well-known");
+  RealWorld real({folder / "state", {}, {folder.path()}});
+  std::optional<Result<void>> result;
+  real.world().files.run({WriteFile{folder / ".well-known/token", "x", 0644, {}}},
+                         [&](Result<void> written) { result = std::move(written); });
+  real.run_until([&] { return result.has_value(); });
+  REQUIRE_FALSE(*result);
+  CHECK(result->error().message.find(folder / ".well-known") != std::string::npos);
+  CHECK(std::filesystem::is_empty(elsewhere.path()));
+}
+
 TEST_CASE("the real world holds together and can be left at any moment") {
   const TemporaryFolder folder;
   int answers = 0;

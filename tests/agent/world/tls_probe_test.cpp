@@ -1,8 +1,11 @@
 #include "agent/world/tls_probe.h"
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 
 #include "tests/agent/world/await.h"
+#include "tests/agent/world/descriptor_limit.h"
 #include "tests/agent/world/temporary_folder.h"
 #include "tests/agent/world/tls_server.h"
 
@@ -147,6 +150,39 @@ TEST_CASE("no TCP is unreachable, TCP without TLS is no handshake, and both say 
   ProbeRequest request;
   request.address = "not an address";
   CHECK(prober.ask(request).outcome == Outcome::unreachable);
+}
+
+TEST_CASE("of many probes some wait for their turn, and their time begins with it") {
+  // Connections come about and nobody ever accepts them: no descriptor of ours on the other side.
+  const UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(listener.get(), 512) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  Prober prober;
+  ProbeRequest request;
+  request.address = "127.0.0.1";
+  request.port = ntohs(address.sin_port);
+  request.timeout = std::chrono::milliseconds(400);
+  const Authority ca;
+  request.roots_file = ca.roots_file;
+  const DescriptorLimit limit(64 + 16);
+  std::size_t answers = 0;
+  constexpr std::size_t all = 150;
+  for (std::size_t i = 0; i < all; ++i) {
+    prober.probe.probe(request, [&](const ProbeReply& reply) {
+      ++answers;
+      CHECK(reply.outcome == Outcome::no_handshake);
+      CAPTURE(reply.detail);
+      CHECK(reply.detail.find("no TLS handshake within") != std::string::npos);
+    });
+  }
+  const auto before = prober.loop.uptime();
+  prober.loop.run_until([&] { return answers == all; });
+  CHECK(prober.loop.uptime() - before >= std::chrono::milliseconds(1200));
 }
 
 TEST_CASE("probes that are under way when the world ends call nobody") {
