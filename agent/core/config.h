@@ -71,6 +71,14 @@ struct CertificateSpec {
   std::string group;    // may read the key; empty: none
 };
 
+// How the agent goes about its work when nobody watches.
+struct DaemonConfig {
+  Duration check_interval = std::chrono::hours(1);  // between two looks at what is served
+  unsigned orders_parallel = 16;                    // certificates worked on at once
+  unsigned keep_generations = 5;                    // of each certificate, whatever else is kept
+  Duration keep_events = std::chrono::hours(24 * 400);
+};
+
 struct Config {
   std::string state_directory = "/var/lib/nolapse";
   std::string hook_directory;
@@ -80,6 +88,7 @@ struct Config {
   std::map<std::string, ChallengeConfig> challenges;
   std::map<std::string, DeployTarget> targets;
   std::vector<CertificateSpec> certificates;
+  DaemonConfig daemon;
   std::vector<std::string> files;  // all that were read
 
   const CaConfig* find_ca(const std::string& name) const;

@@ -1,0 +1,64 @@
+// The agent that never ends: looks at every certificate when it wants to be looked at, and sleeps
+// in between. One timer at the next due moment; besides that only the heartbeat, which also
+// notices a wall clock that was stepped.
+//
+// A new configuration is a new Daemon (and a new world): what was under way is gone on with from
+// the disk, as after any other end of the process.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/core/agenda.h"
+#include "agent/core/agent.h"
+#include "agent/core/status_collection.h"
+
+namespace nolapse {
+
+class Daemon {
+ public:
+  static constexpr Duration heartbeat_interval = std::chrono::minutes(5);
+
+  // The references must outlive it.
+  Daemon(World world, const Config& config, EventStream& events, SolverFactory make_solver);
+
+  // Takes the lock (while somebody else holds it: says so and waits), sweeps the state directory,
+  // and has the first heartbeat on disk when it reports. Then looks at every certificate. An error
+  // where the state directory cannot be used.
+  void start(Completion<void> done);
+
+  // On behalf of a person, between the daemon's own work. After start(). As Agent::renew.
+  void renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
+             std::function<void(const CertificateOutcome&)> each = nullptr);
+
+  // Begins nothing new. `stopped` is called when nothing is under way any more, or after
+  // `patience`; what is then under way the next start goes on with. renew() must not be called
+  // any more.
+  void stop(Duration patience, std::function<void()> stopped);
+
+  // What it is doing, in one line, for the service manager and for people.
+  std::string summary() const;
+
+ private:
+  void open(Completion<void> done);
+  void look_at_all();
+  void wake();
+  void sleep();
+  void looked(const CertificateOutcome& outcome);
+  void beat(std::function<void()> done);
+  void watch_the_clock();
+
+  World world_;
+  const Config& config_;
+  EventStream& events_;
+  Agent agent_;
+  Agenda agenda_;
+  std::map<std::string, std::uint32_t> entries_;  // by name
+  std::optional<Clock::TimerId> alarm_;
+  Time expected_{};  // what the wall clock should show, by the monotonic one
+  std::function<void()> stopped_;
+};
+
+}  // namespace nolapse
