@@ -19,6 +19,8 @@ using acme::HttpRequest;
 using acme::HttpResponse;
 using nlohmann::json;
 
+constexpr std::size_t nonces_kept = 10'000;  // older ones are bad, as at any CA
+
 constexpr const char* endpoint_names[] = {
     "directory",     "new-nonce", "new-account", "account",     "new-order",          "order",
     "authorization", "challenge", "finalize",    "certificate", "revoke-certificate", "key-change",
@@ -269,6 +271,11 @@ std::string FakeCa::new_token() {
 std::string FakeCa::new_nonce() {
   std::string nonce = new_token();
   nonces_.insert(nonce);
+  nonces_by_age_.push_back(nonce);
+  if (nonces_by_age_.size() > nonces_kept) {
+    nonces_.erase(nonces_by_age_.front());
+    nonces_by_age_.pop_front();
+  }
   return nonce;
 }
 
@@ -292,13 +299,19 @@ HttpHeader FakeCa::retry_after(Time at, Time now) const {
 
 Answer<void> FakeCa::check_limit(const std::string& what, const CaLimit& limit, Time now) {
   if (limit.count == 0) return {};
-  std::vector<Time>& times = spent_[what];
+  std::deque<Time>& times = spent_[what];
   std::erase_if(times, [&](Time time) { return time + limit.window <= now; });
   if (times.size() < limit.count) return {};
   ++counters_.rate_limited;
   Refusal refusal{429, "rateLimited", "too many " + what};
   refusal.retry_after = times[times.size() - limit.count] + limit.window;
   return refuse(refusal);
+}
+
+void FakeCa::count_towards_limit(const std::string& what, Time now) {
+  std::deque<Time>& times = spent_[what];
+  times.push_back(now);
+  if (times.size() > CaLimit::largest_count) times.pop_front();
 }
 
 std::string FakeCa::orders_by(const std::string& account) {
@@ -311,40 +324,6 @@ std::string FakeCa::failures_of(const std::string& account, const std::string& n
 
 std::string FakeCa::certificates_for(const std::vector<acme::Identifier>& identifiers) {
   return "certificates for " + acme::join(identifiers, ",");
-}
-
-// In the order of their instants, so that it makes no difference how often this is called.
-void FakeCa::advance(Time now) {
-  while (true) {
-    CaChallenge* challenge = nullptr;
-    CaOrder* order = nullptr;
-    std::optional<Time> first;
-    for (auto& [id, each] : challenges_) {
-      if (!each.validate_at || (first && *each.validate_at >= *first)) continue;
-      first = each.validate_at;
-      challenge = &each;
-    }
-    for (auto& [id, each] : orders_) {
-      if (!each.issue_at || (first && *each.issue_at >= *first)) continue;
-      first = each.issue_at;
-      order = &each;
-    }
-    if (!first || *first > now) return;
-    if (order != nullptr) {
-      issue(*order);
-    } else {
-      validate(*challenge);
-    }
-  }
-}
-
-std::optional<Time> FakeCa::next_due() const {
-  std::optional<Time> first;
-  for (const auto& [id, each] : challenges_)
-    if (each.validate_at && (!first || *each.validate_at < *first)) first = each.validate_at;
-  for (const auto& [id, each] : orders_)
-    if (each.issue_at && (!first || *each.issue_at < *first)) first = each.issue_at;
-  return first;
 }
 
 }  // namespace nolapse

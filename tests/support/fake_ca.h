@@ -6,11 +6,13 @@
 // How it proves control is the validator's business. [RFC 8555, RFC 9773]
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -65,8 +67,10 @@ class FakeCa {
 
   FakeCaSettings settings;  // may be changed at any time
   const Counters& counters() const { return counters_; }
+  // Without what is long over, see fake_ca_memory.cpp.
   const std::map<std::string, CaOrder>& orders() const { return orders_; }
   const std::map<std::string, CaCertificate>& certificates() const { return certificates_; }
+  std::size_t authorizations() const { return authorizations_.size(); }
   std::string directory_url() const { return settings.base_url + "/directory"; }
   const TestIssuer& root() const { return root_; }
   std::vector<std::string> trust_anchors() const;  // DER, the alternate roots included
@@ -99,7 +103,7 @@ class FakeCa {
   std::string new_token();
   acme::HttpHeader retry_after(Time at, Time now) const;
   Answer<void> check_limit(const std::string& what, const CaLimit& limit, Time now);
-  void count_towards_limit(const std::string& what, Time now) { spent_[what].push_back(now); }
+  void count_towards_limit(const std::string& what, Time now);
   // What limits are on, in the words of the refusal.
   static std::string orders_by(const std::string& account);
   static std::string failures_of(const std::string& account, const std::string& name);
@@ -125,6 +129,7 @@ class FakeCa {
   std::string authorization_for(const std::string& account, const acme::Identifier& identifier,
                                 Time now);
   CaOrder* reusable_order(const CaOrder& wanted);
+  void refresh_open_orders(Time now);
   void refresh(CaOrder& order, Time now);
 
   // fake_ca_validation.cpp
@@ -143,6 +148,14 @@ class FakeCa {
   Reply renewal_info(const Request& request) const;
   const CaCertificate* certificate_with_renewal_id(const std::string& renewal_id) const;
 
+  // fake_ca_memory.cpp: what is due, and what is forgotten
+  enum class Task { validate, issue };
+  enum class Memory { order, authorization, certificate };
+  void plan(Time at, Task task, const std::string& id) { agenda_.insert({at, task, id}); }
+  void forget_at(Time at, Memory what, const std::string& id) { memory_.insert({at, what, id}); }
+  void forget(Memory what, const std::string& id, Time at);
+  void forget_authorization(const std::string& id, Time at);
+
   template <class T>
   void shuffle(std::vector<T>& list) {
     for (std::size_t i = list.size(); settings.shuffle && i > 1; --i)
@@ -154,14 +167,20 @@ class FakeCa {
   Counters counters_;
   std::uint64_t last_id_ = 0;
   std::set<std::string> nonces_;
+  std::deque<std::string> nonces_by_age_;
   std::set<CaEndpoint> lose_next_;
   int lose_at_ = 0;
-  std::map<std::string, std::vector<Time>> spent_;  // what a limit is on -> when it was used
+  std::map<std::string, std::deque<Time>> spent_;  // what a limit is on -> when it was used
   std::map<std::string, CaAccount> accounts_;
   std::map<std::string, CaOrder> orders_;
   std::map<std::string, CaAuthorization> authorizations_;
   std::map<std::string, CaChallenge> challenges_;
   std::map<std::string, CaCertificate> certificates_;
+  std::set<std::tuple<Time, Task, std::string>> agenda_;  // with the id that the task is about
+  std::set<std::tuple<Time, Memory, std::string>> memory_;
+  std::set<std::string> open_orders_;  // pending or ready when last looked at
+  std::map<std::string, std::set<std::string>> usable_authorizations_;  // by account and name
+  std::map<std::string, std::string> certificates_by_renewal_id_;
   TestIssuer root_;
   std::vector<TestIssuer> intermediates_;    // the one below the root first
   std::vector<TestIssuer> alternate_roots_;  // each cross-signs the first intermediate

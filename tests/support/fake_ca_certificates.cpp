@@ -126,7 +126,11 @@ FakeCa::Reply FakeCa::finalize(const Request& request) {
   order.certificate_key = std::move(*key);
   order.status = "processing";
   order.issue_at = request.now + settings.processing_delay;
-  if (settings.processing_delay == Duration(0)) issue(order);
+  if (settings.processing_delay == Duration(0)) {
+    issue(order);
+  } else {
+    plan(*order.issue_at, Task::issue, order.id);
+  }
   Reply reply = order_reply(order, request.now, 200);
   if (reply && !settings.finalize_location)
     std::erase_if(reply->headers, [](const auto& header) { return header.name == "Location"; });
@@ -170,6 +174,8 @@ void FakeCa::issue(CaOrder& order) {
   order.certificate = certificate.id;
   ++counters_.certificates_issued;
   count_towards_limit(certificates_for(order.identifiers), at);
+  certificates_by_renewal_id_[certificate.renewal_id] = certificate.id;
+  forget_at(certificate.not_after, Memory::certificate, certificate.id);
   certificates_[certificate.id] = std::move(certificate);
 }
 
@@ -218,9 +224,8 @@ FakeCa::Reply FakeCa::revoke_certificate(const Request& request) {
 }
 
 const CaCertificate* FakeCa::certificate_with_renewal_id(const std::string& renewal_id) const {
-  for (const auto& [id, each] : certificates_)
-    if (each.renewal_id == renewal_id) return &each;
-  return nullptr;
+  const auto found = certificates_by_renewal_id_.find(renewal_id);
+  return found == certificates_by_renewal_id_.end() ? nullptr : &certificates_.at(found->second);
 }
 
 // Boulder's rule: two thirds of the lifetime (half below ten days), one per cent either side; in

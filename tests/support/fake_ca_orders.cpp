@@ -72,14 +72,24 @@ Answer<void> FakeCa::check_replaces(const Request& request,
   return {};
 }
 
+namespace {
+
+std::string usable_key(const std::string& account, const Identifier& identifier) {
+  return account + " " + identifier.type + " " + identifier.value;
+}
+
+}  // namespace
+
 std::string FakeCa::authorization_for(const std::string& account, const Identifier& identifier,
                                       Time now) {
-  for (const auto& [id, each] : authorizations_) {
-    const bool usable =
-        each.status == "pending" || (each.status == "valid" && settings.reuse_authorizations);
-    if (usable && each.account == account && each.ordered_name() == identifier.value &&
-        each.identifier.type == identifier.type && each.expires > now)
-      return id;
+  auto& candidates = usable_authorizations_[usable_key(account, identifier)];
+  std::erase_if(candidates, [&](const std::string& id) {
+    const auto each = authorizations_.find(id);
+    return each == authorizations_.end() || each->second.expires <= now ||
+           (each->second.status != "pending" && each->second.status != "valid");
+  });
+  for (const std::string& id : candidates) {
+    if (settings.reuse_authorizations || authorizations_.at(id).status == "pending") return id;
   }
   CaAuthorization fresh;
   fresh.id = new_id();
@@ -97,15 +107,19 @@ std::string FakeCa::authorization_for(const std::string& account, const Identifi
   }
   shuffle(fresh.challenges);
   const std::string id = fresh.id;
+  candidates.insert(id);
+  forget_at(fresh.expires, Memory::authorization, id);
   authorizations_[id] = std::move(fresh);
   return id;
 }
 
 CaOrder* FakeCa::reusable_order(const CaOrder& wanted) {
-  for (auto& [id, each] : orders_) {
+  if (!settings.reuse_orders) return nullptr;
+  for (const std::string& id : open_orders_) {
+    CaOrder& each = orders_.at(id);
     const bool open = each.status == "pending" || each.status == "ready";
-    if (settings.reuse_orders && open && each.account == wanted.account &&
-        each.identifiers == wanted.identifiers && each.profile == wanted.profile)
+    if (open && each.account == wanted.account && each.identifiers == wanted.identifiers &&
+        each.profile == wanted.profile)
       return &each;
   }
   return nullptr;
@@ -122,7 +136,7 @@ FakeCa::Reply FakeCa::new_order(const Request& request) {
   if (!wanted.profile.empty() && !settings.profiles.contains(wanted.profile))
     return refuse(400, "invalidProfile", "no profile is called '" + wanted.profile + "'");
   if (auto fine = check_replaces(request, wanted.identifiers); !fine) return refuse(fine.error());
-  for (auto& [id, each] : orders_) refresh(each, request.now);
+  refresh_open_orders(request.now);
   if (CaOrder* known = reusable_order(wanted)) return order_reply(*known, request.now, 201);
   if (auto fits = check_order_limits(request, wanted.identifiers); !fits)
     return refuse(fits.error());
@@ -132,10 +146,12 @@ FakeCa::Reply FakeCa::new_order(const Request& request) {
   for (const Identifier& each : wanted.identifiers)
     wanted.authorizations.push_back(authorization_for(request.account, each, request.now));
   shuffle(wanted.authorizations);
-  for (auto& [id, each] : certificates_)
-    if (!wanted.replaces.empty() && each.renewal_id == wanted.replaces)
-      each.replaced_by = wanted.id;
+  const auto replaced = certificates_by_renewal_id_.find(wanted.replaces);
+  if (replaced != certificates_by_renewal_id_.end())
+    certificates_.at(replaced->second).replaced_by = wanted.id;
   ++counters_.orders_created;
+  forget_at(wanted.expires, Memory::order, wanted.id);
+  open_orders_.insert(wanted.id);
   CaOrder& made = orders_[wanted.id] = wanted;
   refresh(made, request.now);
   return order_reply(made, request.now, 201);
@@ -171,6 +187,14 @@ FakeCa::Reply FakeCa::order_reply(const CaOrder& order, Time now, int status) {
   if (order.status == "processing" && settings.retry_after > Duration(0))
     response.headers.push_back(retry_after(now + settings.retry_after, now));
   return response;
+}
+
+void FakeCa::refresh_open_orders(Time now) {
+  std::erase_if(open_orders_, [&](const std::string& id) {
+    CaOrder& order = orders_.at(id);
+    refresh(order, now);
+    return order.status != "pending" && order.status != "ready";
+  });
 }
 
 // [RFC 8555 §7.1.6]

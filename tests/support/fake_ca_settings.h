@@ -41,6 +41,7 @@ struct CaOutage {
 };
 
 struct CaLimit {
+  static constexpr std::size_t largest_count = 1000;
   std::size_t count = 0;  // 0: no limit
   acme::Duration window{0};
 };

@@ -480,3 +480,22 @@ TEST_CASE("answers can be scripted and altered") {
   fixture.ca.settings.alter = nullptr;
   CHECK(fixture.issue({"shop.test"}));
 }
+
+TEST_CASE("a CA forgets what expired long ago, and nothing that is still of use") {
+  FakeCaSettings settings;
+  settings.certificate_lifetime = 60 * 24h;
+  Fixture fixture(settings);
+  for (int month = 0; month < 24; ++month) {
+    REQUIRE(fixture.issue({"shop.test"}));
+    REQUIRE(fixture.issue({"other" + std::to_string(month) + ".test"}));
+    for (const auto& [id, certificate] : fixture.ca.certificates())
+      CHECK(certificate.not_after + 31 * 24h > fixture.driver.now);
+    fixture.driver.now += 30 * 24h;
+    fixture.ca.advance(fixture.driver.now);
+  }
+  CHECK(fixture.ca.counters().certificates_issued == 48);
+  CHECK(fixture.ca.certificates().size() <= 6);
+  CHECK(fixture.ca.certificates().size() >= 4);
+  CHECK(fixture.ca.orders().size() <= 4);
+  CHECK(fixture.ca.authorizations() <= 10);
+}

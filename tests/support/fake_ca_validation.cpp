@@ -84,6 +84,7 @@ FakeCa::Reply FakeCa::challenge(const Request& request) {
       return refuse(400, "malformed", "the authorization has expired");
     challenge.status = "processing";
     challenge.validate_at = request.now + settings.validation_delay;
+    plan(*challenge.validate_at, Task::validate, challenge.id);
   }
   HttpResponse response{
       200, {{"Content-Type", "application/json"}}, challenge_json(challenge).dump()};
@@ -116,7 +117,7 @@ void FakeCa::validate(CaChallenge& challenge) {
     ++counters_.failed_validations;
     count_towards_limit(failures_of(authorization.account, authorization.ordered_name()), at);
   }
-  for (auto& [id, order] : orders_) refresh(order, at);
+  refresh_open_orders(at);
 }
 
 }  // namespace nolapse

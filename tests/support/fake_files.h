@@ -53,6 +53,7 @@ class FakeFiles final : public Files {
   bool exists(const std::string& path) const;       // a dangling link does not
   unsigned mode(const std::string& path) const;
   std::string group(const std::string& path) const;
+  std::size_t unsynced_changes() const { return tree_.unsynced_changes(); }
   std::vector<std::string> tree() const { return tree_.listing(); }
 
  private:

@@ -244,3 +244,28 @@ TEST_CASE("a lock names its holder, dies with its object and with the process") 
   old->reset();
   CHECK_FALSE(fixture.files.lock("/s/lock", "another"));
 }
+
+TEST_CASE("changes that are never synced use bounded memory, and a crash still chooses of them") {
+  std::set<std::string> seen;
+  std::size_t most = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Fixture fixture(seed);
+    REQUIRE(fixture.run({WriteFile{"/s/lonely", "1", 0600, ""}, MakeDirectory{"/s/gone", 0755},
+                         SyncDirectory{"/s"}}));
+    for (int beat = 0; beat < 3000; ++beat) {
+      const std::string text = std::to_string(beat);
+      REQUIRE(fixture.run({WriteFile{"/s/beat.new", text, 0644, ""}, SyncFile{"/s/beat.new"},
+                           Rename{"/s/beat.new", "/s/beat"}, MakeDirectory{"/s/d/" + text, 0755},
+                           WriteFile{"/s/d/" + text + "/file", "", 0644, ""},
+                           RemoveTree{"/s/d/" + text}, SyncDirectory{"/s/d"}}));
+      most = std::max(most, fixture.files.unsynced_changes());
+    }
+    fixture.files.crash();
+    CHECK(fixture.files.exists("/s/lonely"));
+    const std::string left = fixture.files.text("/s/beat");
+    if (!left.empty()) CHECK(std::stoi(left) > 2900);
+    seen.insert(left);
+  }
+  CHECK(most <= 1000);
+  CHECK(seen.size() > 2);
+}

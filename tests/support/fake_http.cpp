@@ -22,7 +22,8 @@ void FakeHttp::send(acme::HttpRequest request, HttpOptions options,
                     Completion<acme::HttpResponse> done) {
   const std::uint64_t id = ++last_id_;
   waiting_[id] = std::move(done);
-  exchanges_.push_back({clock_.true_time(), request.method + " " + request.url, ""});
+  if (record_exchanges)
+    exchanges_.push_back({clock_.true_time(), request.method + " " + request.url, ""});
   for (auto& [prefix, route] : routes_) {
     if (!request.url.starts_with(prefix + "/")) continue;
     if (route.fault != Fault::none) {
@@ -52,7 +53,8 @@ void FakeHttp::deliver(std::uint64_t id, Duration after, Result<acme::HttpRespon
   clock_.outside_after(after, [this, id, outcome = std::move(outcome)] {
     const auto waiting = waiting_.extract(id);
     if (waiting.empty()) return;
-    exchanges_[id - 1].outcome = outcome ? std::to_string(outcome->status) : outcome.error().code;
+    if (record_exchanges)
+      exchanges_[id - 1].outcome = outcome ? std::to_string(outcome->status) : outcome.error().code;
     waiting.mapped()(outcome);
   });
 }

@@ -41,6 +41,7 @@ class FakeHttp final : public Http {
   Route& route(const std::string& prefix) { return routes_[prefix]; }
   void drop_process() { waiting_.clear(); }
   const std::vector<Exchange>& exchanges() const { return exchanges_; }
+  bool record_exchanges = true;  // set before the first; years of a fleet are too many
 
  private:
   void deliver(std::uint64_t id, Duration after, Result<acme::HttpResponse> outcome);

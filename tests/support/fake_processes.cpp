@@ -53,7 +53,7 @@ void FakeProcesses::run(ProcessSpec spec, Completion<ProcessResult> done) {
   }
   std::string command = path;
   for (std::size_t i = 1; i < spec.argv.size(); ++i) command += " " + spec.argv[i];
-  started_.push_back(command);
+  if (record_started) started_.push_back(command);
   waiting_[id] = std::move(done);
   running_[id] = command;
   const FakeProgram& program = found->second;

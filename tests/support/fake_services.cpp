@@ -5,6 +5,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "acme/identifier.h"
@@ -34,14 +35,29 @@ bool is_matching(const KeyPair& pair) {
   return chain && key && chain->front().public_key_der == key->public_key_der();
 }
 
+void FakeService::install(KeyPair pair) {
+  installed_facts_ = {};
+  const auto key = acme::PrivateKey::from_pem(pair.private_key);
+  if (auto chain = acme::parse_pem_chain(pair.fullchain)) {
+    installed_facts_.matching = key && chain->front().public_key_der == key->public_key_der();
+    installed_facts_.chain = std::move(*chain);
+  }
+  installed_ = std::move(pair);
+}
+
 bool FakeService::reload() {
   if (ignores_reload) return true;
   if (broken_configuration || !installed_) return false;
-  if (!is_matching(*installed_) && !serves_anything) return false;
+  if (!installed_facts_.matching && !serves_anything) return false;
   serving_ = installed_;
-  const auto chain = acme::parse_pem_chain(serving_->fullchain);
-  served_.push_back(chain ? chain->front().fingerprint_sha256 : "");
+  serving_facts_ = installed_facts_;
+  served_.push_back(serving_facts_.chain.empty() ? ""
+                                                 : serving_facts_.chain.front().fingerprint_sha256);
   return true;
+}
+
+const std::vector<acme::Certificate>* FakeService::shown_chain() const {
+  return serving_ && serving_facts_.matching ? &serving_facts_.chain : nullptr;
 }
 
 void FakeService::restart() {
@@ -72,7 +88,7 @@ void FakeTlsProbe::probe(ProbeRequest request, std::function<void(ProbeReply)> d
       wait, [this, request = std::move(request), done = std::move(done)] { done(look(request)); });
 }
 
-ProbeReply FakeTlsProbe::look(const ProbeRequest& request) const {
+ProbeReply FakeTlsProbe::look(const ProbeRequest& request) {
   const std::string where = request.address + " port " + std::to_string(request.port);
   const FakeService* service = find(request);
   ProbeReply reply;
@@ -81,15 +97,37 @@ ProbeReply FakeTlsProbe::look(const ProbeRequest& request) const {
     return reply;
   }
   reply.outcome = ProbeReply::Outcome::no_handshake;
-  if (!service->serving() || !is_matching(*service->serving())) {
+  const auto* chain = service->shown_chain();
+  if (chain == nullptr) {
     reply.detail = where + ": TLS alert handshake failure";
     return reply;
   }
   reply.outcome = ProbeReply::Outcome::handshake;
-  const auto chain = acme::parse_pem_chain(service->serving()->fullchain);
-  for (const acme::Certificate& each : chain.value()) reply.chain_der.push_back(each.der);
-  reply.chain_error = chain_error(reply.chain_der, request);
+  for (const acme::Certificate& each : *chain) reply.chain_der.push_back(each.der);
+  reply.chain_error = cached_chain_error(*service, request);
   return reply;
+}
+
+std::string FakeTlsProbe::cached_chain_error(const FakeService& service,
+                                             const ProbeRequest& request) {
+  const auto& chain = *service.shown_chain();
+  const Time now = clock_.now();
+  const std::string roots =
+      request.roots_file.empty() ? "" : files_.read(request.roots_file).value_or("");
+  Validated& known = validated_[&service];
+  if (known.reloads == service.reloads() && known.server_name == request.server_name &&
+      known.roots == roots && known.from <= now && now < known.until)
+    return "";
+  std::vector<std::string> der;
+  known = {service.reloads(), request.server_name, roots, Time::min(), Time::max()};
+  for (const acme::Certificate& each : chain) {
+    der.push_back(each.der);
+    known.from = std::max(known.from, each.not_before);
+    known.until = std::min(known.until, each.not_after);
+  }
+  std::string error = chain_error(der, request);
+  if (!error.empty()) known = {};
+  return error;
 }
 
 std::string FakeTlsProbe::chain_error(const std::vector<std::string>& chain,

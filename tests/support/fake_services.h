@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "acme/x509.h"
 #include "agent/world/world.h"
 #include "tests/support/fake_clock.h"
 
@@ -35,9 +36,12 @@ class FakeService {
   const std::optional<KeyPair>& serving() const { return serving_; }
   const std::vector<std::string>& served() const { return served_; }  // leaf fingerprints, in turn
 
-  void install(KeyPair pair) { installed_ = std::move(pair); }
+  void install(KeyPair pair);
   // False where the installed pair is unusable: then what was served goes on being served.
   bool reload();
+  // What a client is shown; nothing: no handshake succeeds.
+  const std::vector<acme::Certificate>* shown_chain() const;
+  std::size_t reloads() const { return served_.size(); }  // that changed what is served
   // After a power failure: what is installed or, if that is unusable, nothing.
   void restart();
 
@@ -52,6 +56,13 @@ class FakeService {
   std::string name_;
   std::optional<KeyPair> installed_;
   std::optional<KeyPair> serving_;
+  // Looked at once, when it is installed: a service is probed far more often than changed.
+  struct Facts {
+    bool matching = false;
+    std::vector<acme::Certificate> chain;
+  };
+  Facts installed_facts_;
+  Facts serving_facts_;
   std::vector<std::string> served_;
 };
 
@@ -67,7 +78,17 @@ class FakeTlsProbe final : public TlsProbe {
   void trust(const std::string& root_der) { system_roots_.push_back(root_der); }
 
  private:
-  ProbeReply look(const ProbeRequest& request) const;
+  // That a chain validated once, for a name and with these anchors, and until when it does.
+  struct Validated {
+    std::size_t reloads = 0;
+    std::string server_name;
+    std::string roots;
+    Time from{};
+    Time until{};
+  };
+
+  ProbeReply look(const ProbeRequest& request);
+  std::string cached_chain_error(const FakeService& service, const ProbeRequest& request);
   const FakeService* find(const ProbeRequest& request) const;
   std::string chain_error(const std::vector<std::string>& chain, const ProbeRequest& request) const;
 
@@ -75,6 +96,7 @@ class FakeTlsProbe final : public TlsProbe {
   const Files& files_;
   std::map<std::tuple<std::string, std::uint16_t, std::string>, FakeService*> listeners_;
   std::vector<std::string> system_roots_;  // DER
+  std::map<const FakeService*, Validated> validated_;
 };
 
 }  // namespace nolapse

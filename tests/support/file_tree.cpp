@@ -92,6 +92,51 @@ void FileTree::apply(const Change& change, bool durable) {
 void FileTree::change(Change change) {
   apply(change, false);
   unsynced_.push_back(std::move(change));
+  if (unsynced_.size() < forget_at_) return;
+  forget_superseded();
+  forget_unreachable();
+  forget_at_ = std::max<std::size_t>(1000, 2 * unsynced_.size());
+}
+
+// For one of them to show after a crash, each of the many later ones would have to be lost: with
+// even chances less than once in 2^60. A daemon's heartbeat, never synced, makes such changes.
+void FileTree::forget_superseded() {
+  constexpr int many = 60;
+  std::map<std::pair<FileNode*, std::string>, int> later;
+  std::vector<Change> remaining;
+  for (std::size_t i = unsynced_.size(); i-- > 0;) {
+    bool superseded = true;
+    for (const Assignment& assignment : unsynced_[i]) {
+      if (++later[{assignment.directory.get(), assignment.name}] <= many) superseded = false;
+    }
+    if (!superseded) remaining.push_back(std::move(unsynced_[i]));
+  }
+  std::reverse(remaining.begin(), remaining.end());
+  unsynced_ = std::move(remaining);
+}
+
+// Names in a directory that is neither seen now, nor found after any crash.
+void FileTree::forget_unreachable() {
+  std::set<const FileNode*> reachable;
+  const std::function<void(const FileNode&)> mark = [&](const FileNode& node) {
+    if (node.kind != FileStatus::Kind::directory || !reachable.insert(&node).second) return;
+    for (const auto& [name, child] : node.entries) mark(*child);
+    for (const auto& [name, child] : node.durable) mark(*child);
+  };
+  mark(*root_);
+  for (std::size_t before = 0; before != reachable.size();) {  // a name may lead to further ones
+    before = reachable.size();
+    for (const Change& change : unsynced_) {
+      for (const Assignment& each : change) {
+        if (each.node && reachable.contains(each.directory.get())) mark(*each.node);
+      }
+    }
+  }
+  std::erase_if(unsynced_, [&](const Change& change) {
+    return std::none_of(change.begin(), change.end(), [&](const Assignment& each) {
+      return reachable.contains(each.directory.get());
+    });
+  });
 }
 
 void FileTree::add(const Place& place, FileNodePtr node) {
@@ -114,6 +159,11 @@ void FileTree::rename(const Place& from, const Place& to) {
 // A change is committed together with every earlier one that assigned one of its names, or a
 // crash could bring back a name that a later, durable change took away.
 void FileTree::sync_directory(const FileNodePtr& directory) {
+  const bool pending = std::any_of(unsynced_.begin(), unsynced_.end(), [&](const Change& change) {
+    return std::any_of(change.begin(), change.end(),
+                       [&](const Assignment& each) { return each.directory == directory; });
+  });
+  if (!pending) return;
   std::set<std::pair<FileNode*, std::string>> names;
   std::vector<bool> commit(unsynced_.size(), false);
   for (std::size_t i = unsynced_.size(); i-- > 0;) {

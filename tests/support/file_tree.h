@@ -4,7 +4,8 @@
 //
 // Each change of names (creation, removal, rename) is one assignment or, for a rename, two that
 // stand or fall together. Unsynced changes are lost or kept one by one, in no particular order:
-// more hostile than a journalling file system, as hostile as POSIX allows.
+// more hostile than a journalling file system, as hostile as POSIX allows. What can no longer make
+// a difference to what a crash leaves is forgotten.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +53,7 @@ class FileTree {
   void sync_all();
 
   void power_failure(SeededRandom& random);
+  std::size_t unsynced_changes() const { return unsynced_.size(); }
 
   // Every path with kind, mode and link target, sorted. Sizes are left out on purpose: they vary
   // with signatures.
@@ -66,10 +68,13 @@ class FileTree {
   using Change = std::vector<Assignment>;
 
   void change(Change change);
+  void forget_superseded();
+  void forget_unreachable();
   static void apply(const Change& change, bool durable);
 
   FileNodePtr root_;
   std::vector<Change> unsynced_;  // oldest first
+  std::size_t forget_at_ = 1000;  // how many of them are too many
 };
 
 }  // namespace nolapse
