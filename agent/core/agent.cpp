@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace nolapse {
-namespace {
-
-// Enough to keep a CA busy, few enough not to be a burden to it.
-constexpr std::size_t jobs_at_once = 16;
-
-}  // namespace
-
 Agent::Agent(World world, const Config& config, EventStream& events, SolverFactory make_solver)
     : world_(world),
       config_(config),
@@ -27,11 +20,9 @@ void Agent::open(const std::string& holder, Completion<void> done) {
                       "; run as its owner or as root, or name another with --state-dir";
       return done(fail(std::move(error)));
     }
-    if (!lock_) {
-      auto lock = world_.files.lock(store_.lock_path(), holder);
-      if (!lock) return done(fail(lock.error()));
-      lock_ = std::move(*lock);
-    }
+    auto lock = world_.files.lock(store_.lock_path(), holder);
+    if (!lock) return done(fail(lock.error()));
+    lock_ = std::move(*lock);
     sweep(done);
   });
 }
@@ -76,7 +67,7 @@ std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
 }
 
 void Agent::start_jobs() {
-  while (!waiting_.empty() && running_ < jobs_at_once) {
+  while (!waiting_.empty() && running_ < config_.daemon.orders_parallel && !finishing()) {
     ++running_;
     const auto start = std::move(waiting_.front());
     waiting_.pop_front();
@@ -86,16 +77,26 @@ void Agent::start_jobs() {
 
 void Agent::start_job(Run& run, CertificateJob& job) {
   certificate_turns_.enter(job.outcome().name, [this, &run, &job] {
+    if (finishing()) return one_less();
     job.start([this, &run, &job] { job_ended(run, job); });
   });
 }
 
 void Agent::job_ended(Run& run, CertificateJob& job) {
-  --running_;
   certificate_turns_.leave(job.outcome().name);
   if (run.each) run.each(job.outcome());
   if (++run.ended == run.jobs.size()) end(run);
+  one_less();
   start_jobs();
+}
+
+void Agent::one_less() {
+  if (--running_ == 0 && ended_) world_.clock.start_timer(Duration{0}, ended_);
+}
+
+void Agent::finish(std::function<void()> ended) {
+  ended_ = std::move(ended);
+  if (running_ == 0) world_.clock.start_timer(Duration{0}, ended_);
 }
 
 void Agent::end(Run& run) {

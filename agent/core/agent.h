@@ -19,11 +19,9 @@ class Agent {
  public:
   Agent(World world, const Config& config, EventStream& events, SolverFactory make_solver);
 
-  // Prepares the state directory and sweeps what ended runs left there. Takes the lock unless the
-  // caller brings it along. Errors: held LOCK_HELD; local where the directory cannot be used.
+  // Prepares the state directory, takes its lock and sweeps what ended runs left there. Errors:
+  // held LOCK_HELD; local where the directory cannot be used.
   void open(const std::string& holder, Completion<void> done);
-  std::unique_ptr<Files::Lock> release_lock() { return std::move(lock_); }
-  void bring_lock(std::unique_ptr<Files::Lock> lock) { lock_ = std::move(lock); }
 
   // After open(). Works on the named certificates (none named: all), several at once, each one
   // only once at a time. `each` is told as soon as one has ended; outcomes come in the order of
@@ -31,7 +29,11 @@ class Agent {
   void renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
              std::function<void(const CertificateOutcome&)> each = nullptr);
 
-  bool idle() const { return runs_.empty(); }
+  // Begins nothing new; `ended` is called when nothing is under way any more. A run of which a
+  // part never began is not reported.
+  void finish(std::function<void()> ended);
+  bool finishing() const { return ended_ != nullptr; }
+  std::size_t running() const { return running_; }  // certificates that are being worked on
 
  private:
   struct Run {
@@ -48,6 +50,7 @@ class Agent {
   void start_jobs();
   void start_job(Run& run, CertificateJob& job);
   void job_ended(Run& run, CertificateJob& job);
+  void one_less();
   void end(Run& run);
   CaClient& ca_client(const std::string& name);
   Solver& solver(const std::string& challenge);
@@ -65,6 +68,7 @@ class Agent {
   std::vector<std::unique_ptr<Run>> runs_;
   std::deque<std::function<void()>> waiting_;  // jobs to start, of all runs
   std::size_t running_ = 0;
+  std::function<void()> ended_;
 };
 
 }  // namespace nolapse

@@ -69,7 +69,7 @@ void CertificateJob::ask_the_ca() {
   const auto& known = schedule_.renewal_info;
   const bool about_this =
       known && known->fingerprint_sha256 == generation->leaf().fingerprint_sha256;
-  if (about_this && now < known->poll_after) return decide();
+  if (about_this && must_wait(known->poll_after, longest_poll, now)) return decide();
   CaClient& client = parts_.ca(ca->name);
   client.prepare([this, &client](Result<void> ready) {
     if (!ready) return advised(fail(ready.error()));
@@ -118,12 +118,11 @@ void CertificateJob::decide() {
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
   if (!due_.now) return deploy_or_probe();
-  const auto& next = schedule_.next_attempt;
-  if (options_.by_daemon && next && input.now < *next) return deploy_or_probe();
+  if (options_.by_daemon && must_wait(schedule_, input.now)) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);
   // Only what the CA itself asked us to wait for holds up a person's command.
   const auto& last = schedule_.last_error;
-  if (!options_.force && last && last->retry_after && *last->retry_after > input.now) {
+  if (!options_.force && last && must_wait(last->retry_after, longest_retry_after, input.now)) {
     issuance_error_ =
         Error{ErrorKind::deferred, last->code,
               last->message + "; the CA asks to wait until " +
@@ -233,8 +232,7 @@ bool CertificateJob::deployment_waits() const {
   if (!options_.by_daemon || outcome_.issued) return false;
   const auto records = parts_.store.load_deployments(spec_.name);
   return records && std::any_of(records->begin(), records->end(), [&](const auto& entry) {
-           return entry.second.next_attempt &&
-                  parts_.world.clock.now() < *entry.second.next_attempt;
+           return must_wait(entry.second.next_attempt, longest_back_off, parts_.world.clock.now());
          });
 }
 
@@ -303,6 +301,7 @@ void CertificateJob::end(Action action, std::optional<Error> error) {
                         outcome_.endpoints.empty() && !spec_.endpoints;
   LookInput look{due_, schedule_, outcome_.deployments, parts_.world.clock.now(),
                  parts_.world.random.next()};
+  look.check_interval = parts_.config.daemon.check_interval;
   look.verifiable = outcome_.generation && !(spec_.endpoints && spec_.endpoints->empty());
   outcome_.next_look = next_look(look);
   outcome_.took = parts_.world.clock.uptime() - began_;

@@ -7,13 +7,13 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/core/agenda.h"
 #include "agent/core/agent.h"
-#include "agent/core/status_collection.h"
 
 namespace nolapse {
 
@@ -42,7 +42,8 @@ class Daemon {
   std::string summary() const;
 
  private:
-  void open(Completion<void> done);
+  void wait_for_lock(const Error& held, const Completion<void>& done);
+  void report_stopped();
   void look_at_all();
   void wake();
   void sleep();
@@ -53,11 +54,14 @@ class Daemon {
   World world_;
   const Config& config_;
   EventStream& events_;
+  Store store_;
   Agent agent_;
-  Agenda agenda_;
+  Agenda agenda_;                                 // without those that are being worked on
   std::map<std::string, std::uint32_t> entries_;  // by name
   std::optional<Clock::TimerId> alarm_;
-  Time expected_{};  // what the wall clock should show, by the monotonic one
+  bool waits_for_lock_ = false;
+  Time last_beat_{};
+  std::chrono::milliseconds last_beat_uptime_{};
   std::function<void()> stopped_;
 };
 

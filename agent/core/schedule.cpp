@@ -113,10 +113,22 @@ Time next_deployment(int failures, Time now, std::uint64_t random) {
   return now + spread(doubling(failures, 1h), random);
 }
 
+bool must_wait(const std::optional<Time>& until, Duration longest, Time now) {
+  return until && now < *until && *until - now <= longest;
+}
+
+bool must_wait(const ScheduleRecord& schedule, Time now) {
+  const bool the_ca_asked = schedule.last_error && schedule.last_error->retry_after;
+  return must_wait(schedule.next_attempt, the_ca_asked ? longest_retry_after : longest_back_off,
+                   now);
+}
+
 Time next_look(const LookInput& input) {
   Time next = input.due.at;
-  if (input.schedule.next_attempt) next = std::max(next, *input.schedule.next_attempt);
-  if (input.verifiable) next = std::min(next, input.now + spread(1h, input.random));
+  if (must_wait(input.schedule, input.now)) next = std::max(next, *input.schedule.next_attempt);
+  if (input.verifiable) {
+    next = std::min(next, input.now + spread(input.check_interval, input.random));
+  }
   const auto& advice = input.schedule.renewal_info;
   if (advice && advice->poll_after > input.now) next = std::min(next, advice->poll_after);
   for (const auto& [target, record] : input.deployments) {
@@ -136,7 +148,8 @@ Time next_attempt(const RetryInput& input) {
                                        : std::min<Duration>(interval, 15min);
   }
   const Time at = input.now + interval;
-  return input.retry_after ? std::max(at, *input.retry_after) : at;
+  if (!input.retry_after) return at;
+  return std::max(at, std::min<Time>(*input.retry_after, input.now + longest_retry_after));
 }
 
 }  // namespace nolapse

@@ -58,8 +58,18 @@ struct RetryInput {
 
 // 1 min doubling to 12 h, ± 25 %, so that six more attempts fit into what remains, but never
 // under 5 min; past expiry every 15 min. What waits for a person starts at the slow end. The
-// CA's Retry-After is obeyed over all.
+// CA's Retry-After is obeyed over all, up to 30 days.
 Time next_attempt(const RetryInput& input);
+
+// The longest waits there are, jitter included.
+inline constexpr Duration longest_back_off = std::chrono::hours(15);
+inline constexpr Duration longest_retry_after = std::chrono::hours(30 * 24);
+inline constexpr Duration longest_poll = std::chrono::hours(24);
+
+// Is the noted moment still to come? One that is further ahead than the longest wait of its kind
+// was noted while the clock was wrong, and holds up nothing.
+bool must_wait(const std::optional<Time>& until, Duration longest, Time now);
+bool must_wait(const ScheduleRecord& schedule, Time now);  // with the next attempt
 
 // After a failed deployment: 1 min doubling to 1 h, ± 25 %.
 Time next_deployment(int failures, Time now, std::uint64_t random);
@@ -71,10 +81,12 @@ struct LookInput {
   Time now{};
   std::uint64_t random = 0;
   bool verifiable = false;  // there is something that endpoints may be asked
+  Duration check_interval = std::chrono::hours(1);
 };
 
 // When the daemon has to look at a certificate again: its renewal or the next attempt at one, the
-// next attempt at a deployment, the next poll of the CA's advice, and hourly what is served.
+// next attempt at a deployment, the next poll of the CA's advice, and every `check_interval`, give
+// or take a quarter, what is served.
 Time next_look(const LookInput& input);
 
 }  // namespace nolapse

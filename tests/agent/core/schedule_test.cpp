@@ -230,3 +230,51 @@ TEST_CASE("another CA is asked when the fault is the CA's and little is left") {
   CHECK(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 35h}));
   CHECK_FALSE(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 36h}));
 }
+
+TEST_CASE("a noted wait holds until its moment, unless a wrong clock must have noted it") {
+  struct Row {
+    Duration until;
+    Duration longest;
+    bool waits;
+  };
+  const Row rows[] = {{1s, longest_back_off, true},        {0s, longest_back_off, false},
+                      {-1s, longest_back_off, false},      {15h, longest_back_off, true},
+                      {15h + 1s, longest_back_off, false}, {15h + 1s, longest_retry_after, true},
+                      {720h, longest_retry_after, true},   {720h + 1s, longest_retry_after, false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.until.count());
+    CHECK(must_wait(now + row.until, row.longest, now) == row.waits);
+    ScheduleRecord schedule;
+    schedule.next_attempt = now + row.until;
+    if (row.longest == longest_retry_after) {
+      schedule.last_error = SavedError{};
+      schedule.last_error->retry_after = now + row.until;
+    }
+    CHECK(must_wait(schedule, now) == row.waits);
+  }
+  CHECK_FALSE(must_wait(std::nullopt, longest_back_off, now));
+  CHECK_FALSE(must_wait(ScheduleRecord{}, now));
+}
+
+TEST_CASE("no back-off is longer than the longest, and no Retry-After than 30 days") {
+  for (const std::uint64_t random : {0u, 500u, 1000u}) {
+    for (int failures = 1; failures < 40; ++failures) {
+      const RetryInput input{failures, ErrorKind::transient, {}, {}, now, random};
+      CHECK(next_attempt(input) <= now + longest_back_off);
+    }
+  }
+  const RetryInput asked{1, ErrorKind::deferred, now + 10 * 365 * 24h, {}, now, 0};
+  CHECK(next_attempt(asked) == now + longest_retry_after);
+}
+
+TEST_CASE("the next look is no later than the check interval, give or take a quarter") {
+  const Due due{false, now + 60 * 24h, {}};
+  const ScheduleRecord schedule;
+  for (const std::uint64_t random : {0u, 500u, 1000u}) {
+    LookInput input{due, schedule, {}, now, random, true, 8h};
+    CHECK(next_look(input) >= now + 6h);
+    CHECK(next_look(input) <= now + 10h);
+    input.verifiable = false;
+    CHECK(next_look(input) == now + 60 * 24h);
+  }
+}

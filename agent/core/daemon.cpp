@@ -1,0 +1,140 @@
+#include "agent/core/daemon.h"
+
+#include <algorithm>
+
+namespace nolapse {
+namespace {
+
+constexpr Duration lock_retry = std::chrono::seconds(5);
+// More than this between the two clocks since the last heartbeat is a step, less is their drift.
+constexpr Duration clock_tolerance = std::chrono::minutes(1);
+
+}  // namespace
+
+Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFactory make_solver)
+    : world_(world),
+      config_(config),
+      events_(events),
+      store_(config.state_directory, world.files),
+      agent_(world, config, events, std::move(make_solver)) {
+  for (std::uint32_t entry = 0; entry < config.certificates.size(); ++entry) {
+    entries_[config.certificates[entry].name] = entry;
+  }
+}
+
+// ---- beginning and end
+
+void Daemon::start(Completion<void> done) {
+  agent_.open("nolapse daemon", [this, done = std::move(done)](Result<void> opened) {
+    if (!opened && opened.error().kind == ErrorKind::held) {
+      return wait_for_lock(opened.error(), done);
+    }
+    if (!opened) return done(fail(opened.error()));
+    beat([this, done] {
+      done({});
+      look_at_all();
+    });
+  });
+}
+
+void Daemon::wait_for_lock(const Error& held, const Completion<void>& done) {
+  if (!waits_for_lock_) {
+    events_.emit(Severity::warning, {}, held.code, held.message + "; waiting for it to end");
+  }
+  waits_for_lock_ = true;
+  world_.clock.start_timer(lock_retry, [this, done] { start(done); });
+}
+
+void Daemon::stop(Duration patience, std::function<void()> stopped) {
+  stopped_ = std::move(stopped);
+  if (alarm_) world_.clock.cancel_timer(*alarm_);
+  agent_.finish([this] { report_stopped(); });
+  world_.clock.start_timer(patience, [this] { report_stopped(); });
+}
+
+void Daemon::report_stopped() {
+  if (stopped_) std::exchange(stopped_, nullptr)();
+}
+
+// ---- looking
+
+void Daemon::look_at_all() {
+  const Time now = world_.clock.now();
+  for (const auto& [name, entry] : entries_) agenda_.set(entry, now);
+  wake();
+}
+
+void Daemon::wake() {
+  while (const auto due = agenda_.take_due(world_.clock.now())) {
+    RenewOptions options;
+    options.names = {config_.certificates[*due].name};
+    options.by_daemon = true;
+    renew(std::move(options), [](const std::vector<CertificateOutcome>&) {});
+  }
+  sleep();
+}
+
+void Daemon::sleep() {
+  if (alarm_) world_.clock.cancel_timer(*alarm_);
+  alarm_.reset();
+  const auto next = agenda_.next();
+  if (!next || agent_.finishing()) return;
+  const Duration until = std::max<Duration>(*next - world_.clock.now(), Duration{0});
+  alarm_ = world_.clock.start_timer(until, [this] { wake(); });
+}
+
+void Daemon::renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
+                   std::function<void(const CertificateOutcome&)> each) {
+  agent_.renew(std::move(options), std::move(done),
+               [this, each = std::move(each)](const CertificateOutcome& outcome) {
+                 looked(outcome);
+                 if (each) each(outcome);
+               });
+}
+
+void Daemon::looked(const CertificateOutcome& outcome) {
+  agenda_.set(entries_.at(outcome.name), outcome.next_look);
+  sleep();
+}
+
+// ---- the heartbeat
+
+// It says that the loop turns, that the disk takes a write, and that no certificate waits for its
+// look: an agenda that is not followed is the silence that this program exists to end.
+void Daemon::beat(std::function<void()> done) {
+  watch_the_clock();
+  const Time now = world_.clock.now();
+  world_.clock.start_timer(heartbeat_interval, [this] { beat([] {}); });
+  world_.files.run(store_.beat(now), [this, done = std::move(done)](Result<void> written) {
+    if (!written) {
+      events_.emit(Severity::error, {}, "HEARTBEAT_FAILED",
+                   "the heartbeat could not be written: " + written.error().message);
+    }
+    done();
+  });
+}
+
+// Every moment on the agenda was computed from the wall clock as it was then.
+void Daemon::watch_the_clock() {
+  const Time now = world_.clock.now();
+  const auto uptime = world_.clock.uptime();
+  const Duration step = now - last_beat_ - (uptime - last_beat_uptime_);
+  const bool first = last_beat_ == Time{};
+  last_beat_ = now;
+  last_beat_uptime_ = uptime;
+  if (first || (step < clock_tolerance && -step < clock_tolerance)) return;
+  events_.emit(Severity::warning, {}, "CLOCK_STEPPED",
+               "the wall clock was set " +
+                   acme::format_duration(step < Duration{0} ? -step : step) +
+                   (step < Duration{0} ? " back" : " forward") + "; looking at every certificate");
+  look_at_all();
+}
+
+std::string Daemon::summary() const {
+  std::string text = std::to_string(entries_.size()) + " certificate(s)";
+  if (agent_.running() > 0) text += ", working on " + std::to_string(agent_.running());
+  if (const auto next = agenda_.next()) text += ", next look " + acme::format_rfc3339(*next);
+  return text;
+}
+
+}  // namespace nolapse
