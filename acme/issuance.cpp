@@ -77,6 +77,9 @@ Issuance::Issuance(IssuanceRequest request, IssuanceState state)
 }
 
 IssuanceEffect Issuance::step(const IssuanceEvent& event, Time now) {
+  // A clock that was set back must not prolong a deadline.
+  if (deadline_ && now < last_step_) *deadline_ -= last_step_ - now;
+  last_step_ = now;
   if (std::holds_alternative<event::Start>(event)) return begin();
   if (std::holds_alternative<event::TimerFired>(event)) return send(last_call_);
   if (std::holds_alternative<event::CleanedUp>(event)) return on_cleaned_up();
@@ -338,23 +341,39 @@ Issuance::Effect Issuance::on_poll(const Result<HttpResponse>& response, Time no
   }
   auto authorization = parse_authorization(response->body);
   if (!authorization) return retry_or_end(authorization.error(), now);
-  if (authorization->status == "valid") {
-    waits_ = 0;
-    deadline_ = now + authorization_deadline;
-    if (++next_ < to_poll_.size()) return read(to_poll_[next_], "waiting for the CA's validation");
-    authorized_ = true;
-    deadline_.reset();
-    return clean_up(AfterCleanUp::read_order);
-  }
+  if (authorization->status == "valid") return next_poll(now);
   if (authorization->status != "pending" && authorization->status != "processing") {
-    return end(validation_error(*authorization), false);
+    refuse(*authorization);
+    return next_poll(now);
   }
   if (now < *deadline_) return poll_authorization(&*response, now);
+  if (!refused_.empty()) return end(refusal_, false);
   Error error = validation_error(*authorization);
   error.code = "VALIDATION_TIMEOUT";
   error.message = "the CA did not finish validating within " +
                   format_duration(authorization_deadline) + ": " + error.message;
   return end(std::move(error), false);
+}
+
+void Issuance::refuse(const Authorization& authorization) {
+  const std::string name = authorization.ordered_name();
+  if (refused_.empty()) {
+    refusal_ = validation_error(authorization);
+  } else {
+    refusal_.message += (refused_.size() == 1 ? "; refused too: " : ", ") + name;
+  }
+  refused_.push_back({authorization.identifier.type, name});
+}
+
+// All are heard to the end, so that each name which fails is known after one attempt.
+Issuance::Effect Issuance::next_poll(Time now) {
+  waits_ = 0;
+  deadline_ = now + authorization_deadline;
+  if (++next_ < to_poll_.size()) return read(to_poll_[next_], "waiting for the CA's validation");
+  if (!refused_.empty()) return end(refusal_, false);
+  authorized_ = true;
+  deadline_.reset();
+  return clean_up(AfterCleanUp::read_order);
 }
 
 Issuance::Effect Issuance::on_cleaned_up() {
@@ -504,7 +523,7 @@ Issuance::Effect Issuance::end(Error error, bool order_kept) {
   }
   stage_ = Stage::ended;
   if (!order_kept) state_ = IssuanceState{};
-  return effect::Failed{std::move(error), order_kept};
+  return effect::Failed{std::move(error), order_kept, refused_};
 }
 
 Issuance::Effect Issuance::start_over_or_end(const Error& error) {

@@ -63,10 +63,12 @@ struct Finished {
   std::vector<Certificate> chain;
   std::string note;
 };
-// `order_kept`: state().order_url is worth resuming later.
+// `order_kept`: state().order_url is worth resuming later. `refused`: the names, as ordered, for
+// which the CA saw no proof; each of them counts as a failed validation.
 struct Failed {
   Error error;
   bool order_kept;
+  std::vector<Identifier> refused;
 };
 }  // namespace effect
 using IssuanceEffect = std::variant<effect::Send, effect::Present, effect::CleanUp, effect::Wait,
@@ -82,6 +84,8 @@ class Issuance {
 
   IssuanceEffect step(const IssuanceEvent& event, Time now);
   const IssuanceState& state() const { return state_; }
+  // The order in hand carries `replaces`: no refusal has made us drop it.
+  bool replaces() const { return !request_.replaces.empty(); }
 
  private:
   using Effect = IssuanceEffect;
@@ -122,6 +126,8 @@ class Issuance {
   Effect choose_challenges(Time now);
   Effect answer_challenge(Time now);
   Effect poll_authorization(const HttpResponse* last, Time now);
+  void refuse(const Authorization& authorization);
+  Effect next_poll(Time now);
   Effect finalize();
   Effect choose_chain();
 
@@ -148,6 +154,9 @@ class Issuance {
   bool authorized_ = false;  // all authorizations were seen valid
   bool started_over_ = false;
   std::optional<Time> deadline_;
+  Time last_step_{};
+  std::vector<Identifier> refused_;
+  Error refusal_;  // of the first of them, with the others named
   Error failure_;  // reported after the challenges are cleaned up
   bool order_kept_ = false;
   Order order_;

@@ -13,7 +13,8 @@ CaClient::CaClient(World world, const Store& store, EventStream& events, CaConfi
       store_(store),
       events_(events),
       ca_(std::move(ca)),
-      contact_(std::move(contact)) {}
+      contact_(std::move(contact)),
+      ledger_(world, store, events, ca_.name, ca_.rate_limits) {}
 
 // ---- the account
 
@@ -78,6 +79,7 @@ void CaClient::use_account(SavedAccount account, bool key_is_old) {
   auto account_terms = terms();
   if (!account_terms) return prepared(fail(account_terms.error()));
   account_ = std::move(account);
+  if (!ledger_.loaded()) ledger_.load(key_is_old);
   session_ =
       std::make_unique<acme::Session>(ca_.directory, account_.key, std::move(*account_terms));
   if (!account_.url.empty() && account_.directory == ca_.directory) {

@@ -11,6 +11,7 @@
 #include "acme/session.h"
 #include "agent/core/config.h"
 #include "agent/core/event_stream.h"
+#include "agent/core/saved_ledger.h"
 #include "agent/core/store.h"
 
 namespace nolapse {
@@ -38,6 +39,7 @@ class CaClient {
 
   const CaConfig& config() const { return ca_; }
   const acme::Session& session() const { return *session_; }
+  SavedLedger& ledger() { return ledger_; }  // after prepare()
 
  private:
   struct Exchange {
@@ -62,6 +64,7 @@ class CaClient {
   EventStream& events_;
   CaConfig ca_;
   std::vector<std::string> contact_;
+  SavedLedger ledger_;
   SavedAccount account_;
   std::unique_ptr<acme::Session> session_;
   bool ready_ = false;

@@ -126,7 +126,7 @@ void CertificateJob::decide() {
     issuance_error_ =
         Error{ErrorKind::deferred, last->code,
               last->message + "; the CA asks to wait until " +
-                  acme::format_rfc3339(*last->retry_after) + " (--force asks it anyway)",
+                  acme::format_rfc3339(*last->retry_after) + " (--force --again asks it anyway)",
               last->problem, last->retry_after};
     return deploy_or_probe();
   }
@@ -147,6 +147,46 @@ std::vector<std::string> CertificateJob::ca_order() const {
   return order;
 }
 
+Who CertificateJob::asker() const {
+  if (!options_.force) return Who::daemon;
+  return options_.again ? Who::person_again : Who::person;
+}
+
+bool CertificateJob::inside_window() const {
+  const auto& advice = schedule_.renewal_info;
+  const Time now = parts_.world.clock.now();
+  return advice && outcome_.generation && advice->window_known() &&
+         advice->fingerprint_sha256 == outcome_.generation->leaf().fingerprint_sha256 &&
+         now >= advice->start && now < advice->end;
+}
+
+CertificateSpec CertificateJob::without_failing_names() {
+  CertificateSpec spec = spec_;
+  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
+  left_out_ = names_to_leave_out(spec_.domains, schedule_.refused, leaf, parts_.world.clock.now());
+  for (const acme::Identifier& name : left_out_) {
+    spec.domains.erase(std::find(spec.domains.begin(), spec.domains.end(), name));
+    parts_.events.emit(Severity::error, spec_.name, "NAME_QUARANTINED",
+                       name.value + " is left out, so that the other names are renewed in time: " +
+                           std::to_string(schedule_.refused.at(name.value)) +
+                           " attempts in a row failed because of it. Put its DNS and its way to "
+                           "this host right, or take it out of the configuration");
+  }
+  return spec;
+}
+
+// What an attempt says of the names it asked for; one that came to no answer says nothing.
+void CertificateJob::count_refusals() {
+  const auto& refused = renewal_->refused();
+  if (refused.empty()) return;
+  std::map<std::string, int> counts;
+  for (const acme::Identifier& name : left_out_) counts[name.value] = schedule_.refused[name.value];
+  for (const acme::Identifier& name : refused) {
+    counts[name.value] = schedule_.refused[name.value] + 1;
+  }
+  schedule_.refused = std::move(counts);
+}
+
 void CertificateJob::issue() {
   cas_left_ = ca_order();
   ask_next_ca();
@@ -155,8 +195,9 @@ void CertificateJob::issue() {
 void CertificateJob::ask_next_ca() {
   CaClient& ca = parts_.ca(cas_left_.front());
   cas_left_.erase(cas_left_.begin());
-  renewal_ = std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, ca, parts_.solver,
-                                       spec_, options_.force);
+  renewal_ = std::make_unique<Renewal>(
+      parts_.world, parts_.store, parts_.events, ca, parts_.solver,
+      Renewal::Request{without_failing_names(), asker(), inside_window()});
   renewal_->start([this](Result<Generation> generation) {
     // Late, because the attempt that reports this may be replaced by the next.
     parts_.world.clock.start_timer(
@@ -169,9 +210,14 @@ void CertificateJob::issued(Result<Generation> generation) {
   if (!generation) return failed(generation.error());
   outcome_.generation = std::move(*generation);
   outcome_.issued = true;
-  schedule_.failures = 0;
-  schedule_.last_error.reset();
-  schedule_.next_attempt.reset();
+  if (left_out_.empty()) {
+    schedule_.failures = 0;
+    schedule_.last_error.reset();
+    schedule_.next_attempt.reset();
+    schedule_.refused.clear();
+  } else {
+    retry_later(ErrorKind::validation, {});
+  }
   parts_.events.emit(Severity::info, spec_.name, "CERTIFICATE_ISSUED",
                      "generation " + std::to_string(outcome_.generation->number) +
                          " is issued by " + outcome_.generation->ca + ", valid until " +
@@ -179,13 +225,17 @@ void CertificateJob::issued(Result<Generation> generation) {
   RenewalInput input{spec_, parts_.config};
   input.newest = &*outcome_.generation;
   input.now = parts_.world.clock.now();
+  input.failed = schedule_.failures > 0;
   due_ = next_renewal(input);
   save_schedule([this] { deploy_or_probe(); });
 }
 
 void CertificateJob::failed(const Error& error) {
   const Time now = parts_.world.clock.now();
-  parts_.events.emit(Severity::error, spec_.name, error.code, error.message);
+  count_refusals();
+  const bool waits = error.kind == ErrorKind::deferred;
+  parts_.events.emit(waits ? Severity::warning : Severity::error, spec_.name, error.code,
+                     error.message);
   const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
   if (!cas_left_.empty() && may_fail_over({error.kind, leaf, options_.force, now})) {
     parts_.events.emit(Severity::warning, spec_.name, "CA_FAILED_OVER",
@@ -194,13 +244,22 @@ void CertificateJob::failed(const Error& error) {
   }
   ++schedule_.failures;
   schedule_.last_error = save_error(error, now);
-  RetryInput retry{schedule_.failures,        error.kind, error.retry_after, {}, now,
-                   parts_.world.random.next()};
-  if (leaf != nullptr) retry.not_after = leaf->not_after;
-  schedule_.next_attempt = next_attempt(retry);
+  retry_later(error.kind, error.retry_after);
+  // The names that did not fail need not wait for the next attempt.
+  if (left_out_.empty() &&
+      !names_to_leave_out(spec_.domains, schedule_.refused, leaf, now).empty()) {
+    return save_schedule([this] { issue(); });
+  }
   issuance_error_ = error;
   // What was issued before may still have to be deployed, and a person wants to see what is served.
   save_schedule([this] { deploy_or_probe(); });
+}
+
+void CertificateJob::retry_later(ErrorKind kind, std::optional<Time> retry_after) {
+  RetryInput retry{schedule_.failures,        kind, retry_after, {}, parts_.world.clock.now(),
+                   parts_.world.random.next()};
+  if (outcome_.generation) retry.not_after = outcome_.generation->leaf().not_after;
+  schedule_.next_attempt = next_attempt(retry);
 }
 
 void CertificateJob::save_schedule(std::function<void()> then) {

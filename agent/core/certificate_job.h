@@ -23,6 +23,7 @@ namespace nolapse {
 struct RenewOptions {
   std::vector<std::string> names;  // empty: all
   bool force = false;
+  bool again = false;  // with force: past our estimate of the CA's rate limits, and its waits
   bool deploy = true;
   bool dry_run = false;
   std::string ca;  // only this one; empty: as configured
@@ -72,11 +73,16 @@ class CertificateJob {
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);
   void decide();
+  Who asker() const;
+  bool inside_window() const;
+  CertificateSpec without_failing_names();
+  void count_refusals();
   void issue();
   std::vector<std::string> ca_order() const;
   void ask_next_ca();
   void failed(const Error& error);
   void issued(Result<Generation> generation);
+  void retry_later(ErrorKind kind, std::optional<Time> retry_after);
   void save_schedule(std::function<void()> then);
   void deploy_or_probe();
   bool deployment_is_due() const;
@@ -94,7 +100,8 @@ class CertificateJob {
   ScheduleRecord schedule_;
   Due due_;
   std::optional<Error> issuance_error_;
-  std::vector<std::string> cas_left_;  // to ask, in order
+  std::vector<acme::Identifier> left_out_;  // of the attempt, see names_to_leave_out()
+  std::vector<std::string> cas_left_;       // to ask, in order
   std::chrono::milliseconds began_{};
   std::unique_ptr<Renewal> renewal_;
   std::optional<Deployment> deployment_;

@@ -9,6 +9,7 @@
 
 #include "acme/identifier.h"
 #include "acme/private_key.h"
+#include "agent/core/rate_ledger.h"
 #include "agent/world/world.h"
 
 namespace nolapse {
@@ -26,6 +27,7 @@ struct CaConfig {
   std::string preferred_chain;
   acme::KeyType account_key_type = acme::KeyType::ecdsa_p256;
   std::string proxy;
+  RateLimits rate_limits;
 };
 
 struct ChallengeConfig {

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "agent/core/schedule.h"
+
 namespace nolapse {
 
 using acme::HttpResponse;
 using acme::PrivateKey;
+using namespace std::chrono_literals;
 namespace event = acme::event;
 namespace effect = acme::effect;
 
@@ -21,18 +24,18 @@ bool is_same_order(const SavedIssuance& saved, const SavedIssuance& wanted) {
 }  // namespace
 
 Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
-                 const CertificateSpec& spec, bool requested)
+                 Request request)
     : world_(world),
       store_(store),
       events_(events),
       ca_(ca),
       solver_(solver),
-      spec_(spec),
-      requested_(requested) {}
+      request_(std::move(request)) {}
 
 void Renewal::start(Completion<Generation> done) {
   done_ = std::move(done);
-  info("ISSUANCE_STARTED", "asking " + ca_.config().name + " for " + join(spec_.domains, " "));
+  info("ISSUANCE_STARTED",
+       "asking " + ca_.config().name + " for " + join(request_.spec.domains, " "));
   ca_.prepare([this](Result<void> ready) {
     if (!ready) return done_(fail(ready.error()));
     take_up();
@@ -44,17 +47,18 @@ SavedIssuance Renewal::wanted() const {
   wanted.ca = ca_.config().name;
   wanted.ca_directory = ca_.config().directory;
   wanted.account_url = ca_.session().account_url();
-  wanted.challenge = spec_.challenge;
-  wanted.profile = spec_.profile.empty() ? ca_.config().profile : spec_.profile;
-  wanted.key_type = spec_.key_type;
-  wanted.identifiers = spec_.domains;
+  wanted.challenge = request_.spec.challenge;
+  wanted.profile = request_.spec.profile.empty() ? ca_.config().profile : request_.spec.profile;
+  wanted.key_type = request_.spec.key_type;
+  wanted.identifiers = request_.spec.domains;
   return wanted;
 }
 
 // An order that a CA does not bring to an end must not cost the certificate: it is given up after
 // a day, or a sixth of what remains, or when a person asks again.
 bool Renewal::is_worn_out(const SavedIssuance& issuance) const {
-  if (issuance.stuck && requested_) return true;
+  // A person does not want to wait for an order that hangs.
+  if (issuance.stuck && request_.asker != Who::daemon) return true;
   const Time now = world_.clock.now();
   Duration limit = std::chrono::hours(24);
   if (newest_) limit = std::min(limit, (newest_->leaf().not_after - now) / 6);
@@ -66,20 +70,20 @@ bool Renewal::is_worn_out(const SavedIssuance& issuance) const {
 void Renewal::take_up() {
   saved_ = wanted();
   saved_.placed_at = world_.clock.now();
-  const auto numbers = store_.generation_numbers(spec_.name);
-  auto newest = store_.newest_generation(spec_.name);
+  const auto numbers = store_.generation_numbers(request_.spec.name);
+  auto newest = store_.newest_generation(request_.spec.name);
   if (!numbers) return done_(fail(numbers.error()));
   if (newest) newest_ = std::move(*newest);
   saved_.generation = numbers->empty() ? 1 : numbers->back() + 1;
 
-  auto saved = store_.load_issuance(spec_.name);
+  auto saved = store_.load_issuance(request_.spec.name);
   if (!saved) {
-    events_.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
+    events_.emit(Severity::warning, request_.spec.name, "STATE_UNREADABLE",
                  saved.error().message + "; a new order is placed");
     return begin();
   }
   if (!*saved) return begin();
-  const auto key = store_.load_new_key(spec_.name, (*saved)->generation);
+  const auto key = store_.load_new_key(request_.spec.name, (*saved)->generation);
   if (!key || !is_same_order(**saved, saved_) || is_worn_out(**saved)) {
     return drop_and_begin(**saved);
   }
@@ -90,42 +94,84 @@ void Renewal::take_up() {
 
 void Renewal::drop_and_begin(const SavedIssuance& stale) {
   solver_.clean_up(stale.state.presented, [this, number = stale.generation](Solver::CleanUpReport) {
-    world_.files.run(store_.drop_issuance(spec_.name, number), [this](Result<void> dropped) {
-      if (!dropped) return done_(fail(dropped.error()));
-      begin();
-    });
+    world_.files.run(store_.drop_issuance(request_.spec.name, number),
+                     [this](Result<void> dropped) {
+                       if (!dropped) return done_(fail(dropped.error()));
+                       begin();
+                     });
   });
 }
 
+// What the CA does to an order like this when it counts.
+OrderKind Renewal::order_kind() const {
+  constexpr Duration memory_of_the_ca = std::chrono::hours(24 * 120);
+  const Time now = world_.clock.now();
+  const bool renews = newest_ && newest_->ca_directory == saved_.ca_directory &&
+                      newest_->identifiers == saved_.identifiers &&
+                      now - newest_->issued_at < memory_of_the_ca;
+  if (!renews) return OrderKind::new_set;
+  return request_.inside_window && !predecessor().empty() ? OrderKind::inside_window
+                                                          : OrderKind::same_set;
+}
+
+// Our estimate spares the CA and a person's reserve. It must never cost a certificate: when little
+// is left, only what the CA itself asked for holds the order up.
+std::optional<Error> Renewal::refused_by_ledger() {
+  order_kind_ = order_kind();
+  RateVerdict verdict = ca_.ledger().may_order(saved_.identifiers, order_kind_, request_.asker);
+  if (!verdict.allowed && verdict.limit != "retry_after" && request_.asker == Who::daemon &&
+      newest_) {
+    if (little_is_left(&newest_->leaf(), world_.clock.now())) {
+      info("RATE_LEDGER", verdict.text + "; little time is left, so the CA is asked all the same");
+      return {};
+    }
+    verdict.until = std::min(verdict.until, little_is_left_from(newest_->leaf()) + 1s);
+  }
+  if (verdict.allowed && verdict.spends_last && request_.asker == Who::person) {
+    verdict.allowed = false;
+    verdict.text += ", and it would be the last; --again spends it";
+  }
+  if (verdict.allowed) {
+    if (request_.asker != Who::daemon && !verdict.text.empty()) info("RATE_LEDGER", verdict.text);
+    return {};
+  }
+  return Error{ErrorKind::deferred,
+               "RATE_LEDGER",
+               ca_.config().name + ": " + verdict.text,
+               {},
+               verdict.until};
+}
+
 void Renewal::begin() {
-  if (spec_.reuse_key) {
+  if (auto refusal = refused_by_ledger()) return done_(fail(std::move(*refusal)));
+  if (request_.spec.reuse_key) {
     if (newest_) {
       const auto key = store_.load_key(*newest_);
-      if (key && key->type() == spec_.key_type) return save_key(*key);
+      if (key && key->type() == request_.spec.key_type) return save_key(*key);
     }
   }
-  world_.key_maker.generate(spec_.key_type, [this](Result<PrivateKey> key) {
+  world_.key_maker.generate(request_.spec.key_type, [this](Result<PrivateKey> key) {
     if (!key) return done_(fail(key.error()));
     save_key(*key);
   });
 }
 
 void Renewal::save_key(const PrivateKey& key) {
-  world_.files.run(store_.save_new_key(spec_.name, saved_.generation, key, spec_.group),
-                   [this, key](Result<void> saved) {
-                     if (saved) return run(key);
-                     world_.files.run(
-                         store_.drop_issuance(spec_.name, saved_.generation),
+  world_.files.run(
+      store_.save_new_key(request_.spec.name, saved_.generation, key, request_.spec.group),
+      [this, key](Result<void> saved) {
+        if (saved) return run(key);
+        world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
                          [this, error = saved.error()](Result<void>) { done_(fail(error)); });
-                   });
+      });
 }
 
 void Renewal::run(const PrivateKey& key) {
   key_ = key;
-  auto signing_request = acme::make_signing_request(key_, spec_.domains);
+  auto signing_request = acme::make_signing_request(key_, request_.spec.domains);
   if (!signing_request) return done_(fail(signing_request.error()));
   acme::IssuanceRequest request;
-  request.identifiers = spec_.domains;
+  request.identifiers = request_.spec.domains;
   request.challenge_type = solver_.challenge_type();
   request.thumbprint = ca_.session().thumbprint();
   request.signing_request = std::move(*signing_request);
@@ -158,17 +204,25 @@ void Renewal::save_then(acme::IssuanceEffect effect) {
   // Finished drops the saved issuance together with naming the generation.
   const bool finished = std::holds_alternative<effect::Finished>(effect);
   if (finished || issuance_->state() == saved_.state) return carry_out(effect);
+  const bool placed = !issuance_->state().order_url.empty() &&
+                      issuance_->state().order_url != saved_.state.order_url;
   saved_.state = issuance_->state();
   const bool nothing = saved_.state == acme::IssuanceState{};
   // An order that is replaced by another leaves its key to that one.
-  world_.files.run(
-      nothing ? store_.drop_order(spec_.name) : store_.save_issuance(spec_.name, saved_),
-      [this, effect = std::move(effect)](Result<void> saved) {
-        const bool harmless = std::holds_alternative<effect::CleanUp>(effect) ||
-                              std::holds_alternative<effect::Failed>(effect);
-        if (!saved && !harmless) return refuse(saved.error());
-        carry_out(effect);
-      });
+  world_.files.run(nothing ? store_.drop_order(request_.spec.name)
+                           : store_.save_issuance(request_.spec.name, saved_),
+                   [this, placed, effect = std::move(effect)](Result<void> saved) {
+                     const bool harmless = std::holds_alternative<effect::CleanUp>(effect) ||
+                                           std::holds_alternative<effect::Failed>(effect);
+                     if (!saved && !harmless) return refuse(saved.error());
+                     if (!placed) return carry_out(effect);
+                     if (order_kind_ == OrderKind::inside_window && !issuance_->replaces()) {
+                       order_kind_ = OrderKind::same_set;
+                     }
+                     ca_.ledger().tell([this](RateLedger& ledger,
+                                              Time now) { ledger.record_order(order_kind_, now); },
+                                       [this, effect] { carry_out(effect); });
+                   });
 }
 
 // The disk failed us in the middle of the flow: take the proofs away, keep what is saved.
@@ -198,7 +252,8 @@ void Renewal::carry_out(const effect::CleanUp& effect) {
   solver_.clean_up(effect.challenges, [this](Solver::CleanUpReport report) {
     hint_ = report.hint;
     if (!report.left_behind.empty()) {
-      events_.emit(Severity::warning, spec_.name, "CHALLENGE_LEFT_BEHIND", report.left_behind);
+      events_.emit(Severity::warning, request_.spec.name, "CHALLENGE_LEFT_BEHIND",
+                   report.left_behind);
     }
     drive(event::CleanedUp{});
   });
@@ -211,38 +266,75 @@ void Renewal::carry_out(const effect::Wait& effect) {
 
 void Renewal::carry_out(const effect::Finished& effect) {
   if (!effect.note.empty()) {
-    events_.emit(Severity::warning, spec_.name, "PREFERRED_CHAIN_NOT_OFFERED", effect.note);
+    events_.emit(Severity::warning, request_.spec.name, "PREFERRED_CHAIN_NOT_OFFERED", effect.note);
   }
   const Time now = world_.clock.now();
-  const auto sound = acme::check_issued_chain(effect.chain, key_, spec_.domains, now);
+  const auto sound = acme::check_issued_chain(effect.chain, key_, request_.spec.domains, now);
   if (!sound) {
-    world_.files.run(store_.drop_issuance(spec_.name, saved_.generation),
+    world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
                      [this, error = sound.error()](Result<void>) { done_(fail(error)); });
     return;
   }
-  world_.files.run(store_.complete_generation(spec_.name, saved_, effect.chain, now),
-                   [this](Result<void> completed) {
-                     // What can be read is issued, even where the last sync failed.
-                     auto generation = store_.load_generation(spec_.name, saved_.generation);
-                     if (completed) return done_(std::move(generation));
-                     if (!generation) return done_(fail(completed.error()));
-                     events_.emit(Severity::warning, spec_.name, completed.error().code,
-                                  completed.error().message);
-                     done_(std::move(generation));
-                   });
+  ca_.ledger().tell(
+      [this](RateLedger& ledger, Time at) {
+        ledger.record_certificate(saved_.identifiers, order_kind_, at);
+      },
+      [this, chain = effect.chain] { complete(chain); });
+}
+
+void Renewal::complete(const std::vector<acme::Certificate>& chain) {
+  world_.files.run(
+      store_.complete_generation(request_.spec.name, saved_, chain, world_.clock.now()),
+      [this](Result<void> completed) {
+        // What can be read is issued, even where the last sync failed.
+        auto generation = store_.load_generation(request_.spec.name, saved_.generation);
+        if (completed) return done_(std::move(generation));
+        if (!generation) return done_(fail(completed.error()));
+        events_.emit(Severity::warning, request_.spec.name, completed.error().code,
+                     completed.error().message);
+        done_(std::move(generation));
+      });
 }
 
 void Renewal::carry_out(const effect::Failed& effect) {
   Error error = effect.error;
   if (error.kind == ErrorKind::validation && !hint_.empty()) error.message += "; " + hint_;
   saved_.stuck = saved_.stuck || error.kind != ErrorKind::local;
-  world_.files.run(effect.order_kept ? store_.save_issuance(spec_.name, saved_)
-                                     : store_.drop_issuance(spec_.name, saved_.generation),
-                   [this, error = std::move(error)](Result<void>) { done_(fail(error)); });
+  refused_ = effect.refused;
+  note_rejected_names(error);
+  ca_.ledger().tell(
+      [this, &effect, &error](RateLedger& ledger, Time now) {
+        for (const auto& name : effect.refused) ledger.record_failed_validation(name, now);
+        if (error.kind == ErrorKind::deferred && !error.problem.empty() && error.retry_after) {
+          ledger.record_retry_after(saved_.identifiers, *error.retry_after, now);
+        }
+      },
+      [this, error, kept = effect.order_kept] { give_up(error, kept); });
+}
+
+// A CA that will not have some of the names says which. [RFC 8555 §6.7.1]
+void Renewal::note_rejected_names(const Error& error) {
+  if (error.kind != ErrorKind::input && error.kind != ErrorKind::validation) return;
+  const auto problem = acme::parse_object(error.problem, "problem");
+  if (!problem) return;
+  for (const acme::Subproblem& part : acme::parse_problem(*problem).subproblems) {
+    for (const acme::Identifier& name : request_.spec.domains) {
+      if (name.value != part.identifier) continue;
+      if (std::find(refused_.begin(), refused_.end(), name) == refused_.end()) {
+        refused_.push_back(name);
+      }
+    }
+  }
+}
+
+void Renewal::give_up(const Error& error, bool order_kept) {
+  world_.files.run(order_kept ? store_.save_issuance(request_.spec.name, saved_)
+                              : store_.drop_issuance(request_.spec.name, saved_.generation),
+                   [this, error](Result<void>) { done_(fail(error)); });
 }
 
 void Renewal::info(const char* code, std::string message) {
-  events_.emit(Severity::info, spec_.name, code, std::move(message));
+  events_.emit(Severity::info, request_.spec.name, code, std::move(message));
 }
 
 }  // namespace nolapse

@@ -16,12 +16,21 @@ namespace nolapse {
 
 class Renewal {
  public:
+  struct Request {
+    CertificateSpec spec;
+    Who asker = Who::daemon;     // a person does not want to wait for an order that hangs
+    bool inside_window = false;  // the CA advises to renew just now [RFC 9773]
+  };
+
   // The references must outlive the attempt.
   Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
-          const CertificateSpec& spec, bool requested);
+          Request request);
 
   // At most once. The generation is durable and complete when it arrives here.
   void start(Completion<Generation> done);
+
+  // After a failure: the names for which the CA saw no proof, or which it will not have.
+  const std::vector<acme::Identifier>& refused() const { return refused_; }
 
  private:
   SavedIssuance wanted() const;
@@ -29,6 +38,8 @@ class Renewal {
   void take_up();
   void drop_and_begin(const SavedIssuance& stale);
   void begin();
+  std::optional<Error> refused_by_ledger();
+  OrderKind order_kind() const;
   void save_key(const acme::PrivateKey& key);
   void run(const acme::PrivateKey& key);
   std::string predecessor() const;
@@ -41,6 +52,9 @@ class Renewal {
   void carry_out(const acme::effect::Wait& effect);
   void carry_out(const acme::effect::Finished& effect);
   void carry_out(const acme::effect::Failed& effect);
+  void complete(const std::vector<acme::Certificate>& chain);
+  void note_rejected_names(const Error& error);
+  void give_up(const Error& error, bool order_kept);
   void refuse(Error error);
   void info(const char* code, std::string message);
 
@@ -49,14 +63,15 @@ class Renewal {
   EventStream& events_;
   CaClient& ca_;
   Solver& solver_;
-  const CertificateSpec& spec_;
-  bool requested_;  // by an operator, who does not want to wait for an order that hangs
+  Request request_;
   Completion<Generation> done_;
   SavedIssuance saved_;  // as it is on disk
   acme::PrivateKey key_;
   std::optional<acme::Issuance> issuance_;
+  std::vector<acme::Identifier> refused_;
   std::optional<Generation> newest_;  // the one to be replaced
-  std::string hint_;                  // what the solver saw of the CA
+  OrderKind order_kind_ = OrderKind::new_set;
+  std::string hint_;  // what the solver saw of the CA
 };
 
 }  // namespace nolapse

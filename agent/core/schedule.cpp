@@ -84,14 +84,35 @@ Due next_renewal(const RenewalInput& input) {
   return due;
 }
 
+bool little_is_left(const acme::Certificate* leaf, Time now) {
+  return leaf == nullptr || now > little_is_left_from(*leaf);
+}
+
+Time little_is_left_from(const acme::Certificate& leaf) {
+  const Duration lifetime = leaf.not_after - leaf.not_before;
+  return leaf.not_after - (lifetime < 240h ? lifetime / 4 : lifetime / 6);
+}
+
+std::vector<Identifier> names_to_leave_out(const std::vector<Identifier>& wanted,
+                                           const std::map<std::string, int>& refused,
+                                           const acme::Certificate* leaf, Time now) {
+  constexpr int attempts_to_be_sure = 3;
+  if (!little_is_left(leaf, now)) return {};
+  std::vector<Identifier> names;
+  for (const Identifier& name : wanted) {
+    const auto count = refused.find(name.value);
+    if (count != refused.end() && count->second >= attempts_to_be_sure) names.push_back(name);
+  }
+  if (names.size() == wanted.size()) return {};
+  return names;
+}
+
 bool may_fail_over(const FailOverInput& input) {
   if (input.kind == ErrorKind::validation || input.kind == ErrorKind::local ||
       input.kind == ErrorKind::held) {
     return false;
   }
-  if (input.leaf == nullptr || input.requested) return true;
-  const Duration lifetime = input.leaf->not_after - input.leaf->not_before;
-  return input.leaf->not_after - input.now < (lifetime < 240h ? lifetime / 4 : lifetime / 6);
+  return input.requested || little_is_left(input.leaf, input.now);
 }
 
 namespace {

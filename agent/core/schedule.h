@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/core/store.h"
 
@@ -35,6 +37,18 @@ Due next_renewal(const RenewalInput& input);
 // the lifetime for use is ignored: it would renew for ever.
 Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>& renew_before);
 
+// Less than a sixth of the lifetime (a quarter under ten days), or there is none: from here on
+// what keeps a certificate counts more than what spares a CA.
+bool little_is_left(const acme::Certificate* leaf, Time now);
+Time little_is_left_from(const acme::Certificate& leaf);
+
+// One name that fails must not cost the others their certificate: the names to leave out of the
+// next order, those that were refused in three attempts in a row, once little is left and where
+// another name remains. They stay wanted: the whole set is due again at once, with back-off.
+std::vector<acme::Identifier> names_to_leave_out(const std::vector<acme::Identifier>& wanted,
+                                                 const std::map<std::string, int>& refused,
+                                                 const acme::Certificate* leaf, Time now);
+
 struct FailOverInput {
   ErrorKind kind = ErrorKind::transient;    // how the CA at hand failed
   const acme::Certificate* leaf = nullptr;  // in use; nothing: there is none
@@ -43,8 +57,7 @@ struct FailOverInput {
 };
 
 // May the next configured CA be asked at once? When the fault is the CA's (a proof that it could
-// not see, or a full disk, is not) and little is left: no certificate, less than a sixth of the
-// lifetime (a quarter under ten days), or an operator who wants one now.
+// not see, or a full disk, is not) and little is left, or an operator wants one now.
 bool may_fail_over(const FailOverInput& input);
 
 struct RetryInput {

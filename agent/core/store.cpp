@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agent/core/rate_ledger_document.h"
 #include "agent/core/store_documents.h"
 
 namespace nolapse {
@@ -85,7 +86,7 @@ FileWork Store::prepare() const {
   // Its parent may be closed to us, and matters only when the folder is new.
   FileWork work = files_.status(root_) ? FileWork{} : new_folder(root_);
   append(work, new_folder(root_ + "/accounts", private_folder_mode));
-  for (const char* name : {"/certificates", "/live", "/deployed", "/tmp"}) {
+  for (const char* name : {"/certificates", "/live", "/deployed", "/ledger", "/tmp"}) {
     append(work, new_folder(root_ + name));
   }
   return work;
@@ -299,7 +300,23 @@ FileWork Store::save_schedule(const std::string& name, const ScheduleRecord& rec
   return work;
 }
 
-// ---- accounts
+// ---- the CAs
+
+Result<std::optional<RateLedgerState>> Store::load_ledger(const std::string& ca) const {
+  const std::string path = root_ + "/ledger/" + ca + ".json";
+  const auto text = files_.read(path);
+  if (!text) {
+    if (is_missing(text.error())) return std::optional<RateLedgerState>();
+    return fail(text.error());
+  }
+  auto state = read_rate_ledger(*text);
+  if (!state) return fail(located(state.error(), path));
+  return std::optional<RateLedgerState>(std::move(*state));
+}
+
+FileWork Store::save_ledger(const std::string& ca, const RateLedgerState& ledger) const {
+  return replace_file(root_ + "/ledger/" + ca + ".json", write_document(ledger), document_mode);
+}
 
 Result<std::optional<SavedAccount>> Store::load_account(const std::string& ca) const {
   const std::string key_path = account_path(ca) + "/key.pem";

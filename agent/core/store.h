@@ -7,6 +7,7 @@
 //   certificates/<name>/{issuance,deployments,schedule}.json
 //   live/<name> -> ../certificates/<name>/<generation>
 //   deployed/<name>/<target> -> ../../certificates/<name>/<generation>
+//   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   lock   tmp/<name>.<generation>/   a generation being built, the key first
 //
 // What the loss of a file costs, and how it is made good:
@@ -18,6 +19,7 @@
 //   deployments.json   one more, idempotent, run of the hooks
 //   schedule.json      the count of failures: back-off starts anew
 //   live, deployed     made again by the next deployment
+//   ledger             half of what the CA allows is taken to be spent
 // Unreadable files are reported by the loading function and never fatal.
 #pragma once
 
@@ -29,6 +31,7 @@
 #include "acme/issuance_state.h"
 #include "acme/x509.h"
 #include "agent/core/config.h"
+#include "agent/core/rate_ledger.h"
 #include "agent/world/world.h"
 
 namespace nolapse {
@@ -108,6 +111,8 @@ struct ScheduleRecord {
   std::optional<Time> next_attempt;
   std::optional<SavedError> last_error;
   std::optional<SavedRenewalInfo> renewal_info;
+  // By name: in how many attempts in a row the CA saw no proof for it, or would not have it.
+  std::map<std::string, int> refused;
 };
 
 struct SavedAccount {
@@ -171,6 +176,10 @@ class Store {
 
   Result<ScheduleRecord> load_schedule(const std::string& name) const;
   FileWork save_schedule(const std::string& name, const ScheduleRecord& record) const;
+
+  // Nothing where there is none.
+  Result<std::optional<RateLedgerState>> load_ledger(const std::string& ca) const;
+  FileWork save_ledger(const std::string& ca, const RateLedgerState& ledger) const;
 
   // Nothing when there is no key yet. A broken account.json is a SavedAccount without URL.
   Result<std::optional<SavedAccount>> load_account(const std::string& ca) const;

@@ -199,17 +199,23 @@ std::string write_document(const ScheduleRecord& record) {
                   {"last_attempt", time_or_null(record.last_attempt)},
                   {"next_attempt", time_or_null(record.next_attempt)},
                   {"last_error", error_or_null(record.last_error)},
-                  {"renewal_info", renewal_info_or_null(record.renewal_info)}});
+                  {"renewal_info", renewal_info_or_null(record.renewal_info)},
+                  {"refused", record.refused}});
 }
 
 Result<ScheduleRecord> read_schedule(std::string_view text) {
   const auto document = open_document(text);
   if (!document) return fail(document.error());
+  std::map<std::string, int> refused;
+  const json& counts = acme::object_member(*document, "refused");
+  for (const auto& [name, count] : counts.items())
+    refused[name] = small_integer(counts, name.c_str());
   return ScheduleRecord{small_integer(*document, "failures"),
                         time_member(*document, "last_attempt"),
                         time_member(*document, "next_attempt"),
                         read_error(acme::object_member(*document, "last_error")),
-                        read_renewal_info(acme::object_member(*document, "renewal_info"))};
+                        read_renewal_info(acme::object_member(*document, "renewal_info")),
+                        std::move(refused)};
 }
 
 std::string write_account(const SavedAccount& account) {

@@ -1,64 +1,15 @@
 // The daemon over months of virtual time: it renews by itself, sleeps in between, and is not
 // confused by locks, clocks and ends.
-#include "agent/core/daemon.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "agent/solvers/solvers.h"
-#include "tests/simulation/shop.h"
+#include "tests/simulation/daemon_scene.h"
 
 using namespace nolapse;
 using namespace std::chrono_literals;
 
 namespace {
-
-// One daemon at a time in the shop's world.
-class DaemonScene {
- public:
-  explicit DaemonScene(std::uint64_t seed, FakeCaSettings settings = {})
-      : shop(seed, std::move(settings)) {
-    shop.config.daemon.check_interval = 24h;
-  }
-  ~DaemonScene() { shop.world.clock.drop_all(); }
-
-  // False where it does not come to its start within a minute.
-  bool start() {
-    events_ = std::make_unique<EventStream>(shop.world.clock);
-    events_->add_reader([this](const Event& event) { events.push_back(event); });
-    daemon = std::make_unique<Daemon>(shop.world.world(), shop.config, *events_, make_solver);
-    std::optional<Result<void>> started;
-    daemon->start([&](Result<void> outcome) { started = std::move(outcome); });
-    shop.world.clock.run_until([&] { return started.has_value(); }, 1min);
-    return started && started->has_value();
-  }
-  void kill() {
-    daemon.reset();
-    shop.world.kill();
-  }
-  void run_for(Duration duration) { shop.world.clock.run_for(duration); }
-  bool run_until_event(const std::string& code, Duration limit) {
-    const int before = count(code);
-    return shop.world.clock.run_until([&] { return count(code) > before; }, limit);
-  }
-  int count(const std::string& code) const {
-    return static_cast<int>(std::count_if(events.begin(), events.end(),
-                                          [&](const Event& event) { return event.code == code; }));
-  }
-  int issued() const { return shop.ca.counters().certificates_issued; }
-  Duration remaining() {
-    const auto status = shop.status();
-    return status.generation->leaf().not_after - shop.world.clock.now();
-  }
-
-  Shop shop;
-  std::unique_ptr<Daemon> daemon;
-  std::vector<Event> events;
-
- private:
-  std::unique_ptr<EventStream> events_;
-};
 
 std::string heartbeat(const DaemonScene& scene) {
   return scene.shop.world.files.text(std::string(Shop::state) + "/heartbeat");

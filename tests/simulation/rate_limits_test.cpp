@@ -1,0 +1,121 @@
+// What our count of a CA's rate limits does to orders: it spares the CA and a person's reserve, and
+// it never costs a certificate.
+#include <doctest/doctest.h>
+
+#include "tests/simulation/shop.h"
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+using Action = CertificateOutcome::Action;
+
+namespace {
+
+RenewOptions forced(bool again = false) {
+  RenewOptions options;
+  options.force = true;
+  options.again = again;
+  return options;
+}
+
+RenewOptions by_daemon() {
+  RenewOptions options;
+  options.by_daemon = true;
+  return options;
+}
+
+bool says(const CertificateOutcome& outcome, const std::string& text) {
+  return outcome.error && outcome.error->message.find(text) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("renew --force in a loop stops before the last duplicate, --again spends it") {
+  Shop shop(1);
+  shop.renewed();
+  CertificateOutcome outcome;
+  for (int i = 0; i < 10; ++i) outcome = shop.renewed(forced());
+  CHECK(shop.ca.counters().orders_created == 4);
+  CHECK(outcome.action == Action::waiting);
+  CHECK(outcome.error->code == "RATE_LEDGER");
+  CHECK(says(outcome, "1 of 5 duplicate certificates left"));
+  CHECK(says(outcome, "--again"));
+  CHECK(shop.renewed(forced(true)).action == Action::renewed);
+  CHECK(shop.ca.counters().orders_created == 5);
+  outcome = shop.renewed(forced());
+  CHECK(says(outcome, "0 of 5 duplicate certificates left"));
+  CHECK(shop.ca.counters().orders_created == 5);
+}
+
+TEST_CASE("the count survives the process, and its loss costs half") {
+  Shop shop(2);
+  shop.renewed();
+  shop.renewed(forced());
+  const std::string path = std::string(Shop::state) + "/ledger/ca.json";
+  REQUIRE(shop.world.files.exists(path));
+  shop.world.files.erase(path);
+  int more = 0;
+  while (more < 10 && shop.renewed(forced()).action == Action::renewed) ++more;
+  CHECK(more == 2);
+  shop.world.files.put(path, "garbage");
+  CHECK(shop.renewed(forced()).action == Action::renewed);
+}
+
+TEST_CASE("a renewal inside the CA's window is not counted as an order") {
+  Shop shop(3);
+  shop.renewed();
+  const auto left = [&] {
+    for (const std::string& line : shop.trace) {
+      if (line.find("duplicate certificates left") != std::string::npos) return line;
+    }
+    return std::string();
+  };
+  for (int i = 0; i < 3; ++i) {
+    shop.world.clock.run_for(63 * 24h);
+    CHECK(shop.renewed(by_daemon()).action == Action::renewed);
+  }
+  CHECK(left() == "");
+}
+
+TEST_CASE("failed validations end before the last, and go on when one came back") {
+  Shop shop(4);
+  shop.config.cas[0].rate_limits = RateLimits::none();
+  shop.config.cas[0].rate_limits.failed_validations = {5, 12min};
+  shop.world.dns.public_name("shop.test").addresses = {"192.0.2.99"};
+  for (int i = 0; i < 4; ++i) CHECK(shop.renewed().error->kind == ErrorKind::validation);
+  const CertificateOutcome outcome = shop.renewed();
+  CHECK(outcome.error->code == "RATE_LEDGER");
+  CHECK(says(outcome, "1 of 5 failed validations of shop.test left"));
+  CHECK(shop.ca.counters().failed_validations == 4);
+  shop.world.clock.run_for(12min);
+  CHECK(shop.renewed().error->kind == ErrorKind::validation);
+}
+
+TEST_CASE("an estimate that is used up does not let a certificate lapse") {
+  FakeCaSettings settings;
+  settings.renewal_info = false;
+  Shop shop(5, settings);
+  shop.config.cas[0].rate_limits.certificates_per_set = {2, 200 * 24h};
+  shop.renewed();
+  shop.renewed(forced());
+  shop.world.clock.run_for(61 * 24h);
+  const CertificateOutcome waits = shop.renewed(by_daemon());
+  CHECK(waits.action == Action::waiting);
+  shop.world.clock.run_for(13 * 24h);
+  CHECK(shop.renewed(by_daemon()).action != Action::renewed);
+  shop.world.clock.run_for(30h);  // now less than a sixth of the lifetime is left
+  CHECK(shop.renewed(by_daemon()).action == Action::renewed);
+}
+
+TEST_CASE("what the CA itself asks to wait for holds until a person asks again") {
+  Shop shop(6);
+  shop.renewed();
+  shop.ca.settings.orders_per_account = {1, 3h};
+  CHECK(shop.renewed(forced()).error->code == "CA_RATE_LIMITED");
+  const int limited = shop.ca.counters().rate_limited;
+  const CertificateOutcome outcome = shop.renewed(forced());
+  CHECK(outcome.error->code == "RATE_LEDGER");
+  CHECK(says(outcome, "the CA asks to wait until"));
+  CHECK(shop.ca.counters().rate_limited == limited);
+  CHECK(shop.renewed(forced(true)).error->code == "CA_RATE_LIMITED");
+  CHECK(shop.ca.counters().rate_limited > limited);
+}
