@@ -20,7 +20,6 @@ inline constexpr std::string_view with_starttls = "STARTTLS";
 
 inline constexpr std::array not_yet_supported = {
     NotYet{"", "alerts"},
-    NotYet{"", "daemon"},
     NotYet{"", "storage"},
     NotYet{"challenge", "type", "tls-alpn-01"},
     NotYet{"challenge", "type", "dns-01"},
@@ -38,6 +37,9 @@ inline constexpr std::array not_yet_supported = {
     NotYet{"deploy", "hosts"},
     NotYet{"deploy", "parallel"},
     NotYet{"deploy", "window"},
+    NotYet{"daemon", "status_listen"},
+    NotYet{"daemon", "deep_check_interval"},
+    NotYet{"daemon", "rehearse_interval"},
 };
 
 inline bool is_not_yet_supported(std::string_view section, std::string_view key,

@@ -1,4 +1,4 @@
-// The readers of the global settings and of the four kinds of sections, and what they share.
+// The readers of the global settings and of the five kinds of sections, and what they share.
 // Definitions are read before the certificates that refer to them, whatever file or line they stand
 // in. A section with problems is still a definition: one mistake gives one message, not one more at
 // every place that refers to it.
@@ -26,6 +26,9 @@ struct ConfigContext {
 // The settings that only the main file may hold. Gives the files that it includes.
 std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& context);
 void refuse_settings(ConfigSection& top, const std::string& main_file);
+
+// Part of the settings.
+void read_daemon(ConfigSection& top, ConfigContext& context);
 
 void read_ca(const ConfigNode& table, int number, ConfigContext& context);
 void read_challenge(const ConfigNode& table, ConfigContext& context);

@@ -93,6 +93,26 @@ std::optional<std::uint16_t> ConfigSection::port(const std::string& key) {
   return static_cast<std::uint16_t>(node->number);
 }
 
+std::optional<unsigned> ConfigSection::number(const std::string& key, unsigned least,
+                                              unsigned most) {
+  const ConfigNode* node = find(key);
+  if (node == nullptr) return {};
+  const std::string fix = "write a number from " + std::to_string(least) + " to " +
+                          std::to_string(most) + ", without quotes";
+  if (node->kind != ConfigNode::Kind::integer) {
+    wrong_type(*node, key, "a number", fix);
+    return {};
+  }
+  if (node->number < least || node->number > most) {
+    problem_at(
+        *node, key,
+        std::to_string(node->number) + " is too " + (node->number < least ? "small" : "large"),
+        fix);
+    return {};
+  }
+  return static_cast<unsigned>(node->number);
+}
+
 std::optional<Duration> ConfigSection::duration(const std::string& key, Duration least,
                                                 Duration most, const std::string& range) {
   constexpr const char* form =

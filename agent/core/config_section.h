@@ -41,6 +41,7 @@ class ConfigSection {
   std::optional<std::string> text(const std::string& key);  // never empty, no control characters
   std::optional<bool> boolean(const std::string& key);
   std::optional<std::uint16_t> port(const std::string& key);
+  std::optional<unsigned> number(const std::string& key, unsigned least, unsigned most);
   // `range` says both limits in words: "from 1s to 1h".
   std::optional<Duration> duration(const std::string& key, Duration least, Duration most,
                                    const std::string& range);

@@ -98,6 +98,7 @@ std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& contex
   read_directories(top, context.config);
   read_contact(top, context.config);
   read_resolver(top, context.config);
+  read_daemon(top, context);
   std::vector<std::string> included;
   if (top.find("include") == nullptr) {
     include(top, top.table(), "conf.d/*.toml", included, context);
@@ -112,7 +113,8 @@ std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& contex
 }
 
 void refuse_settings(ConfigSection& top, const std::string& main_file) {
-  for (const char* key : {"state_dir", "contact", "include", "resolver", "hook_directory"}) {
+  for (const char* key :
+       {"state_dir", "contact", "include", "resolver", "hook_directory", "daemon"}) {
     if (top.find(key) == nullptr) continue;
     top.problem(key, "is a global setting, and this is an included file",
                 "move it to " + main_file);

@@ -174,8 +174,8 @@ TEST_CASE("an unknown key is met with the nearest known one") {
 TEST_CASE("what this version cannot do is an error, not a silence") {
   const std::string not_yet = "not supported by this version; remove it";
   check_cases({
-      {"[alerts]\nexpiry_days = [30]\n[daemon]\n[storage]\ntype = \"files\"",
-       {":1: alerts: " + not_yet, ":3: daemon: " + not_yet, ":4: storage: " + not_yet}},
+      {"[alerts]\nexpiry_days = [30]\n[storage]\ntype = \"files\"",
+       {":1: alerts: " + not_yet, ":3: storage: " + not_yet}},
       {"[deploy.web]\nhook = \"/hooks/nginx\"\nhosts = [\"a\"]\nparallel = 8\n"
        "window = \"02:00-05:00\"\nkind = \"certbot\"",
        {":3: deploy.web.hosts: " + not_yet, ":4: deploy.web.parallel: " + not_yet,

@@ -1,0 +1,32 @@
+// [daemon]: how the agent goes about its work when nobody watches. Stands in the main file only,
+// as the settings above all sections do.
+#include "agent/core/config_not_yet.h"
+#include "agent/core/config_parts.h"
+
+namespace nolapse {
+
+void read_daemon(ConfigSection& top, ConfigContext& context) {
+  using std::chrono::hours;
+  const ConfigNode* table = top.find("daemon");
+  if (table == nullptr) return;
+  if (table->kind != ConfigNode::Kind::table) {
+    top.problem("daemon", "must be a table", "write [daemon], and its settings below it");
+    return;
+  }
+  ConfigSection section(*table, "daemon", "daemon", context.problems);
+  DaemonConfig& daemon = context.config.daemon;
+  daemon.check_interval =
+      section.duration("check_interval", std::chrono::seconds(1), hours(24), "from 1s to 24h")
+          .value_or(daemon.check_interval);
+  daemon.orders_parallel =
+      section.number("orders_parallel", 1, 64).value_or(daemon.orders_parallel);
+  // The newest and the one before it, which is what a rollback goes to.
+  daemon.keep_generations =
+      section.number("keep_generations", 2, 1000).value_or(daemon.keep_generations);
+  daemon.keep_events =
+      section.duration("keep_events", hours(24), hours(24 * 3650), "from 1d to 3650d")
+          .value_or(daemon.keep_events);
+  section.refuse_unknown_keys();
+}
+
+}  // namespace nolapse
