@@ -141,6 +141,7 @@ void read_ca(const ConfigNode& table, int number, ConfigContext& context) {
   ca.preferred_chain = section.text("preferred_chain").value_or("");
   ca.account_key_type = read_key_type(section, "account_key_type").value_or(ca.account_key_type);
   ca.proxy = read_proxy(section);
+  read_rate_limits(section, ca.rate_limits);
   section.refuse_unknown_keys();
   if (!ca.name.empty()) context.config.cas.push_back(std::move(ca));
 }

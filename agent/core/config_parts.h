@@ -30,6 +30,9 @@ void refuse_settings(ConfigSection& top, const std::string& main_file);
 // Part of the settings.
 void read_daemon(ConfigSection& top, ConfigContext& context);
 
+// Part of [[ca]].
+void read_rate_limits(ConfigSection& section, RateLimits& limits);
+
 void read_ca(const ConfigNode& table, int number, ConfigContext& context);
 void read_challenge(const ConfigNode& table, ConfigContext& context);
 void read_deploy_target(const ConfigNode& table, ConfigContext& context);

@@ -48,6 +48,7 @@ directory    = "$directory"
 roots        = "$roots"
 issuer_roots = "$ca_issuer_roots"
 terms_of_service_agreed = true
+rate_limits  = "none"
 
 [challenge.web]
 type   = "http-01"
