@@ -60,6 +60,7 @@ std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
                  store_,
                  events_,
                  target_turns_,
+                 unsaved_schedules_,
                  config_,
                  [this](const std::string& name) -> CaClient& { return ca_client(name); },
                  solver(spec.challenge)};

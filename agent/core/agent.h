@@ -62,6 +62,7 @@ class Agent {
   Store store_;
   Turns target_turns_;
   Turns certificate_turns_;
+  std::map<std::string, ScheduleRecord> unsaved_schedules_;
   std::unique_ptr<Files::Lock> lock_;
   std::map<std::string, std::unique_ptr<CaClient>> ca_clients_;
   std::map<std::string, std::unique_ptr<Solver>> solvers_;

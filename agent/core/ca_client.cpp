@@ -118,6 +118,11 @@ void CaClient::find_account() {
   });
 }
 
+std::optional<Time> CaClient::time() const {
+  if (!last_date_) return {};
+  return *last_date_ + (world_.clock.uptime() - last_date_uptime_);
+}
+
 // ---- calls
 
 void CaClient::send(Call call, Completion<HttpResponse> done) {
@@ -158,6 +163,10 @@ void CaClient::go_on(std::shared_ptr<Exchange> exchange) {
 
 void CaClient::receive(const std::shared_ptr<Exchange>& exchange, Result<HttpResponse> response) {
   if (!response) return finish(exchange, fail(response.error()));
+  if (const auto date = acme::parse_http_date(response->header("Date"))) {
+    last_date_ = date;
+    last_date_uptime_ = world_.clock.uptime();
+  }
   auto ended = session_->receive(exchange->call, *response, world_.clock.now());
   if (!ended) return go_on(exchange);
   const bool forgotten = !*ended && ended->error().code == "CA_ACCOUNT_DOES_NOT_EXIST" &&

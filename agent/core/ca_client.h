@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ class CaClient {
   };
   void ask_renewal_info(const acme::Certificate& leaf, Completion<RenewalAdvice> done);
 
+  // The CA's clock, as far as its answers have told: its last Date and what went by since.
+  std::optional<Time> time() const;
+
   const CaConfig& config() const { return ca_; }
   const acme::Session& session() const { return *session_; }
   SavedLedger& ledger() { return ledger_; }  // after prepare()
@@ -68,6 +72,8 @@ class CaClient {
   SavedAccount account_;
   std::unique_ptr<acme::Session> session_;
   bool ready_ = false;
+  std::optional<Time> last_date_;
+  std::chrono::milliseconds last_date_uptime_{};
   std::vector<Completion<void>> waiting_;  // for prepare()
 };
 

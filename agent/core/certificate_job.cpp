@@ -46,7 +46,10 @@ void CertificateJob::look() {
     parts_.events.emit(Severity::warning, spec_.name, "GENERATION_DAMAGED", what);
   }
   auto schedule = parts_.store.load_schedule(spec_.name);
-  if (schedule) {
+  const auto unsaved = parts_.unsaved_schedules.find(spec_.name);
+  if (unsaved != parts_.unsaved_schedules.end()) {
+    schedule_ = unsaved->second;
+  } else if (schedule) {
     schedule_ = std::move(*schedule);
   } else {
     parts_.events.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
@@ -106,13 +109,27 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   save_schedule([this] { decide(); });
 }
 
+// A clock that is behind the CA's makes an old certificate look young.
+Time CertificateJob::now_or_later() {
+  const Time now = parts_.world.clock.now();
+  const auto& generation = outcome_.generation;
+  if (!generation || parts_.config.find_ca(generation->ca) == nullptr) return now;
+  const auto time_of_ca = parts_.ca(generation->ca).time();
+  if (!time_of_ca || *time_of_ca < now + std::chrono::hours(1)) return now;
+  parts_.events.emit(Severity::warning, spec_.name, "CLOCK_BEHIND",
+                     "this machine's clock is " + acme::format_duration(*time_of_ca - now) +
+                         " behind " + generation->ca +
+                         "'s; set it (timedatectl shows whether it is synchronised)");
+  return *time_of_ca;
+}
+
 void CertificateJob::decide() {
   const auto issuance = parts_.store.load_issuance(spec_.name);
   RenewalInput input{spec_, parts_.config};
   input.newest = outcome_.generation ? &*outcome_.generation : nullptr;
   input.requested = options_.force;
   input.under_way = issuance && *issuance;
-  input.now = parts_.world.clock.now();
+  input.now = now_or_later();
   if (schedule_.renewal_info) input.renewal_info = &*schedule_.renewal_info;
   input.failed = schedule_.failures > 0;
   due_ = next_renewal(input);
@@ -197,7 +214,8 @@ void CertificateJob::ask_next_ca() {
   cas_left_.erase(cas_left_.begin());
   renewal_ = std::make_unique<Renewal>(
       parts_.world, parts_.store, parts_.events, ca, parts_.solver,
-      Renewal::Request{without_failing_names(), asker(), inside_window()});
+      Renewal::Request{without_failing_names(), asker(), inside_window(),
+                       due_.by_time ? std::optional(due_.at) : std::nullopt});
   renewal_->start([this](Result<Generation> generation) {
     // Late, because the attempt that reports this may be replaced by the next.
     parts_.world.clock.start_timer(
@@ -265,7 +283,10 @@ void CertificateJob::retry_later(ErrorKind kind, std::optional<Time> retry_after
 void CertificateJob::save_schedule(std::function<void()> then) {
   parts_.world.files.run(parts_.store.save_schedule(spec_.name, schedule_),
                          [this, then = std::move(then)](Result<void> saved) {
-                           if (!saved) {
+                           if (saved) {
+                             parts_.unsaved_schedules.erase(spec_.name);
+                           } else {
+                             parts_.unsaved_schedules[spec_.name] = schedule_;
                              parts_.events.emit(Severity::error, spec_.name, saved.error().code,
                                                 saved.error().message);
                            }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,8 @@ struct JobParts {
   const Store& store;
   EventStream& events;
   Turns& turns;
+  // What the disk did not take: a full one must not make us forget that we have to wait.
+  std::map<std::string, ScheduleRecord>& unsaved_schedules;
   const Config& config;
   std::function<CaClient&(const std::string& name)> ca;
   Solver& solver;
@@ -72,6 +75,7 @@ class CertificateJob {
   void look();
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);
+  Time now_or_later();
   void decide();
   Who asker() const;
   bool inside_window() const;

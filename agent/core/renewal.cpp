@@ -14,6 +14,8 @@ namespace effect = acme::effect;
 
 namespace {
 
+constexpr Duration clock_tolerance = 1h;
+
 bool is_same_order(const SavedIssuance& saved, const SavedIssuance& wanted) {
   return saved.ca == wanted.ca && saved.ca_directory == wanted.ca_directory &&
          saved.account_url == wanted.account_url && saved.challenge == wanted.challenge &&
@@ -38,8 +40,27 @@ void Renewal::start(Completion<Generation> done) {
        "asking " + ca_.config().name + " for " + join(request_.spec.domains, " "));
   ca_.prepare([this](Result<void> ready) {
     if (!ready) return done_(fail(ready.error()));
+    if (auto refusal = refused_by_clock()) return done_(fail(std::move(*refusal)));
     take_up();
   });
+}
+
+// A clock that runs ahead makes every certificate look old, the one just issued too: renewing by
+// it would spend the CA's limits for nothing.
+std::optional<Error> Renewal::refused_by_clock() const {
+  const auto time_of_ca = ca_.time();
+  if (!request_.due_at || !time_of_ca || *time_of_ca + clock_tolerance >= *request_.due_at) {
+    return {};
+  }
+  return Error{ErrorKind::local,
+               "CLOCK_AHEAD",
+               "this machine's clock is " +
+                   acme::format_duration(world_.clock.now() - *time_of_ca) + " ahead of " +
+                   ca_.config().name + "'s, by which the certificate is not due until " +
+                   acme::format_rfc3339(*request_.due_at) +
+                   "; set the clock (timedatectl shows whether it is synchronised)",
+               {},
+               {}};
 }
 
 SavedIssuance Renewal::wanted() const {
@@ -268,7 +289,7 @@ void Renewal::carry_out(const effect::Finished& effect) {
   if (!effect.note.empty()) {
     events_.emit(Severity::warning, request_.spec.name, "PREFERRED_CHAIN_NOT_OFFERED", effect.note);
   }
-  const Time now = world_.clock.now();
+  const Time now = ca_.time().value_or(world_.clock.now());
   const auto sound = acme::check_issued_chain(effect.chain, key_, request_.spec.domains, now);
   if (!sound) {
     world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),

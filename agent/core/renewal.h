@@ -20,6 +20,8 @@ class Renewal {
     CertificateSpec spec;
     Who asker = Who::daemon;     // a person does not want to wait for an order that hangs
     bool inside_window = false;  // the CA advises to renew just now [RFC 9773]
+    // The moment that made it due; nothing: something other than the time did.
+    std::optional<Time> due_at = {};
   };
 
   // The references must outlive the attempt.
@@ -35,6 +37,7 @@ class Renewal {
  private:
   SavedIssuance wanted() const;
   bool is_worn_out(const SavedIssuance& issuance) const;
+  std::optional<Error> refused_by_clock() const;
   void take_up();
   void drop_and_begin(const SavedIssuance& stale);
   void begin();

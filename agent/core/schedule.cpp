@@ -67,20 +67,33 @@ Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>&
   return leaf.not_after - (lifetime < 240h ? lifetime / 2 : lifetime / 3);
 }
 
-Due next_renewal(const RenewalInput& input) {
-  if (input.newest == nullptr) return {true, input.now, "there is no certificate yet"};
-  if (input.requested) return {true, input.now, "requested with --force"};
-  if (input.failed) return {true, input.now, "the last attempt failed"};
-  if (input.under_way) return {true, input.now, "an interrupted renewal is to be finished"};
+namespace {
+
+// Without regard to what was tried before.
+Due planned_renewal(const RenewalInput& input) {
   const std::string change = changed_specification(input);
   if (!change.empty()) return {true, input.now, change};
   const acme::Certificate& leaf = input.newest->leaf();
-  Due due{false, renewal_point(leaf, input.spec.renew_before), {}};
+  Due due{false, renewal_point(leaf, input.spec.renew_before), {}, true};
   due.reason = "the renewal point is " + acme::format_rfc3339(due.at) + ", " +
                acme::format_duration(leaf.not_after - due.at) + " before expiry";
   if (input.renewal_info != nullptr) follow_advice(input, due);
   due.now = input.now >= due.at;
   if (input.now >= leaf.not_after) due.reason = "the certificate has expired";
+  return due;
+}
+
+}  // namespace
+
+Due next_renewal(const RenewalInput& input) {
+  if (input.newest == nullptr) return {true, input.now, "there is no certificate yet"};
+  if (input.requested) return {true, input.now, "requested with --force"};
+  Due due = planned_renewal(input);
+  if (!input.failed && !input.under_way) return due;
+  // Whatever made it due first, it is to be finished.
+  if (!due.now) due = {true, input.now, {}};
+  due.reason =
+      input.failed ? "the last attempt failed" : "an interrupted renewal is to be finished";
   return due;
 }
 

@@ -13,8 +13,9 @@ namespace nolapse {
 
 struct Due {
   bool now = false;
-  Time at{};           // the renewal point; in the past when due
-  std::string reason;  // "no certificate yet", "a third of the lifetime is left", …
+  Time at{};             // the renewal point; in the past when due
+  std::string reason;    // "no certificate yet", "a third of the lifetime is left", …
+  bool by_time = false;  // `at` was computed from the certificate and the CA's advice
 };
 
 struct RenewalInput {

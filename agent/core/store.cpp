@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "acme/base64url.h"
 #include "agent/core/rate_ledger_document.h"
 #include "agent/core/store_documents.h"
 
@@ -129,23 +130,51 @@ Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name)
   return numbers;
 }
 
-Result<Generation> Store::load_generation(const std::string& name, unsigned number) const {
+Result<Generation> Store::parse_generation(std::string directory, unsigned number,
+                                           const std::string& fullchain,
+                                           const std::string& meta) const {
   Generation generation;
   generation.number = number;
-  generation.directory = certificate_path(name) + "/" + std::to_string(number);
-  const std::string chain_path = generation.directory + "/fullchain.pem";
-  const auto pem = files_.read(chain_path);
-  if (!pem) return fail(pem.error());
-  auto chain = acme::parse_pem_chain(*pem);
-  if (!chain) return fail(located(chain.error(), chain_path));
+  generation.directory = std::move(directory);
+  auto chain = acme::parse_pem_chain(fullchain);
+  if (!chain) return fail(located(chain.error(), generation.directory + "/fullchain.pem"));
   generation.chain = std::move(*chain);
-  const auto key = files_.status(generation.directory + "/privkey.pem");
-  if (!key) return fail(key.error());
   // Without meta.json the certificate is still a certificate.
-  if (const auto meta = files_.read(generation.directory + "/meta.json")) {
-    (void)read_meta(*meta, generation);
-  }
+  if (!meta.empty()) (void)read_meta(meta, generation);
   return generation;
+}
+
+Result<Generation> Store::load_generation(const std::string& name, unsigned number) const {
+  const std::string directory = certificate_path(name) + "/" + std::to_string(number);
+  const auto fullchain = files_.read(directory + "/fullchain.pem");
+  if (!fullchain) return fail(fullchain.error());
+  const auto key = files_.status(directory + "/privkey.pem");
+  if (!key) return fail(key.error());
+  return parse_generation(directory, number, *fullchain,
+                          files_.read(directory + "/meta.json").value_or(std::string()));
+}
+
+Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned number) const {
+  const std::string directory = certificate_path(name) + "/" + std::to_string(number);
+  const auto fullchain = files_.read(directory + "/fullchain.pem");
+  if (!fullchain) return fail(fullchain.error());
+  const auto key_text = files_.read(directory + "/privkey.pem");
+  if (!key_text) return fail(located(key_text.error(), directory + "/privkey.pem"));
+  const std::string meta = files_.read(directory + "/meta.json").value_or(std::string());
+  const std::string digest = acme::sha256(std::to_string(number) + "\n" + acme::sha256(*fullchain) +
+                                          acme::sha256(*key_text) + acme::sha256(meta));
+  const auto known = parsed_.find(name);
+  if (known != parsed_.end() && known->second.digest == digest) return known->second;
+
+  auto generation = parse_generation(directory, number, *fullchain, meta);
+  if (!generation) return fail(generation.error());
+  Parsed parsed{digest, std::move(*generation), {}};
+  const auto key = acme::PrivateKey::from_pem(*key_text);
+  if (!key) parsed.fault = directory + "/privkey.pem: " + key.error().message;
+  if (key && key->public_key_der() != parsed.generation.leaf().public_key_der) {
+    parsed.fault = directory + "/privkey.pem is not the key of the certificate";
+  }
+  return parsed_[name] = std::move(parsed);
 }
 
 Result<std::optional<Generation>> Store::newest_generation(
@@ -153,16 +182,16 @@ Result<std::optional<Generation>> Store::newest_generation(
   const auto numbers = generation_numbers(name);
   if (!numbers) return fail(numbers.error());
   for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
-    auto generation = load_generation(name, *number);
-    std::string fault = generation ? "" : generation.error().message;
-    if (generation && keys == Keys::checked) {
-      const auto key = load_key(*generation);
-      if (!key) fault = generation->directory + "/privkey.pem: " + key.error().message;
-      if (key && key->public_key_der() != generation->leaf().public_key_der) {
-        fault = generation->directory + "/privkey.pem is not the key of the certificate";
-      }
+    std::string fault;
+    if (keys == Keys::checked) {
+      auto parsed = load_checked(name, *number);
+      fault = parsed ? parsed->fault : parsed.error().message;
+      if (fault.empty()) return std::optional<Generation>(std::move(parsed->generation));
+    } else {
+      auto generation = load_generation(name, *number);
+      if (generation) return std::optional<Generation>(std::move(*generation));
+      fault = generation.error().message;
     }
-    if (fault.empty()) return std::optional<Generation>(std::move(*generation));
     if (damaged != nullptr) damaged->push_back(std::move(fault));
   }
   return std::optional<Generation>();

@@ -195,8 +195,21 @@ class Store {
   }
   std::string account_path(const std::string& ca) const { return root_ + "/accounts/" + ca; }
 
+  // Parsing costs a hundred times what reading does: what was read is parsed again only when it
+  // differs. By certificate, the newest one each.
+  struct Parsed {
+    std::string digest;  // of the files' names and content
+    Generation generation;
+    std::string fault;  // of the pair; empty: it matches
+  };
+
+  Result<Generation> parse_generation(std::string directory, unsigned number,
+                                      const std::string& fullchain, const std::string& meta) const;
+  Result<Parsed> load_checked(const std::string& name, unsigned number) const;
+
   std::string root_;
   const Files& files_;
+  mutable std::map<std::string, Parsed> parsed_;
 };
 
 }  // namespace nolapse

@@ -84,6 +84,8 @@ class Webroot : public Solver {
     for (const PresentedChallenge& challenge : challenges) {
       work.push_back(RemoveTree{path(challenge)});
     }
+    // Nobody would take away a second time what a power failure brings back.
+    work.push_back(SyncDirectory{folder()});
     world_.files.run(std::move(work), [webroot = challenge_.webroot, done](Result<void> outcome) {
       CleanUpReport report;
       if (!outcome) report.left_behind = "a proof is left behind: " + outcome.error().message;

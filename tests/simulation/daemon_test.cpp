@@ -215,3 +215,60 @@ TEST_CASE("a renewal for a person is done at once and moves the daemon's own") {
   scene.run_for(10 * 24h);
   CHECK(scene.issued() == 3);
 }
+
+TEST_CASE("a clock that runs ahead of the CA's orders nothing, and is named") {
+  FakeCaSettings settings;
+  settings.certificate_lifetime = 6 * 24h;
+  DaemonScene scene(13, settings);
+  scene.shop.config.cas[0].rate_limits = RateLimits::none();
+  REQUIRE(scene.start());
+  scene.run_for(1h);
+  scene.shop.world.clock.step_wall_clock(9 * 24h);
+  scene.run_for(2 * 24h);
+  CHECK(scene.issued() == 1);
+  CHECK(scene.count("CLOCK_AHEAD") >= 2);
+  // By the CA's time it is due now, whatever ours says: what is issued is kept, once.
+  scene.run_for(2 * 24h);
+  CHECK(scene.issued() == 2);
+  scene.shop.world.clock.step_wall_clock(-9 * 24h);
+  scene.run_for(24h);
+  CHECK(scene.shop.status().serving == Serving::ok);
+  CHECK(scene.issued() <= 3);
+}
+
+TEST_CASE("a first certificate is obtained under a clock that runs ahead") {
+  FakeCaSettings settings;
+  settings.certificate_lifetime = 6 * 24h;
+  DaemonScene scene(14, settings);
+  scene.shop.world.clock.step_wall_clock(9 * 24h);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  CHECK(scene.issued() == 1);
+}
+
+TEST_CASE("a clock that is behind the CA's does not let a certificate lapse") {
+  DaemonScene scene(15);
+  REQUIRE(scene.start());
+  scene.run_for(40 * 24h);
+  scene.shop.world.clock.step_wall_clock(-35 * 24h);
+  const Time expiry = scene.shop.status().generation->leaf().not_after;
+  scene.run_for(25 * 24h);
+  CHECK(scene.issued() == 2);
+  CHECK(scene.shop.world.clock.true_time() < expiry);
+  CHECK(scene.count("CLOCK_BEHIND") >= 1);
+}
+
+TEST_CASE("a full disk makes the daemon wait as any other failure does") {
+  DaemonScene scene(16);
+  REQUIRE(scene.start());
+  scene.run_for(59 * 24h);
+  scene.shop.world.files.set_disk_full(true);
+  const int requests = scene.shop.ca.counters().requests;
+  scene.run_for(10 * 24h);
+  CHECK(scene.count("DISK_FULL") > 10);
+  CHECK(scene.count("ISSUANCE_STARTED") < 1 + 40);
+  CHECK(scene.shop.ca.counters().requests - requests < 10 * 12);
+  scene.shop.world.files.set_disk_full(false);
+  scene.run_for(16h);
+  CHECK(scene.issued() == 2);
+}

@@ -184,3 +184,17 @@ TEST_CASE("a failed validation says what was seen of the CA's visit") {
   CHECK(outcome.error->message.find("nobody fetched the proof for shop.test") != std::string::npos);
   CHECK(shop.world.http_responder.tokens() == 0);
 }
+
+TEST_CASE("a power failure brings no proof back to the webroot") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    Shop shop(seed);
+    shop.world.add_webroot(80, "/var/www");
+    shop.config.challenges["web"].listen.clear();
+    shop.config.challenges["web"].webroot = "/var/www";
+    shop.renewed();
+    shop.world.crash();
+    const auto left = shop.world.files.list("/var/www/.well-known/acme-challenge");
+    CHECK((!left || left->empty()));
+  }
+}

@@ -2,6 +2,9 @@
 // a crash can drop them all while the requests arrive regardless.
 #include "tests/support/fake_http.h"
 
+#include <array>
+#include <cstdio>
+
 namespace nolapse {
 
 namespace {
@@ -40,10 +43,34 @@ void FakeHttp::send(acme::HttpRequest request, HttpOptions options,
   deliver(id, std::chrono::milliseconds(5), fail(fault_error(Fault::name_not_found, request.url)));
 }
 
+namespace {
+
+// [RFC 9110 §5.6.7]
+std::string http_date(Time time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date{day};
+  const hh_mm_ss clock{floor<seconds>(time - day)};
+  static constexpr std::array<const char*, 7> weekdays = {"Sun", "Mon", "Tue", "Wed",
+                                                          "Thu", "Fri", "Sat"};
+  static constexpr std::array<const char*, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%s, %02u %s %04d %02d:%02d:%02d GMT",
+                weekdays[weekday{day}.c_encoding()], unsigned{date.day()},
+                months[unsigned{date.month()} - 1], int{date.year()},
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+  return text.data();
+}
+
+}  // namespace
+
 void FakeHttp::arrive(std::uint64_t id, Route& route, const acme::HttpRequest& request,
                       const HttpOptions& options) {
   Result<acme::HttpResponse> outcome = route.ca->handle(request, clock_.true_time());
   wake(route);
+  if (outcome) outcome->headers.push_back({"Date", http_date(clock_.true_time())});
   if (outcome && outcome->body.size() > options.body_limit)
     outcome = fail(ErrorKind::transient, "BODY_TOO_LONG", request.url + ": the reply is too long");
   deliver(id, route.latency / 2, std::move(outcome));
