@@ -187,6 +187,10 @@ ControlPeer peer_of(int fd) {
 
 }  // namespace
 
+ControlPeer this_process() {
+  return {::geteuid(), ::getegid(), ::getpid()};
+}
+
 struct ControlServer::Impl {
   Impl(EventLoop& event_loop, std::unique_ptr<ControlListener> control_listener, Handler on_request,
        const ControlLimits& control_limits)
@@ -234,7 +238,7 @@ void ControlServer::Impl::accept_some() {
 // One that is not admitted is closed at once: waiting in the queue would look like a hung daemon.
 void ControlServer::Impl::admit(UniqueFd fd) {
   const ControlPeer peer = peer_of(fd.get());
-  const bool privileged = peer.user == 0 || peer.user == ::geteuid();
+  const bool privileged = peer.user == 0 || peer.user == this_process().user;
   const std::size_t most = limits.connections - (privileged ? 0 : limits.reserved);
   if (connections.size() >= most) return;
   const auto connection = std::make_shared<Connection>(loop, limits, std::move(fd), peer);

@@ -20,6 +20,7 @@ struct ControlPeer {
   unsigned group = 0;
   int process = 0;  // 0: in another pid namespace
 };
+ControlPeer this_process();  // as its peers see it
 
 // One peer. It dies when the peer has gone, when we close, or with the server; what is done to a
 // dead one has no effect, so that it can be kept for as long as an answer takes.
@@ -68,10 +69,11 @@ class ControlServer {
 };
 
 // For the command line: sends `line`, calls `on_line` for each line of the answer, and returns when
-// the daemon closes. Blocks; a daemon that has not sent a first line after `patience` is given up
-// (zero: never). Errors: local NO_DAEMON (no socket, or nobody listens on it), PERMISSION_DENIED,
-// FILE_ERROR; transient NO_ANSWER (none, or cut off inside a line), DAEMON_SILENT.
-Result<void> control_call(const std::string& path, const std::string& line,
+// the daemon closes. Runs the loop; stopping that ends the call. A daemon that has not sent a first
+// line after `patience` is given up (zero: never). Errors: local NO_DAEMON (no socket, or nobody
+// listens on it), PERMISSION_DENIED, FILE_ERROR; transient NO_ANSWER (none, or cut off inside a
+// line), DAEMON_SILENT, CALL_STOPPED.
+Result<void> control_call(EventLoop& loop, const std::string& path, const std::string& line,
                           const std::function<void(const std::string&)>& on_line,
                           Duration patience = Duration::zero());
 

@@ -8,8 +8,6 @@
 
 #include <set>
 
-#include "agent/world/listen_socket.h"
-
 namespace nolapse {
 namespace {
 
@@ -159,8 +157,7 @@ void MicrohttpdResponder::Listener::on_connection(void* self, MHD_Connection* co
   *state = begun.release();
 }
 
-MicrohttpdResponder::MicrohttpdResponder(EventLoop& loop, std::vector<UniqueFd> passed,
-                                         Limits limits)
+MicrohttpdResponder::MicrohttpdResponder(EventLoop& loop, PassedSockets passed, Limits limits)
     : loop_(loop), passed_(std::move(passed)), limits_(limits) {}
 
 MicrohttpdResponder::~MicrohttpdResponder() = default;

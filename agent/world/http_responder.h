@@ -7,10 +7,9 @@
 
 #include <map>
 #include <memory>
-#include <vector>
 
 #include "agent/world/event_loop.h"
-#include "agent/world/unique_fd.h"
+#include "agent/world/listen_socket.h"
 
 namespace nolapse {
 
@@ -23,7 +22,7 @@ class MicrohttpdResponder final : public HttpResponder {
   };
 
   // `passed` are listening sockets from the service manager; they stay open for the next token.
-  MicrohttpdResponder(EventLoop& loop, std::vector<UniqueFd> passed, Limits limits);
+  MicrohttpdResponder(EventLoop& loop, PassedSockets passed, Limits limits);
   ~MicrohttpdResponder() override;
   MicrohttpdResponder(const MicrohttpdResponder&) = delete;
   MicrohttpdResponder& operator=(const MicrohttpdResponder&) = delete;
@@ -36,7 +35,7 @@ class MicrohttpdResponder final : public HttpResponder {
   class Listener;
 
   EventLoop& loop_;
-  const std::vector<UniqueFd> passed_;
+  const PassedSockets passed_;
   const Limits limits_;
   std::map<std::string, std::unique_ptr<Listener>> listeners_;  // by `listen`
 };

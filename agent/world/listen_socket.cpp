@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <string_view>
 
 #include "agent/world/port_holder.h"
@@ -85,13 +86,19 @@ std::vector<UniqueFd> passed_sockets(const char* listen_pid, const char* listen_
   return sockets;
 }
 
-Result<UniqueFd> listening_socket(const std::string& listen, const std::vector<UniqueFd>& passed) {
+PassedSockets sockets_passed_to_this_process() {
+  return std::make_shared<const std::vector<UniqueFd>>(
+      passed_sockets(std::getenv("LISTEN_PID"), std::getenv("LISTEN_FDS")));
+}
+
+Result<UniqueFd> listening_socket(const std::string& listen, const PassedSockets& passed) {
   const auto address = SocketAddress::parse(listen);
   if (!address) {
     return fail(ErrorKind::local, "LISTEN_FAILED",
                 "cannot listen on \"" + listen + "\": it is not ADDRESS:PORT");
   }
-  for (const UniqueFd& socket : passed) {
+  for (std::size_t i = 0; passed && i < passed->size(); ++i) {
+    const UniqueFd& socket = (*passed)[i];
     if (!is_listening_on(socket.get(), address->port())) continue;
     UniqueFd copy(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3));
     if (!copy || ::fcntl(copy.get(), F_SETFL, O_NONBLOCK) != 0) {

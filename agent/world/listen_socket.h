@@ -1,6 +1,7 @@
 // Listening sockets: opened here, or passed by the service manager (sd_listen_fds(3)).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,14 @@ namespace nolapse {
 std::vector<UniqueFd> passed_sockets(const char* listen_pid, const char* listen_fds,
                                      int first_fd = 3);
 
+// A process may make one world after the other, and only the first could take them from their
+// fixed numbers: whoever makes the worlds holds them.
+using PassedSockets = std::shared_ptr<const std::vector<UniqueFd>>;  // null: none
+PassedSockets sockets_passed_to_this_process();
+
 // A non-blocking listening socket for "ADDRESS:PORT": a duplicate of the passed one that is bound
 // to this port, else one of our own. "[::]" serves both families, and falls back to IPv4 on a
 // machine without IPv6. Errors: local PORT_IN_USE, PERMISSION_DENIED, LISTEN_FAILED.
-Result<UniqueFd> listening_socket(const std::string& listen, const std::vector<UniqueFd>& passed);
+Result<UniqueFd> listening_socket(const std::string& listen, const PassedSockets& passed);
 
 }  // namespace nolapse

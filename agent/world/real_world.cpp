@@ -4,14 +4,11 @@
 
 #include <sys/random.h>
 
-#include <cstdlib>
-
 #include "agent/world/child_process.h"
 #include "agent/world/curl_transport.h"
 #include "agent/world/dns_client.h"
 #include "agent/world/event_loop.h"
 #include "agent/world/http_responder.h"
-#include "agent/world/listen_socket.h"
 #include "agent/world/posix_files.h"
 #include "agent/world/tls_probe.h"
 #include "agent/world/trust_store.h"
@@ -54,8 +51,7 @@ struct RealWorld::Parts {
         tls_probe(loop, trust_stores),
         processes(loop, workers),
         key_maker(workers),
-        http_responder(loop, passed_sockets(std::getenv("LISTEN_PID"), std::getenv("LISTEN_FDS")),
-                       {}) {}
+        http_responder(loop, std::move(options.passed_sockets), {}) {}
 
   EventLoop loop;
   WorkerPool workers;

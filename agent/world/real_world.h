@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/world/listen_socket.h"
 #include "agent/world/world.h"
 
 namespace nolapse {
@@ -19,6 +20,7 @@ class RealWorld {
     // Absolute, of all http-01 challenges: below them no link is followed, and what root creates
     // there is given to the owner of the webroot.
     std::vector<std::string> webroots{};
+    PassedSockets passed_sockets{};  // from the service manager, for the HTTP responder
   };
 
   explicit RealWorld(Options options);

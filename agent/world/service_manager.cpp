@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,6 +67,14 @@ Result<void> ServiceManager::notify(const std::string& state) const {
   }
   if (!sent) return fail(ErrorKind::local, "NOTIFY_FAILED", what + describe_errno(errno));
   return {};
+}
+
+Result<void> ServiceManager::notify_reloading(const std::string& status) const {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto since_boot = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  const auto usec = std::chrono::floor<std::chrono::microseconds>(since_boot).count();
+  return notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec) + "\nSTATUS=" + status);
 }
 
 }  // namespace nolapse

@@ -19,6 +19,10 @@ class ServiceManager {
   // busy, at most a second. Error: local NOTIFY_FAILED.
   Result<void> notify(const std::string& state) const;
 
+  // "RELOADING=1" with the moment at which it began, as Type=notify-reload wants it; "READY=1" ends
+  // it. Errors as above.
+  Result<void> notify_reloading(const std::string& status) const;
+
   // How often "WATCHDOG=1" is to be sent, half of what the manager allows; nothing where it does
   // not watch this process.
   std::optional<Duration> watchdog_interval() const { return watchdog_interval_; }

@@ -14,6 +14,8 @@ class SignalWatch {
   // Blocks the three in this thread; make it before other threads, which inherit that. Child
   // processes start with the defaults. `on_signal` gets the number, from the loop.
   SignalWatch(EventLoop& loop, std::function<void(int)> on_signal);
+  // From here on the other loop reports them; none gets lost on the way.
+  void move_to(EventLoop& loop);
   // What has arrived by now and was not reported is forgotten; then all is as before.
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;

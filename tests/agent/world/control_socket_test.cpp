@@ -20,6 +20,14 @@ using std::chrono::milliseconds;
 namespace {
 
 // A daemon that writes down what it was asked and says "ANSWER <request>".
+// The client as a program of its own: with a loop of its own.
+Result<void> call_daemon(const std::string& path, const std::string& line,
+                         const std::function<void(const std::string&)>& on_line,
+                         Duration patience = Duration::zero()) {
+  EventLoop loop;
+  return control_call(loop, path, line, on_line, patience);
+}
+
 struct Scene {
   TemporaryFolder folder;
   std::string path = folder / "control";
@@ -56,13 +64,13 @@ struct Scene {
     loop.cancel_timer(timer);
     REQUIRE_FALSE_MESSAGE(expired, "nothing happened for ten seconds");
   }
-  // Runs the blocking client on a thread of its own; after ten seconds the server is gone.
+  // Runs the client on a thread of its own; after ten seconds the server is gone.
   Result<void> call(const std::string& line, std::vector<std::string>& lines,
                     Duration patience = std::chrono::seconds(5)) {
     bool ended = false;
     Result<void> result;
     std::thread client([&] {
-      auto outcome = control_call(
+      auto outcome = call_daemon(
           path, line, [&lines](const std::string& answer) { lines.push_back(answer); }, patience);
       loop.post([&ended, &result, outcome = std::move(outcome)] {
         result = outcome;
@@ -209,7 +217,7 @@ TEST_CASE("a path that no socket can have is an error with both numbers") {
   CHECK(opened.error().message.find("at most 103") != std::string::npos);
   CHECK(opened.error().message.find("has " + std::to_string(scene.path.size())) !=
         std::string::npos);
-  CHECK(code_of(control_call(scene.path, "", [](const std::string&) {})) == "NO_DAEMON");
+  CHECK(code_of(call_daemon(scene.path, "", [](const std::string&) {})) == "NO_DAEMON");
 
   scene.path = scene.folder.path() + "/" + std::string(102 - scene.folder.path().size(), 'x');
   CHECK(scene.open());
@@ -219,7 +227,7 @@ TEST_CASE("a path that no socket can have is an error with both numbers") {
 TEST_CASE("the command line learns why there is no daemon to talk to") {
   Scene scene;
   const auto code = [&scene] {
-    return code_of(control_call(scene.path, "{}", [](const std::string&) {}));
+    return code_of(call_daemon(scene.path, "{}", [](const std::string&) {}));
   };
   CHECK(code() == "NO_DAEMON");
   { const UniqueFd dead = bind_unix(scene.path, SOCK_STREAM); }
@@ -240,7 +248,7 @@ TEST_CASE("who may not connect is told so, and what to do") {
   const pid_t child = ::fork();
   if (child == 0) {
     if (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(2);
-    const auto outcome = control_call(scene.path, "{}", [](const std::string&) {});
+    const auto outcome = call_daemon(scene.path, "{}", [](const std::string&) {});
     ::_exit(code_of(outcome) == "PERMISSION_DENIED" ? 0 : 1);
   }
   int status = -1;
@@ -258,16 +266,45 @@ TEST_CASE("a daemon that closes without an answer, or within one, gave none") {
       const UniqueFd peer(::accept(listener.get(), nullptr, nullptr));
       say(peer, answer);
     });
-    CHECK(code_of(control_call(scene.path, "{}", [](const std::string&) {})) == "NO_ANSWER");
+    CHECK(code_of(call_daemon(scene.path, "{}", [](const std::string&) {})) == "NO_ANSWER");
     daemon.join();
   }
+}
+
+TEST_CASE("stopping the loop breaks off a call, and the daemon is left to its work") {
+  Scene scene;
+  const UniqueFd listener = bind_unix(scene.path, SOCK_STREAM);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  EventLoop loop;
+  loop.start_timer(milliseconds(20), [&loop] { loop.stop(); });
+  CHECK(code_of(control_call(loop, scene.path, "{}", [](const std::string&) {})) == "CALL_STOPPED");
+}
+
+TEST_CASE("a daemon whose queue is full for a moment is waited for") {
+  Scene scene;
+  const UniqueFd listener = bind_unix(scene.path, SOCK_STREAM);
+  REQUIRE(::listen(listener.get(), 0) == 0);
+  const UniqueFd first = connect_unix(scene.path);
+  std::thread daemon([&] {
+    std::this_thread::sleep_for(milliseconds(80));
+    const UniqueFd earlier(::accept(listener.get(), nullptr, nullptr));
+    const UniqueFd peer(::accept(listener.get(), nullptr, nullptr));
+    say(peer, "here\n");
+    heard(peer);
+  });
+  std::vector<std::string> lines;
+  CHECK(call_daemon(
+      scene.path, "{}", [&](const std::string& line) { lines.push_back(line); },
+      milliseconds(5000)));
+  CHECK(lines == std::vector<std::string>{"here"});
+  daemon.join();
 }
 
 TEST_CASE("patience ends with a daemon that hangs, not with one that works for long") {
   Scene scene;
   const UniqueFd listener = bind_unix(scene.path, SOCK_STREAM);
   REQUIRE(::listen(listener.get(), 1) == 0);
-  CHECK(code_of(control_call(
+  CHECK(code_of(call_daemon(
             scene.path, "{}", [](const std::string&) {}, milliseconds(50))) == "DAEMON_SILENT");
 
   ::unlink(scene.path.c_str());
@@ -281,7 +318,7 @@ TEST_CASE("patience ends with a daemon that hangs, not with one that works for l
     heard(peer);
   });
   std::vector<std::string> lines;
-  CHECK(control_call(
+  CHECK(call_daemon(
       scene.path, "{}", [&](const std::string& line) { lines.push_back(line); },
       milliseconds(200)));
   CHECK(lines == std::vector<std::string>{"working", "done"});
@@ -474,7 +511,7 @@ TEST_CASE("a stranger does not get a reserved place") {
   const pid_t child = ::fork();
   if (child == 0) {
     if (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(2);
-    const auto outcome = control_call(
+    const auto outcome = call_daemon(
         scene.path, "{}", [](const std::string&) {}, std::chrono::seconds(5));
     ::_exit(code_of(outcome) == "NO_ANSWER" ? 0 : 1);
   }

@@ -230,11 +230,15 @@ TEST_CASE("a socket passed by the service manager is adopted by its port, again 
   REQUIRE(passed.size() == 1);
   CHECK((::fcntl(first_fd, F_GETFD) & FD_CLOEXEC) != 0);
 
-  MicrohttpdResponder responder(loop, std::move(passed), {});
+  const auto kept = std::make_shared<const std::vector<UniqueFd>>(std::move(passed));
+  auto responder = std::make_unique<MicrohttpdResponder>(loop, kept, MicrohttpdResponder::Limits{});
   for (int round = 0; round < 3; ++round) {
-    REQUIRE(responder.serve("[::]" + port, "token", "body"));
+    REQUIRE(responder->serve("[::]" + port, "token", "body"));
     CHECK(get(loop, "127.0.0.1" + port, challenge + "token").ends_with("body"));
-    CHECK(responder.withdraw("[::]" + port, "token") == 1);
+    CHECK(responder->withdraw("[::]" + port, "token") == 1);
     CHECK(can_connect("127.0.0.1" + port));  // the manager's socket listens on
+    // So does it for the responder of the next world.
+    responder.reset();
+    responder = std::make_unique<MicrohttpdResponder>(loop, kept, MicrohttpdResponder::Limits{});
   }
 }

@@ -19,6 +19,26 @@ TEST_CASE("the service manager gets one datagram for each message, by path") {
   CHECK(heard(listener) == "WATCHDOG=1");
 }
 
+TEST_CASE("a reload begins with the moment at which it began, on the manager's own clock") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "notify";
+  const UniqueFd listener = bind_unix(path, SOCK_DGRAM);
+  const auto usec = [] {
+    return std::chrono::floor<std::chrono::microseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+  };
+  const auto before = usec();
+  CHECK(ServiceManager(path.c_str(), nullptr, nullptr).notify_reloading("taking it up"));
+  const std::string said = heard(listener);
+  const std::string begin = "RELOADING=1\nMONOTONIC_USEC=";
+  REQUIRE(said.starts_with(begin));
+  CHECK(said.ends_with("\nSTATUS=taking it up"));
+  const auto told = std::stoll(said.substr(begin.size()));
+  CHECK(told >= before);
+  CHECK(told <= usec());
+}
+
 TEST_CASE("the service manager is also found in the abstract namespace") {
   const std::string name = "@nolapse-test-" + std::to_string(::getpid());
   sockaddr_un address = unix_path(name);

@@ -71,3 +71,17 @@ TEST_CASE("the callback may end the watch") {
   run_for(loop, milliseconds(10));
   CHECK(calls == 1);
 }
+
+TEST_CASE("a signal that comes while the watch moves to another loop is reported there") {
+  EventLoop first;
+  std::vector<int> arrived;
+  SignalWatch signals(first, [&](int number) { arrived.push_back(number); });
+  ::kill(::getpid(), SIGHUP);
+  EventLoop second;
+  signals.move_to(second);
+  run_for(first, milliseconds(5));
+  CHECK(arrived.empty());
+  ::kill(::getpid(), SIGTERM);
+  run_for(second, milliseconds(20));
+  CHECK(std::set<int>(arrived.begin(), arrived.end()) == std::set<int>{SIGHUP, SIGTERM});
+}
