@@ -29,7 +29,11 @@ CLI::App* add_renew(CLI::App& app, RenewCommand& renew, bool& no_deploy) {
   CLI::App* command =
       app.add_subcommand("renew", "obtain what is missing, renew what is due, deploy, verify");
   command->add_option("NAME", renew.options.names, "certificates; none: all");
-  command->add_flag("--force", renew.options.force, "renew now, due or not");
+  auto* force = command->add_flag("--force", renew.options.force, "renew now, due or not");
+  command
+      ->add_flag("--again", renew.options.again,
+                 "with --force: also where the CA's rate limits may be spent")
+      ->needs(force);
   command->add_option("--ca", renew.options.ca, "ask this CA only");
   command->add_flag("--no-deploy", no_deploy, "issue only; leave the web servers alone");
   command->add_flag("--dry-run", renew.options.dry_run, "say what would be done, do nothing");
@@ -56,6 +60,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* status_app =
       app.add_subcommand("status", "serving now, and will renew: a line per certificate");
   status_app->add_option("NAME", status.names, "certificates; none: all");
+  CLI::App* daemon_app =
+      app.add_subcommand("daemon", "look after all certificates, in the foreground, without end");
   CLI::App* config_app = app.add_subcommand("config", "the configuration file");
   config_app->require_subcommand(1);
   config_app->add_subcommand("check", "validate the file alone");
@@ -76,6 +82,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(renew);
   } else if (status_app->parsed()) {
     line.command = std::move(status);
+  } else if (daemon_app->parsed()) {
+    line.command = DaemonCommand{};
   } else {
     line.command = CheckConfigCommand{};
   }

@@ -23,7 +23,8 @@ struct StatusCommand {
   std::vector<std::string> names;
 };
 struct CheckConfigCommand {};
-using Command = std::variant<RenewCommand, StatusCommand, CheckConfigCommand>;
+struct DaemonCommand {};
+using Command = std::variant<RenewCommand, StatusCommand, CheckConfigCommand, DaemonCommand>;
 
 struct CommandLine {
   GlobalOptions global;

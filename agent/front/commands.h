@@ -9,16 +9,24 @@ namespace nolapse {
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config);
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config);
 int run_check_config(const GlobalOptions& global, const Config& config);
+// Until a signal ends it. The configuration is the first one; SIGHUP brings others.
+int run_daemon(const GlobalOptions& global, Config config);
+
+// What the command line says to read, as it is now.
+ConfigResult read_configuration(const Files& files, const GlobalOptions& global);
 
 // The world as this configuration wants it.
 RealWorld::Options world_options(const Config& config);
 
 // Nothing: all of them are known, and there are certificates at all.
 std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config);
+// Nothing: it is known, or none was named.
+std::optional<Error> unknown_ca(const std::string& name, const Config& config);
 // For what a person got wrong on the command line.
 Error usage_error(std::string code, std::string message);
 
 // For a command that could not begin: one line on stderr, or the document for --json.
 int refuse(const GlobalOptions& global, const Error& error);
+int exit_status_of(const Error& error);
 
 }  // namespace nolapse

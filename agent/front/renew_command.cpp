@@ -1,86 +1,43 @@
-#include <algorithm>
+// Renews in this process, or has the daemon do it that holds the state directory: then both show
+// and end alike.
 #include <iostream>
 
-#include "acme/json_read.h"
 #include "agent/core/agent.h"
 #include "agent/front/commands.h"
-#include "agent/front/exit_status.h"
-#include "agent/front/json_output.h"
+#include "agent/front/join_daemon.h"
 #include "agent/front/progress.h"
+#include "agent/front/renewal_output.h"
 #include "agent/solvers/solvers.h"
 #include "agent/world/signals.h"
 
 namespace nolapse {
 namespace {
 
-using Action = CertificateOutcome::Action;
+using Outcomes = Result<std::vector<CertificateOutcome>>;
 
-std::optional<Error> unknown_ca(const std::string& name, const Config& config) {
-  if (name.empty() || config.find_ca(name) != nullptr) return {};
-  std::string message = "no CA is named \"" + name + "\"; the configuration has:";
-  for (const CaConfig& ca : config.cas) message += " " + ca.name;
-  return usage_error("UNKNOWN_CA", std::move(message));
+ControlRequest request_for(const GlobalOptions& global, const RenewOptions& options) {
+  ControlRequest request;
+  request.command = ControlRequest::Command::renew;
+  request.names = options.names;
+  request.json = global.json;
+  request.verbosity = global.verbosity;
+  request.force = options.force;
+  request.again = options.again;
+  request.deploy = options.deploy;
+  request.ca = options.ca;
+  return request;
 }
 
-std::string headline(const CertificateOutcome& outcome) {
-  const std::string took = " in " + acme::format_duration(outcome.took);
-  const std::string generation =
-      outcome.generation
-          ? "generation " + std::to_string(outcome.generation->number) + ", valid until " +
-                acme::format_rfc3339(outcome.generation->leaf().not_after)
-          : "no certificate";
-  switch (outcome.action) {
-    case Action::not_due:
-      return "not due: " + outcome.reason;
-    case Action::would_deploy:
-      return "would be deployed again: " + generation;
-    case Action::would_renew:
-      return "would be renewed: " + outcome.reason;
-    case Action::renewed:
-      return "renewed" + took + " (" + outcome.reason + "): " + generation;
-    case Action::deployed:
-      return "deployed again" + took + ": " + generation;
-    case Action::waiting:
-      return "WAITING: " + outcome.error->message;
-    case Action::failed:
-      break;
-  }
-  return (outcome.issued ? "ISSUED BUT NOT SERVED: " : "FAILED: ") + outcome.error->message;
+// Nobody is there to be joined, or not for us: what comes of doing it ourselves says more.
+bool may_work_alone(const Error& error) {
+  return error.code == "NO_DAEMON" || error.code == "PERMISSION_DENIED" ||
+         error.code == "FILE_ERROR";
 }
 
-void print(const CertificateOutcome& outcome) {
-  std::cout << outcome.name << ": " << acme::printable(headline(outcome)) << '\n';
-  if (outcome.unverified) {
-    std::cout << "  UNVERIFIED: no local TLS listener answers for its names; is the server up? "
-                 "List its endpoints to be sure\n";
-  }
-  for (const EndpointState& state : outcome.endpoints) {
-    std::cout << "  " << (state.ok() ? "ok  " : "BAD ") << state.endpoint;
-    if (!state.address.empty()) std::cout << " at " << state.address;
-    std::cout << ' ' << state.detail << '\n';
-  }
-}
-
-int status_of(const std::vector<CertificateOutcome>& outcomes) {
-  const auto any = [&](Action action) {
-    return std::any_of(outcomes.begin(), outcomes.end(),
-                       [&](const CertificateOutcome& outcome) { return outcome.action == action; });
-  };
-  if (any(Action::failed)) return exit_status::failed;
-  const bool unverified =
-      std::any_of(outcomes.begin(), outcomes.end(),
-                  [](const CertificateOutcome& outcome) { return outcome.unverified; });
-  if (unverified) return exit_status::undecided;
-  return any(Action::waiting) ? exit_status::undecided : exit_status::ok;
-}
-
-}  // namespace
-
-int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config) {
-  if (const auto error = unknown_name(command.options.names, config)) return refuse(global, *error);
-  if (const auto error = unknown_ca(command.options.ca, config)) return refuse(global, *error);
-  RealWorld real(world_options(config));
-  int interrupted = 0;
+// Nothing where a signal ended it.
+std::optional<Outcomes> renew_alone(RealWorld& real, const GlobalOptions& global,
+                                    const RenewOptions& options, const Config& config,
+                                    int& interrupted) {
   const SignalWatch signals(real.loop(), [&](int number) {
     interrupted = number;
     real.stop();
@@ -89,33 +46,49 @@ int run_renew(const GlobalOptions& global, const RenewCommand& command, const Co
   EventStream events(world.clock);
   events.add_reader(open_stderr(world.clock, global.verbosity));
   Agent agent(world, config, events, make_solver);
-  std::optional<Result<std::vector<CertificateOutcome>>> outcomes;
+  std::optional<Outcomes> outcomes;
   const auto renew = [&](Result<void> opened) {
     if (!opened) {
-      outcomes = Result<std::vector<CertificateOutcome>>(fail(opened.error()));
+      outcomes = Outcomes(fail(opened.error()));
       return;
     }
-    agent.renew(command.options,
+    agent.renew(options,
                 [&](std::vector<CertificateOutcome> result) { outcomes = std::move(result); });
   };
   // A dry run touches nothing, not even the lock.
-  if (command.options.dry_run) {
+  if (options.dry_run) {
     renew({});
   } else {
     agent.open("nolapse renew", renew);
   }
   real.run_until([&] { return outcomes.has_value(); });
-  if (interrupted != 0) {
-    std::cerr << "nolapse: interrupted; the next renew goes on with what was begun\n";
-    return 128 + interrupted;
+  return outcomes;
+}
+
+}  // namespace
+
+int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config) {
+  const RenewOptions& options = command.options;
+  if (const auto error = unknown_name(options.names, config)) return refuse(global, *error);
+  if (const auto error = unknown_ca(options.ca, config)) return refuse(global, *error);
+  // The second round is for a daemon that took the lock after the first look for one.
+  for (bool second = false;; second = true) {
+    RealWorld real(world_options(config));
+    if (!options.dry_run) {
+      const auto joined = join_daemon(real.loop(), global, config, request_for(global, options));
+      if (joined) return *joined;
+      if (!may_work_alone(joined.error())) return refuse(global, joined.error());
+    }
+    int interrupted = 0;
+    const auto outcomes = renew_alone(real, global, options, config, interrupted);
+    if (interrupted != 0) {
+      std::cerr << "nolapse: interrupted; the next renew goes on with what was begun\n";
+      return 128 + interrupted;
+    }
+    if (*outcomes) return write_renewal(std::cout, global.json, **outcomes);
+    const Error& error = outcomes->error();
+    if (second || error.kind != ErrorKind::held) return refuse(global, error);
   }
-  if (!*outcomes) return refuse(global, outcomes->error());
-  if (global.json) {
-    std::cout << renew_document(**outcomes);
-  } else {
-    for (const CertificateOutcome& outcome : **outcomes) print(outcome);
-  }
-  return status_of(**outcomes);
 }
 
 }  // namespace nolapse

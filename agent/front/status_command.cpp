@@ -1,58 +1,19 @@
-#include <algorithm>
+// The daemon's own word is better than what its files say: only it knows which configuration is in
+// force. One that does not answer must not keep a status from anybody: then the files speak.
 #include <iostream>
 
+#include "acme/json_read.h"
 #include "agent/core/status_collection.h"
 #include "agent/front/commands.h"
-#include "agent/front/exit_status.h"
-#include "agent/front/json_output.h"
+#include "agent/front/join_daemon.h"
+#include "agent/front/status_output.h"
 
 namespace nolapse {
 namespace {
 
-std::string next_moment(const CertificateStatus& status, Time now) {
-  if (!status.next_attempt) return {};
-  const std::string at = acme::format_rfc3339(*status.next_attempt);
-  if (*status.next_attempt <= now) return "since " + at;
-  return at + " (in " + acme::format_duration(*status.next_attempt - now) + ")";
-}
-
-void print(const CertificateStatus& status, std::size_t width, int verbosity, Time now) {
-  std::string name = status.name;
-  name.resize(std::max(width, name.size()), ' ');
-  std::cout << name << "  serving " << name_of(status.serving) << "  renewal "
-            << name_of(status.renewal) << "  " << next_moment(status, now) << "  "
-            << status.renew_reason << '\n';
-  if (status.last_error) {
-    std::cout << "  last error, " << acme::format_rfc3339(status.last_error->at) << " ("
-              << status.failures << " in a row): " << status.last_error->message << '\n';
-  }
-  for (const auto& [target, record] : status.deployments) {
-    if (record.last_error) {
-      std::cout << "  target " << target << " is " << name_of(record.stage) << ": "
-                << record.last_error->message << '\n';
-    }
-  }
-  for (const EndpointState& state : status.endpoints) {
-    if (state.ok() && verbosity < 1) continue;
-    std::cout << "  " << state.endpoint;
-    if (!state.address.empty()) std::cout << " at " << state.address;
-    std::cout << ' ' << state.detail << '\n';
-  }
-}
-
-// Nothing worse than "nobody knows" is undecided, everything worse is a failure.
-int status_of(const std::vector<CertificateStatus>& statuses) {
-  int worst = exit_status::ok;
-  for (const CertificateStatus& status : statuses) {
-    if (status.ok()) continue;
-    const bool unknown_only =
-        (status.serving == Serving::ok || status.serving == Serving::unknown ||
-         status.serving == Serving::unverified) &&
-        (status.renewal == RenewalHealth::ok || status.renewal == RenewalHealth::unknown);
-    if (!unknown_only) return exit_status::failed;
-    worst = exit_status::undecided;
-  }
-  return worst;
+// Nobody listens, or not for us: no news to whoever asks for a status.
+bool is_no_news(const Error& error) {
+  return error.code == "NO_DAEMON" || error.code == "PERMISSION_DENIED";
 }
 
 }  // namespace
@@ -60,22 +21,23 @@ int status_of(const std::vector<CertificateStatus>& statuses) {
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config) {
   if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
   RealWorld real(world_options(config));
+  ControlRequest request;
+  request.names = command.names;
+  request.json = global.json;
+  request.verbosity = global.verbosity;
+  const auto joined = join_daemon(real.loop(), global, config, request);
+  if (joined) return *joined;
+  if (!is_no_news(joined.error())) {
+    std::cerr << "nolapse: " << acme::printable(joined.error().message)
+              << "; this is what its files say\n";
+  }
   const World world = real.world();
   std::optional<std::vector<CertificateStatus>> statuses;
   collect_status(world, config, command.names, [&](std::vector<CertificateStatus> collected) {
     statuses = std::move(collected);
   });
   real.run_until([&] { return statuses.has_value(); });
-  if (global.json) {
-    std::cout << status_document(*statuses);
-    return status_of(*statuses);
-  }
-  std::size_t width = 0;
-  for (const CertificateStatus& status : *statuses) width = std::max(width, status.name.size());
-  for (const CertificateStatus& status : *statuses) {
-    print(status, width, global.verbosity, world.clock.now());
-  }
-  return status_of(*statuses);
+  return write_statuses(std::cout, {global.json, global.verbosity}, world.clock.now(), *statuses);
 }
 
 }  // namespace nolapse

@@ -1,0 +1,73 @@
+#include "agent/front/commands.h"
+
+#include <filesystem>
+#include <iostream>
+
+#include "acme/json_read.h"
+#include "agent/front/exit_status.h"
+#include "agent/front/json_output.h"
+
+namespace nolapse {
+namespace {
+
+// The files of the world take absolute paths.
+std::string absolute(const std::string& path) {
+  std::error_code no_working_directory;
+  const auto full = std::filesystem::absolute(path, no_working_directory);
+  return path.empty() || no_working_directory ? path : full.lexically_normal().string();
+}
+
+}  // namespace
+
+ConfigResult read_configuration(const Files& files, const GlobalOptions& global) {
+  return load_config(files, absolute(global.config_path), absolute(global.state_directory));
+}
+
+RealWorld::Options world_options(const Config& config) {
+  // They are the process's, whatever worlds it makes one after the other.
+  static const PassedSockets passed = sockets_passed_to_this_process();
+  RealWorld::Options options{config.state_directory, config.resolver, {}, passed};
+  for (const auto& [name, challenge] : config.challenges) {
+    if (!challenge.webroot.empty()) options.webroots.push_back(challenge.webroot);
+  }
+  return options;
+}
+
+Error usage_error(std::string code, std::string message) {
+  return {ErrorKind::input, std::move(code), std::move(message), {}, {}};
+}
+
+std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config) {
+  if (config.certificates.empty()) {
+    return usage_error(
+        "NO_CERTIFICATES",
+        config.files.front() + " names no certificate; add a [[certificate]] section");
+  }
+  for (const std::string& name : names) {
+    if (config.find_certificate(name) != nullptr) continue;
+    std::string message = "no certificate is named \"" + name + "\"; the configuration has:";
+    for (const CertificateSpec& spec : config.certificates) message += " " + spec.name;
+    return usage_error("UNKNOWN_CERTIFICATE", std::move(message));
+  }
+  return {};
+}
+
+std::optional<Error> unknown_ca(const std::string& name, const Config& config) {
+  if (name.empty() || config.find_ca(name) != nullptr) return {};
+  std::string message = "no CA is named \"" + name + "\"; the configuration has:";
+  for (const CaConfig& ca : config.cas) message += " " + ca.name;
+  return usage_error("UNKNOWN_CA", std::move(message));
+}
+
+int exit_status_of(const Error& error) {
+  if (error.kind == ErrorKind::input) return exit_status::usage;
+  return error.kind == ErrorKind::held ? exit_status::undecided : exit_status::failed;
+}
+
+int refuse(const GlobalOptions& global, const Error& error) {
+  if (global.json) std::cout << error_document(error);
+  std::cerr << "nolapse: " << acme::printable(error.message) << '\n';
+  return exit_status_of(error);
+}
+
+}  // namespace nolapse

@@ -1,0 +1,151 @@
+#include "agent/front/control_desk.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "agent/core/status_collection.h"
+#include "agent/front/commands.h"
+#include "agent/front/exit_status.h"
+#include "agent/front/json_output.h"
+#include "agent/front/renewal_output.h"
+#include "agent/front/status_output.h"
+
+namespace nolapse {
+namespace {
+
+// A status asks every endpoint. Peers that ask and leave could otherwise have the daemon knock on
+// web servers without end.
+constexpr std::size_t most_at_once = 16;
+
+constexpr const char* of_the_daemon =
+    ". That is the configuration which the daemon has in force; a changed one it takes up with "
+    "`systemctl reload nolapse` (SIGHUP)";
+
+}  // namespace
+
+// Those about the agent as a whole are of interest to everybody: an account was made, a CA failed.
+bool ControlDesk::Visitor::wants(const Event& event) const {
+  if (request.command != ControlRequest::Command::renew) return false;
+  const auto& names = request.names;
+  return event.certificate.empty() || names.empty() ||
+         std::find(names.begin(), names.end(), event.certificate) != names.end();
+}
+
+void ControlDesk::Visitor::send(const ControlAnswer& answer) const {
+  connection->send_line(format_answer(answer));
+}
+
+void ControlDesk::Visitor::refuse(const Error& error) const {
+  send(ControlEnd{exit_status_of(error), request.json ? error_document(error) : std::string(),
+                  error.message});
+  connection->close_after_sending();
+}
+
+ControlDesk::ControlDesk(World world, const Config& config, EventStream& events, Daemon& daemon)
+    : world_(world), config_(config), daemon_(daemon) {
+  events.add_reader([visitors = visitors_](const Event& event) {
+    for (const auto& visitor : *visitors) {
+      if (visitor->wants(event)) visitor->send(event);
+    }
+  });
+}
+
+ControlDesk::~ControlDesk() {
+  const Error stopped{ErrorKind::held,
+                      "DAEMON_STOPPED",
+                      "the daemon was stopped meanwhile; what was begun is gone on with by its "
+                      "next start, or by another renew",
+                      {},
+                      {}};
+  for (const auto& visitor : *visitors_) visitor->refuse(stopped);
+  visitors_->clear();
+}
+
+void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
+                       const std::string& line) {
+  auto visitor = std::make_shared<Visitor>();
+  visitor->connection = connection;
+  auto request = parse_request(line);
+  if (!request) return visitor->refuse(request.error());
+  visitor->request = std::move(*request);
+  ControlGreeting greeting{this_process().process, {}};
+  for (const CertificateSpec& spec : config_.certificates) {
+    greeting.certificates.push_back(spec.name);
+  }
+  visitor->send(greeting);
+  if (const auto error = objection(*visitor)) return visitor->refuse(*error);
+  visitors_->push_back(visitor);
+  if (visitor->request.command == ControlRequest::Command::renew) return renew(visitor);
+  collect(visitor);
+}
+
+std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
+  const ControlRequest& request = visitor.request;
+  const ControlPeer& peer = visitor.connection->peer();
+  const bool renews = request.command == ControlRequest::Command::renew;
+  if (renews && peer.user != 0 && peer.user != this_process().user) {
+    return Error{ErrorKind::local,
+                 "PERMISSION_DENIED",
+                 "you may ask this daemon for the status, but not to renew; run this as root or as "
+                 "the user that the daemon runs as",
+                 {},
+                 {}};
+  }
+  if (renews && renewals_refused_) {
+    return Error{ErrorKind::held,
+                 "DAEMON_STOPPING",
+                 "the daemon is about to stop or to take up a new configuration; try again in a "
+                 "moment",
+                 {},
+                 {}};
+  }
+  if (!renews && visitors_->size() >= most_at_once) {
+    return Error{ErrorKind::held,
+                 "DAEMON_BUSY",
+                 "the daemon is answering " + std::to_string(most_at_once) +
+                     " others; try again in a moment",
+                 {},
+                 {}};
+  }
+  auto error = unknown_name(request.names, config_);
+  if (!error) error = unknown_ca(request.ca, config_);
+  if (error) error->message += of_the_daemon;
+  return error;
+}
+
+void ControlDesk::renew(const std::shared_ptr<const Visitor>& visitor) {
+  RenewOptions options;
+  options.names = visitor->request.names;
+  options.force = visitor->request.force;
+  options.again = visitor->request.again;
+  options.deploy = visitor->request.deploy;
+  options.ca = visitor->request.ca;
+  daemon_.renew(std::move(options),
+                [visitors = visitors_, visitor](const std::vector<CertificateOutcome>& outcomes) {
+                  std::ostringstream text;
+                  const int status = write_renewal(text, visitor->request.json, outcomes);
+                  end(*visitors, visitor, {status, text.str(), {}});
+                });
+}
+
+void ControlDesk::collect(const std::shared_ptr<const Visitor>& visitor) {
+  const auto done = [this, visitors = visitors_,
+                     visitor](const std::vector<CertificateStatus>& statuses) {
+    std::ostringstream text;
+    const StatusStyle style{visitor->request.json, visitor->request.verbosity};
+    const int status = write_statuses(text, style, world_.clock.now(), statuses);
+    end(*visitors, visitor, {status, text.str(), {}});
+  };
+  collect_status(world_, config_, visitor->request.names, done);
+}
+
+void ControlDesk::end(Visitors& visitors, const std::shared_ptr<const Visitor>& visitor,
+                      const ControlEnd& answer) {
+  const auto found = std::find(visitors.begin(), visitors.end(), visitor);
+  if (found == visitors.end()) return;
+  visitors.erase(found);
+  visitor->send(answer);
+  visitor->connection->close_after_sending();
+}
+
+}  // namespace nolapse

@@ -1,0 +1,57 @@
+// The lines that a command and the daemon which it joins exchange over the control socket, one JSON
+// object each.
+//
+//   request   {"schema":1,"command":"renew"|"status","names":[…],"json":bool,"verbosity":-1|0|1}
+//             and for renew "force", "again", "deploy" (bool) and "ca" (string)
+//   answer    {"daemon":{"pid":N,"certificates":[…]}}   at once: a daemon that hangs sends nothing
+//             {"event":{"certificate","severity","code","message"}}   while it works
+//             {"exit":N,"stdout":"…","error":"…"|null}   at last; what the command has to print
+//
+// A request comes from anybody who may connect, and everything about it is checked: what is not
+// exactly right is an error that names it. Answers are read as coming from a daemon that may be
+// newer: unknown ones are skipped.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/core/event_stream.h"
+
+namespace nolapse {
+
+struct ControlRequest {
+  enum class Command { renew, status };
+  Command command = Command::status;
+  std::vector<std::string> names;  // empty: all
+  bool json = false;
+  int verbosity = 0;  // as in GlobalOptions
+  bool force = false;
+  bool again = false;
+  bool deploy = true;
+  std::string ca;
+};
+
+struct ControlGreeting {
+  int process = 0;
+  std::vector<std::string> certificates;  // all that the daemon's configuration names
+};
+
+struct ControlEnd {
+  int exit = 0;
+  std::string output;
+  std::string error;  // empty: none
+};
+
+using ControlAnswer = std::variant<ControlGreeting, Event, ControlEnd>;
+
+std::string format_request(const ControlRequest& request);
+// Error: input BAD_REQUEST.
+Result<ControlRequest> parse_request(const std::string& line);
+
+std::string format_answer(const ControlAnswer& answer);
+// Nothing for a line that this version does not know.
+std::optional<ControlAnswer> parse_answer(const std::string& line);
+
+}  // namespace nolapse

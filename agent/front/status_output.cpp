@@ -1,0 +1,74 @@
+#include "agent/front/status_output.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "agent/front/exit_status.h"
+#include "agent/front/json_output.h"
+
+namespace nolapse {
+namespace {
+
+std::string next_moment(const CertificateStatus& status, Time now) {
+  if (!status.next_attempt) return {};
+  const std::string at = acme::format_rfc3339(*status.next_attempt);
+  if (*status.next_attempt <= now) return "since " + at;
+  return at + " (in " + acme::format_duration(*status.next_attempt - now) + ")";
+}
+
+void print(std::ostream& out, const CertificateStatus& status, std::size_t width, int verbosity,
+           Time now) {
+  std::string name = status.name;
+  name.resize(std::max(width, name.size()), ' ');
+  out << name << "  serving " << name_of(status.serving) << "  renewal " << name_of(status.renewal)
+      << "  " << next_moment(status, now) << "  " << status.renew_reason << '\n';
+  if (status.last_error) {
+    out << "  last error, " << acme::format_rfc3339(status.last_error->at) << " ("
+        << status.failures << " in a row): " << status.last_error->message << '\n';
+  }
+  for (const auto& [target, record] : status.deployments) {
+    if (record.last_error) {
+      out << "  target " << target << " is " << name_of(record.stage) << ": "
+          << record.last_error->message << '\n';
+    }
+  }
+  for (const EndpointState& state : status.endpoints) {
+    if (state.ok() && verbosity < 1) continue;
+    out << "  " << state.endpoint;
+    if (!state.address.empty()) out << " at " << state.address;
+    out << ' ' << state.detail << '\n';
+  }
+}
+
+// Nothing worse than "nobody knows" is undecided, everything worse is a failure.
+int status_of(const std::vector<CertificateStatus>& statuses) {
+  int worst = exit_status::ok;
+  for (const CertificateStatus& status : statuses) {
+    if (status.ok()) continue;
+    const bool unknown_only =
+        (status.serving == Serving::ok || status.serving == Serving::unknown ||
+         status.serving == Serving::unverified) &&
+        (status.renewal == RenewalHealth::ok || status.renewal == RenewalHealth::unknown);
+    if (!unknown_only) return exit_status::failed;
+    worst = exit_status::undecided;
+  }
+  return worst;
+}
+
+}  // namespace
+
+int write_statuses(std::ostream& out, const StatusStyle& style, Time now,
+                   const std::vector<CertificateStatus>& statuses) {
+  if (style.json) {
+    out << status_document(statuses);
+    return status_of(statuses);
+  }
+  std::size_t width = 0;
+  for (const CertificateStatus& status : statuses) width = std::max(width, status.name.size());
+  for (const CertificateStatus& status : statuses) {
+    print(out, status, width, style.verbosity, now);
+  }
+  return status_of(statuses);
+}
+
+}  // namespace nolapse
