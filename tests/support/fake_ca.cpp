@@ -303,6 +303,7 @@ Answer<void> FakeCa::check_limit(const std::string& what, const CaLimit& limit, 
   std::erase_if(times, [&](Time time) { return time + limit.window <= now; });
   if (times.size() < limit.count) return {};
   ++counters_.rate_limited;
+  last_limit_ = "too many " + what;
   Refusal refusal{429, "rateLimited", "too many " + what};
   refusal.retry_after = times[times.size() - limit.count] + limit.window;
   return refuse(refusal);

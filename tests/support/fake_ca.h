@@ -65,8 +65,11 @@ class FakeCa {
   void lose_reply(CaEndpoint endpoint) { lose_next_.insert(endpoint); }  // to the next request
   void lose_reply_after(int requests) { lose_at_ = counters_.requests + requests; }
 
+  void revoke(const std::string& id, Time now) { certificates_.at(id).revoked = now; }
+
   FakeCaSettings settings;  // may be changed at any time
   const Counters& counters() const { return counters_; }
+  const std::string& last_limit() const { return last_limit_; }  // that refused something
   // Without what is long over, see fake_ca_memory.cpp.
   const std::map<std::string, CaOrder>& orders() const { return orders_; }
   const std::map<std::string, CaCertificate>& certificates() const { return certificates_; }
@@ -170,6 +173,7 @@ class FakeCa {
   std::deque<std::string> nonces_by_age_;
   std::set<CaEndpoint> lose_next_;
   int lose_at_ = 0;
+  std::string last_limit_;
   std::map<std::string, std::deque<Time>> spent_;  // what a limit is on -> when it was used
   std::map<std::string, CaAccount> accounts_;
   std::map<std::string, CaOrder> orders_;

@@ -1,14 +1,11 @@
 // The fake CA's certificates: CSRs, issuance, chains, download, revocation, renewal windows.
 // [RFC 8555 §7.4, §7.4.2, §7.6, RFC 9773]
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
-#include <memory>
 
 #include "acme/base64url.h"
 #include "acme/json_read.h"
 #include "tests/support/fake_ca.h"
+#include "tests/support/signing_request.h"
 
 namespace nolapse {
 
@@ -17,71 +14,6 @@ using acme::Identifier;
 using nlohmann::json;
 
 namespace {
-
-using SigningRequest = std::unique_ptr<X509_REQ, decltype(&X509_REQ_free)>;
-
-std::string octets_of(const ASN1_STRING* string) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
-          static_cast<std::size_t>(ASN1_STRING_length(string))};
-}
-
-// The identifiers a CSR asks for, sorted; a name of any other kind is in the list with the type
-// "other", so that it fits no order.
-std::vector<Identifier> requested_identifiers(X509_REQ* request) {
-  std::vector<Identifier> identifiers;
-  STACK_OF(X509_EXTENSION)* extensions = X509_REQ_get_extensions(request);
-  auto* names = static_cast<GENERAL_NAMES*>(
-      X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
-    if (name->type == GEN_DNS) {
-      identifiers.push_back({"dns", octets_of(name->d.dNSName)});
-    } else if (name->type == GEN_IPADD) {
-      identifiers.push_back({"ip", acme::address_text(octets_of(name->d.iPAddress))});
-    } else {
-      identifiers.push_back({"other", ""});
-    }
-  }
-  GENERAL_NAMES_free(names);
-  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
-  std::sort(identifiers.begin(), identifiers.end());
-  return identifiers;
-}
-
-Answer<void> check_common_name(X509_REQ* request, const std::vector<Identifier>& identifiers) {
-  X509_NAME* subject = X509_REQ_get_subject_name(request);
-  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (at < 0) return {};
-  const std::string name = octets_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-  const bool listed = std::any_of(identifiers.begin(), identifiers.end(), [&](const auto& each) {
-    return each.type == "dns" && each.value == name;
-  });
-  if (!listed) return refuse(400, "badCSR", "the common name is not among the names");
-  return {};
-}
-
-// The public key of a CSR that fits the order.
-Answer<acme::PrivateKey> check_signing_request(const std::string& der, const CaOrder& order,
-                                               const CaAccount& account) {
-  const auto* data = reinterpret_cast<const unsigned char*>(der.data());
-  const auto* const end = data + der.size();
-  const SigningRequest request(d2i_X509_REQ(nullptr, &data, static_cast<long>(der.size())),
-                               X509_REQ_free);
-  if (!request || data != end) return refuse(400, "badCSR", "the CSR is no PKCS #10 in DER");
-  EVP_PKEY* raw_key = X509_REQ_get_pubkey(request.get());
-  if (raw_key == nullptr) return refuse(400, "badCSR", "the CSR has no key");
-  acme::PrivateKey key(raw_key);
-  if (X509_REQ_verify(request.get(), key.get()) != 1)
-    return refuse(400, "badCSR", "the CSR's signature does not verify");
-  if (!key.type()) return refuse(400, "badCSR", "the CSR's key is of no accepted kind");
-  if (EVP_PKEY_eq(key.get(), account.key.get()) == 1)
-    return refuse(400, "badCSR", "the CSR's key is the account's");
-  if (requested_identifiers(request.get()) != order.identifiers)
-    return refuse(400, "badCSR", "the CSR's names are not those of the order");
-  if (auto fine = check_common_name(request.get(), order.identifiers); !fine)
-    return refuse(fine.error());
-  return key;
-}
 
 // Content octets of the DER INTEGER: a zero in front where the top bit is set.
 std::string integer_octets(const std::string& unsigned_octets) {
@@ -121,7 +53,7 @@ FakeCa::Reply FakeCa::finalize(const Request& request) {
   if (order.status != "ready") return refuse(403, "orderNotReady", "the order is " + order.status);
   const auto der = acme::base64url_decode(text_member(request.payload, "csr"));
   if (!der || der->empty()) return refuse(400, "malformed", "csr is not base64url");
-  auto key = check_signing_request(*der, order, accounts_.at(order.account));
+  auto key = check_signing_request(*der, order.identifiers, accounts_.at(order.account).key);
   if (!key) return refuse(key.error());
   order.certificate_key = std::move(*key);
   order.status = "processing";
@@ -210,9 +142,8 @@ FakeCa::Reply FakeCa::revoke_certificate(const Request& request) {
   const auto reason = acme::integer_member(request.payload, "reason").value_or(0);
   for (auto& [id, certificate] : certificates_) {
     if (certificate.leaf != *der) continue;
-    const bool own = request.account.empty()
-                         ? EVP_PKEY_eq(request.key.get(), certificate.key.get()) == 1
-                         : certificate.account == request.account;
+    const bool own = request.account.empty() ? same_key(request.key, certificate.key)
+                                             : certificate.account == request.account;
     if (!own) return refuse(403, "unauthorized", "the certificate belongs to somebody else");
     if (reason != 0 && reason != 1 && reason != 4 && reason != 5)
       return refuse(400, "badRevocationReason", "reasons 0, 1, 4 and 5 are accepted");

@@ -62,6 +62,13 @@ std::size_t FakeHttpResponder::tokens() const {
   return count;
 }
 
+std::vector<std::string> FakeHttpResponder::all_tokens() const {
+  std::vector<std::string> all;
+  for (const auto& [listen, tokens] : listeners_)
+    for (const auto& [token, body] : tokens) all.push_back(token);
+  return all;
+}
+
 std::optional<std::string> FakeHttpResponder::fetch(const std::string& address, std::uint16_t port,
                                                     const std::string& token) {
   bool open = false;

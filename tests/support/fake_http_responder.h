@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "agent/world/world.h"
 #include "tests/support/fake_ca.h"
@@ -24,6 +25,7 @@ class FakeHttpResponder final : public HttpResponder {
   void release(std::uint16_t port) { occupied_.erase(port); }
   void drop_process() { listeners_.clear(); }
   std::size_t tokens() const;
+  std::vector<std::string> all_tokens() const;
 
   // What a connection to this host meets: nothing is a refused connection, an empty body a 404.
   std::optional<std::string> fetch(const std::string& address, std::uint16_t port,
