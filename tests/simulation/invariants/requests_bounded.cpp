@@ -1,0 +1,69 @@
+// 8: what one certificate asks of the CAs in a day is bounded. Past expiry an attempt every quarter
+// of an hour is wanted, at each CA; each end of the process may begin some more. Certificates are
+// hardly ever issued twice a day.
+#include <utility>
+
+#include "tests/simulation/invariants/invariant.h"
+
+namespace nolapse {
+
+namespace {
+
+constexpr unsigned attempts_a_day = 24 * 4 * 4 / 3 + 12;  // a quarter early, and a first dozen
+constexpr unsigned certificates_a_day = 3;
+constexpr unsigned requests_an_attempt = 100;  // polling and bad nonces included
+constexpr unsigned other_requests_a_day = 20;  // advice, directories, accounts
+
+class RequestsBounded final : public Invariant {
+ public:
+  explicit RequestsBounded(const Fleet& fleet)
+      : Invariant("requests are bounded", fleet), counts_(fleet.certificates().size()) {}
+
+  void on_event(const Event& event, const Kept* about) override {
+    if (about == nullptr) return;
+    if (event.code == "ISSUANCE_STARTED") ++counts_[about->index].attempts;
+    if (event.code == "CERTIFICATE_ISSUED") ++counts_[about->index].issued;
+  }
+
+  void look() override {
+    if (fleet_.now() - day_began_ < std::chrono::hours(24)) return;
+    day_began_ = fleet_.now();
+    const auto deaths = static_cast<unsigned>(fleet_.deaths() - deaths_before_);
+    deaths_before_ = fleet_.deaths();
+    const auto cas = static_cast<unsigned>(fleet_.world.cas.size());
+    std::uint64_t allowed = 0;
+    for (std::size_t i = 0; i < counts_.size(); ++i) {
+      const std::string& name = fleet_.certificates()[i].spec->name;
+      const Counts today = std::exchange(counts_[i], {});
+      if (today.attempts > cas * (attempts_a_day + 2 * deaths))
+        violated(name + ": " + std::to_string(today.attempts) + " attempts in a day");
+      if (today.issued > certificates_a_day + deaths)
+        violated(name + ": " + std::to_string(today.issued) + " certificates in a day");
+      allowed += today.attempts * requests_an_attempt + other_requests_a_day * (1 + deaths);
+    }
+    std::uint64_t requests = 0;
+    for (const auto& ca : fleet_.world.cas)
+      requests += static_cast<std::uint64_t>(ca->counters().requests);
+    if (requests - requests_before_ > allowed)
+      violated(std::to_string(requests - requests_before_) + " requests in a day");
+    requests_before_ = requests;
+  }
+
+ private:
+  struct Counts {
+    unsigned attempts = 0;
+    unsigned issued = 0;
+  };
+  std::vector<Counts> counts_;
+  Time day_began_ = fleet_.beginning();
+  std::uint64_t requests_before_ = 0;
+  std::uint64_t deaths_before_ = 0;
+};
+
+}  // namespace
+
+InvariantPtr make_requests_bounded(const Fleet& fleet) {
+  return std::make_unique<RequestsBounded>(fleet);
+}
+
+}  // namespace nolapse
