@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/core/certificate_job.h"
+#include "agent/core/event_log.h"
 
 namespace nolapse {
 
@@ -19,7 +20,8 @@ class Agent {
  public:
   Agent(World world, const Config& config, EventStream& events, SolverFactory make_solver);
 
-  // Prepares the state directory, takes its lock and sweeps what ended runs left there. Errors:
+  // Prepares the state directory, takes its lock, sweeps what ended runs left there and what is
+  // too old, and notes events on the disk from here on. Errors:
   // held LOCK_HELD; local where the directory cannot be used.
   void open(const std::string& holder, Completion<void> done);
 
@@ -28,6 +30,14 @@ class Agent {
   // the configuration.
   void renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
              std::function<void(const CertificateOutcome&)> each = nullptr);
+
+  // Removes what is too old by the configuration. Never what is in use.
+  void tidy();
+  // What the state directory has and the configuration has not.
+  std::vector<std::string> orphans() const;
+  // After open(). Removes all there is of an orphan. Errors: input UNKNOWN_CERTIFICATE,
+  // STILL_CONFIGURED; local as Files.
+  void forget(const std::string& name, Completion<void> done);
 
   // Begins nothing new; `ended` is called when nothing is under way any more. A run of which a
   // part never began is not reported.
@@ -45,12 +55,14 @@ class Agent {
   };
 
   void sweep(Completion<void> done);
+  FileWork remove_what_is_old() const;
   std::unique_ptr<CertificateJob> make_job(const CertificateSpec& spec,
                                            const RenewOptions& options);
+  void wait_for_slot(Run& run, CertificateJob& job);
   void start_jobs();
   void start_job(Run& run, CertificateJob& job);
+  void free_slot();
   void job_ended(Run& run, CertificateJob& job);
-  void one_less();
   void end(Run& run);
   CaClient& ca_client(const std::string& name);
   Solver& solver(const std::string& challenge);
@@ -62,13 +74,15 @@ class Agent {
   Store store_;
   Turns target_turns_;
   Turns certificate_turns_;
-  std::map<std::string, ScheduleRecord> unsaved_schedules_;
+  std::map<std::string, Remembered> remembered_;
   std::unique_ptr<Files::Lock> lock_;
+  std::unique_ptr<EventLog> event_log_;
   std::map<std::string, std::unique_ptr<CaClient>> ca_clients_;
   std::map<std::string, std::unique_ptr<Solver>> solvers_;
   std::vector<std::unique_ptr<Run>> runs_;
-  std::deque<std::function<void()>> waiting_;  // jobs to start, of all runs
+  std::deque<std::function<void()>> waiting_;  // jobs to start, of all runs; each has its turn
   std::size_t running_ = 0;
+  std::size_t slots_used_ = 0;  // by those that may yet ask a CA for something
   std::function<void()> ended_;
 };
 

@@ -23,8 +23,9 @@ void CaClient::prepare(Completion<void> done) {
   if (waiting_.size() > 1) return;
   // From the loop, so that no completion runs inside the call that asked for it.
   world_.clock.start_timer(Duration{0}, [this] {
-    if (ready_) return prepared({});
-    load_account();
+    if (!ready_) return load_account();
+    if (world_.clock.uptime() - directory_uptime_ > std::chrono::hours(24)) return read_directory();
+    prepared({});
   });
 }
 
@@ -163,6 +164,7 @@ void CaClient::go_on(std::shared_ptr<Exchange> exchange) {
 
 void CaClient::receive(const std::shared_ptr<Exchange>& exchange, Result<HttpResponse> response) {
   if (!response) return finish(exchange, fail(response.error()));
+  if (exchange->call.target == Call::Target::directory) directory_uptime_ = world_.clock.uptime();
   if (const auto date = acme::parse_http_date(response->header("Date"))) {
     last_date_ = date;
     last_date_uptime_ = world_.clock.uptime();

@@ -22,7 +22,8 @@ class CaClient {
   CaClient(World world, const Store& store, EventStream& events, CaConfig ca,
            std::vector<std::string> contact);
 
-  // Reads the directory and makes the account usable: reads or makes the key, finds or creates it.
+  // Reads the directory, again after a day, and makes the account usable: reads or makes the key,
+  // finds or creates it.
   // May be called by several at once; the work is done once.
   void prepare(Completion<void> done);
 
@@ -72,6 +73,7 @@ class CaClient {
   SavedAccount account_;
   std::unique_ptr<acme::Session> session_;
   bool ready_ = false;
+  std::chrono::milliseconds directory_uptime_{};  // when it was read
   std::optional<Time> last_date_;
   std::chrono::milliseconds last_date_uptime_{};
   std::vector<Completion<void>> waiting_;  // for prepare()

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/core/expiry.h"
+
 namespace nolapse {
 
 const char* name_of(CertificateOutcome::Action action) {
@@ -31,7 +33,8 @@ CertificateJob::CertificateJob(JobParts parts, const CertificateSpec& spec,
   outcome_.name = spec.name;
 }
 
-void CertificateJob::start(std::function<void()> done) {
+void CertificateJob::start(std::function<void()> deploying, std::function<void()> done) {
+  deploying_ = std::move(deploying);
   done_ = std::move(done);
   began_ = parts_.world.clock.uptime();
   parts_.world.clock.start_timer(Duration{0}, [this] { look(); });
@@ -40,22 +43,38 @@ void CertificateJob::start(std::function<void()> done) {
 void CertificateJob::look() {
   std::vector<std::string> damaged;
   auto newest = parts_.store.newest_generation(spec_.name, Store::Keys::checked, &damaged);
-  if (!newest) return end(Action::failed, newest.error());
+  if (!newest) {
+    tell(Severity::error, newest.error().code, newest.error().message);
+    due_.at = parts_.world.clock.now() + std::chrono::hours(1);
+    return end(Action::failed, newest.error());
+  }
   outcome_.generation = std::move(*newest);
   for (const std::string& what : damaged) {
     parts_.events.emit(Severity::warning, spec_.name, "GENERATION_DAMAGED", what);
   }
   auto schedule = parts_.store.load_schedule(spec_.name);
-  const auto unsaved = parts_.unsaved_schedules.find(spec_.name);
-  if (unsaved != parts_.unsaved_schedules.end()) {
-    schedule_ = unsaved->second;
+  const auto& unsaved = parts_.remembered[spec_.name].unsaved_schedule;
+  if (unsaved) {
+    schedule_ = *unsaved;
   } else if (schedule) {
     schedule_ = std::move(*schedule);
   } else {
     parts_.events.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
                        schedule.error().message + "; the count of failures begins anew");
   }
+  begin_anew_where_reconfigured();
   ask_the_ca();
+}
+
+// What failed under another configuration says nothing about this one.
+void CertificateJob::begin_anew_where_reconfigured() {
+  std::string digest = digest_of(spec_, parts_.config);
+  reconfigured_ = !schedule_.configuration.empty() && schedule_.configuration != digest;
+  schedule_.configuration = std::move(digest);
+  if (!reconfigured_) return;
+  schedule_.next_attempt.reset();
+  schedule_.refused.clear();
+  if (schedule_.failures > 0) schedule_.failures = 1;
 }
 
 // ---- deciding
@@ -125,6 +144,7 @@ Time CertificateJob::now_or_later() {
 
 void CertificateJob::decide() {
   const auto issuance = parts_.store.load_issuance(spec_.name);
+  const Time now = parts_.world.clock.now();
   RenewalInput input{spec_, parts_.config};
   input.newest = outcome_.generation ? &*outcome_.generation : nullptr;
   input.requested = options_.force;
@@ -135,11 +155,12 @@ void CertificateJob::decide() {
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
   if (!due_.now) return deploy_or_probe();
-  if (options_.by_daemon && must_wait(schedule_, input.now)) return deploy_or_probe();
+  if (options_.by_daemon && must_wait(schedule_, now)) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);
   // Only what the CA itself asked us to wait for holds up a person's command.
   const auto& last = schedule_.last_error;
-  if (!options_.force && last && must_wait(last->retry_after, longest_retry_after, input.now)) {
+  if (!options_.force && !reconfigured_ && last &&
+      must_wait(last->retry_after, longest_retry_after, now)) {
     issuance_error_ =
         Error{ErrorKind::deferred, last->code,
               last->message + "; the CA asks to wait until " +
@@ -283,10 +304,11 @@ void CertificateJob::retry_later(ErrorKind kind, std::optional<Time> retry_after
 void CertificateJob::save_schedule(std::function<void()> then) {
   parts_.world.files.run(parts_.store.save_schedule(spec_.name, schedule_),
                          [this, then = std::move(then)](Result<void> saved) {
+                           auto& unsaved = parts_.remembered[spec_.name].unsaved_schedule;
                            if (saved) {
-                             parts_.unsaved_schedules.erase(spec_.name);
+                             unsaved.reset();
                            } else {
-                             parts_.unsaved_schedules[spec_.name] = schedule_;
+                             unsaved = schedule_;
                              parts_.events.emit(Severity::error, spec_.name, saved.error().code,
                                                 saved.error().message);
                            }
@@ -309,7 +331,7 @@ bool CertificateJob::deployment_is_due() const {
 
 // After a failed deployment the daemon waits a little longer each time.
 bool CertificateJob::deployment_waits() const {
-  if (!options_.by_daemon || outcome_.issued) return false;
+  if (!options_.by_daemon || outcome_.issued || reconfigured_) return false;
   const auto records = parts_.store.load_deployments(spec_.name);
   return records && std::any_of(records->begin(), records->end(), [&](const auto& entry) {
            return must_wait(entry.second.next_attempt, longest_back_off, parts_.world.clock.now());
@@ -317,13 +339,17 @@ bool CertificateJob::deployment_waits() const {
 }
 
 void CertificateJob::deploy_or_probe() {
+  if (deploying_) std::exchange(deploying_, nullptr)();
   if (!outcome_.generation) return end(Action::failed);
   const bool live = parts_.store.live_generation(spec_.name) == outcome_.generation->number;
   if (!options_.deploy) return end(outcome_.issued ? Action::renewed : Action::not_due);
   if (options_.dry_run) {
     return end(!live || deployment_is_due() ? Action::would_deploy : Action::not_due);
   }
-  if ((!live || deployment_is_due()) && !deployment_waits()) return deploy();
+  const bool only_live = !live && spec_.deploy.empty();
+  if ((only_live || deployment_is_due()) && !deployment_waits()) {
+    return deploy(Deployment::Targets::unfinished);
+  }
   probe();
 }
 
@@ -344,19 +370,56 @@ void CertificateJob::probed(std::vector<EndpointState> endpoints) {
   if (differs != endpoints.end() && !spec_.deploy.empty() && !deployment_waits()) {
     parts_.events.emit(Severity::warning, spec_.name, "SERVED_DIFFERS",
                        differs->endpoint + ": " + differs->detail + "; deploying again");
-    return deploy();
+    return deploy(Deployment::Targets::all);
+  }
+  const bool seen = endpoints.empty() || std::any_of(endpoints.begin(), endpoints.end(),
+                                                     [](const auto& state) { return state.ok(); });
+  const bool live = parts_.store.live_generation(spec_.name) == outcome_.generation->number;
+  if (!live && seen && differs == endpoints.end() && !deployment_waits()) {
+    return deploy(Deployment::Targets::unfinished);
   }
   outcome_.endpoints = std::move(endpoints);
   outcome_.deployments = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
   const auto bad = std::find_if(outcome_.endpoints.begin(), outcome_.endpoints.end(), is_bad);
-  if (bad == outcome_.endpoints.end()) return end(Action::not_due);
+  if (bad == outcome_.endpoints.end()) return mark_verified();
+  const bool unreachable = bad->verdict == Verdict::unreachable;
+  tell(unreachable ? Severity::warning : Severity::error, "NOT_SERVED",
+       bad->endpoint + ": " + bad->detail);
   end(Action::failed,
       Error{ErrorKind::transient, "NOT_SERVED", bad->endpoint + ": " + bad->detail, {}, {}});
 }
 
-void CertificateJob::deploy() {
+// A trouble that lasts is told of every day, not at every look.
+void CertificateJob::tell(Severity severity, const std::string& code, const std::string& message) {
+  const Time now = parts_.world.clock.now();
+  auto& told_at = parts_.remembered[spec_.name].told_at;
+  if (told_at && now >= *told_at && now < *told_at + std::chrono::hours(24)) return;
+  told_at = now;
+  parts_.events.emit(severity, spec_.name, code, message);
+}
+
+// What could not be seen after the deployment has been seen now.
+void CertificateJob::mark_verified() {
+  parts_.remembered[spec_.name].told_at.reset();
+  bool changed = false;
+  for (auto& [target, record] : outcome_.deployments) {
+    const bool seen = !outcome_.endpoints.empty() && record.stage == DeploymentStage::reloaded &&
+                      record.generation == outcome_.generation->number;
+    if (!seen) continue;
+    record = {DeploymentStage::verified, record.generation, 0, {}, {}};
+    changed = true;
+  }
+  if (!changed) return end(Action::not_due);
+  parts_.events.emit(
+      Severity::info, spec_.name, "DEPLOYMENT_VERIFIED",
+      "every endpoint serves generation " + std::to_string(outcome_.generation->number) + " now");
+  parts_.world.files.run(parts_.store.save_deployments(spec_.name, outcome_.deployments),
+                         [this](Result<void>) { end(Action::not_due); });
+}
+
+void CertificateJob::deploy(Deployment::Targets targets) {
   deployment_.emplace(parts_.world, parts_.store, parts_.events, parts_.turns, parts_.config, spec_,
-                      *outcome_.generation);
+                      *outcome_.generation, targets);
   deployment_->start([this](DeploymentOutcome outcome) {
     outcome_.deployments = std::move(outcome.records);
     outcome_.endpoints = std::move(outcome.endpoints);
@@ -374,6 +437,30 @@ void CertificateJob::end(Action action, std::optional<Error> error) {
     outcome_.action = waits ? Action::waiting : Action::failed;
     outcome_.error = issuance_error_;
   }
+  if (told_of_expiry()) return save_schedule([this] { report(); });
+  report();
+}
+
+// A person sees what a run says; for the daemon somebody has to be told.
+bool CertificateJob::told_of_expiry() {
+  if (!options_.by_daemon || !outcome_.generation) return false;
+  const acme::Certificate& leaf = outcome_.generation->leaf();
+  const Time now = parts_.world.clock.now();
+  const Time planned = due_.by_time ? due_.at : renewal_point(leaf, spec_.renew_before);
+  const int step = expiry_step(leaf, planned, now);
+  const SavedAlarm before = schedule_.alarm;
+  if (step < before.step) schedule_.alarm = {};
+  if (must_tell_expiry(schedule_.alarm, step, now)) {
+    schedule_.alarm = {step, now};
+    std::string text = describe_expiry(leaf, now) + " and is not renewed";
+    if (schedule_.last_error) text += ": " + schedule_.last_error->message;
+    parts_.events.emit(step == 1 ? Severity::warning : Severity::error, spec_.name,
+                       step == 4 ? "EXPIRED" : "EXPIRY_NEAR", text);
+  }
+  return !(schedule_.alarm == before);
+}
+
+void CertificateJob::report() {
   const bool looked = outcome_.action == Action::not_due || outcome_.action == Action::renewed ||
                       outcome_.action == Action::deployed;
   // An operator who lists no endpoints knows; one who lists none at all may not.

@@ -49,14 +49,20 @@ struct CertificateOutcome {
 };
 const char* name_of(CertificateOutcome::Action action);
 
+// What only memory knows of a certificate, from look to look.
+struct Remembered {
+  // What the disk did not take: a full one must not make us forget that we have to wait.
+  std::optional<ScheduleRecord> unsaved_schedule;
+  std::optional<Time> told_at;  // of a trouble that each look finds again
+};
+
 // References that outlive every job.
 struct JobParts {
   World world;
   const Store& store;
   EventStream& events;
   Turns& turns;
-  // What the disk did not take: a full one must not make us forget that we have to wait.
-  std::map<std::string, ScheduleRecord>& unsaved_schedules;
+  std::map<std::string, Remembered>& remembered;
   const Config& config;
   std::function<CaClient&(const std::string& name)> ca;
   Solver& solver;
@@ -66,13 +72,15 @@ class CertificateJob {
  public:
   CertificateJob(JobParts parts, const CertificateSpec& spec, const RenewOptions& options);
 
-  void start(std::function<void()> done);
+  // `deploying` is called when what is left to do costs no CA anything, before `done`.
+  void start(std::function<void()> deploying, std::function<void()> done);
   const CertificateOutcome& outcome() const { return outcome_; }
 
  private:
   using Action = CertificateOutcome::Action;
 
   void look();
+  void begin_anew_where_reconfigured();
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);
   Time now_or_later();
@@ -91,17 +99,23 @@ class CertificateJob {
   void deploy_or_probe();
   bool deployment_is_due() const;
   bool deployment_waits() const;
+  void tell(Severity severity, const std::string& code, const std::string& message);
+  void mark_verified();
   void probe();
   void probed(std::vector<EndpointState> endpoints);
-  void deploy();
+  void deploy(Deployment::Targets targets);
   void end(Action action, std::optional<Error> error = {});
+  bool told_of_expiry();
+  void report();
 
   JobParts parts_;
   const CertificateSpec& spec_;
   const RenewOptions& options_;
+  std::function<void()> deploying_;
   std::function<void()> done_;
   CertificateOutcome outcome_;
   ScheduleRecord schedule_;
+  bool reconfigured_ = false;  // since the last attempt: what held it up then no longer counts
   Due due_;
   std::optional<Error> issuance_error_;
   std::vector<acme::Identifier> left_out_;  // of the attempt, see names_to_leave_out()

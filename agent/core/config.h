@@ -97,6 +97,9 @@ struct Config {
   const CertificateSpec* find_certificate(const std::string& name) const;
 };
 
+// Of all in the configuration that decides whether this certificate can be obtained and deployed.
+std::string digest_of(const CertificateSpec& spec, const Config& config);
+
 struct ConfigProblem {
   std::string file;
   int line = 0;     // 0: the whole file

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/core/expiry.h"
+
 namespace nolapse {
 namespace {
 
@@ -32,6 +34,7 @@ void Daemon::start(Completion<void> done) {
     if (!opened) return done(fail(opened.error()));
     beat([this, done] {
       done({});
+      housekeep();
       look_at_all();
     });
   });
@@ -60,7 +63,9 @@ void Daemon::report_stopped() {
 
 void Daemon::look_at_all() {
   const Time now = world_.clock.now();
-  for (const auto& [name, entry] : entries_) agenda_.set(entry, now);
+  for (const auto& [name, entry] : entries_) {
+    if (!working_.contains(entry)) agenda_.set(entry, now);
+  }
   wake();
 }
 
@@ -69,7 +74,13 @@ void Daemon::wake() {
     RenewOptions options;
     options.names = {config_.certificates[*due].name};
     options.by_daemon = true;
-    renew(std::move(options), [](const std::vector<CertificateOutcome>&) {});
+    working_[*due] = world_.clock.uptime();
+    agent_.renew(
+        std::move(options), [](const std::vector<CertificateOutcome>&) {},
+        [this, entry = *due](const CertificateOutcome& outcome) {
+          working_.erase(entry);
+          looked(outcome);
+        });
   }
   sleep();
 }
@@ -93,18 +104,39 @@ void Daemon::renew(RenewOptions options, std::function<void(std::vector<Certific
 }
 
 void Daemon::looked(const CertificateOutcome& outcome) {
-  agenda_.set(entries_.at(outcome.name), outcome.next_look);
+  const std::uint32_t entry = entries_.at(outcome.name);
+  if (!working_.contains(entry)) agenda_.set(entry, outcome.next_look);
   sleep();
+}
+
+// Once a day: what is too old goes, and what is no longer configured is still watched.
+void Daemon::housekeep() {
+  world_.clock.start_timer(housekeeping_interval, [this] { housekeep(); });
+  agent_.tidy();
+  const Time now = world_.clock.now();
+  for (const std::string& name : agent_.orphans()) {
+    const auto newest = store_.newest_generation(name);
+    if (!newest || !*newest) continue;
+    const acme::Certificate& leaf = (*newest)->leaf();
+    const int step = expiry_step(leaf, {}, now);
+    events_.emit(step == 0   ? Severity::info
+                 : step == 1 ? Severity::warning
+                             : Severity::error,
+                 name, "ORPHAN",
+                 "its configuration is gone and nobody renews it; " + describe_expiry(leaf, now) +
+                     "; `nolapse forget " + name + "` ends this message");
+  }
 }
 
 // ---- the heartbeat
 
-// It says that the loop turns, that the disk takes a write, and that no certificate waits for its
-// look: an agenda that is not followed is the silence that this program exists to end.
+// It says that the loop turns, that the disk takes a write, and that no look hangs: an agenda that
+// is not followed is the silence that this program exists to end.
 void Daemon::beat(std::function<void()> done) {
   watch_the_clock();
   const Time now = world_.clock.now();
   world_.clock.start_timer(heartbeat_interval, [this] { beat([] {}); });
+  if (is_stuck()) return done();
   world_.files.run(store_.beat(now), [this, done = std::move(done)](Result<void> written) {
     if (!written) {
       events_.emit(Severity::error, {}, "HEARTBEAT_FAILED",
@@ -112,6 +144,18 @@ void Daemon::beat(std::function<void()> done) {
     }
     done();
   });
+}
+
+bool Daemon::is_stuck() {
+  for (const auto& [entry, since] : working_) {
+    if (world_.clock.uptime() - since < stuck_after) continue;
+    events_.emit(Severity::error, config_.certificates[entry].name, "STUCK",
+                 "it has been worked on for " +
+                     acme::format_duration(world_.clock.uptime() - since) +
+                     "; the heartbeat is held back until that ends. Restarting nolapse is safe");
+    return true;
+  }
+  return false;
 }
 
 // Every moment on the agenda was computed from the wall clock as it was then.

@@ -20,6 +20,9 @@ namespace nolapse {
 class Daemon {
  public:
   static constexpr Duration heartbeat_interval = std::chrono::minutes(5);
+  // No order and no hook takes that long; then the heartbeat ends, for somebody to come and look.
+  static constexpr Duration stuck_after = std::chrono::hours(6);
+  static constexpr Duration housekeeping_interval = std::chrono::hours(24);
 
   // The references must outlive it.
   Daemon(World world, const Config& config, EventStream& events, SolverFactory make_solver);
@@ -32,6 +35,11 @@ class Daemon {
   // On behalf of a person, between the daemon's own work. After start(). As Agent::renew.
   void renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
              std::function<void(const CertificateOutcome&)> each = nullptr);
+
+  // As Agent::forget. After start().
+  void forget(const std::string& name, Completion<void> done) {
+    agent_.forget(name, std::move(done));
+  }
 
   // Begins nothing new. `stopped` is called when nothing is under way any more, or after
   // `patience`; what is then under way the next start goes on with. renew() must not be called
@@ -48,6 +56,8 @@ class Daemon {
   void wake();
   void sleep();
   void looked(const CertificateOutcome& outcome);
+  void housekeep();
+  bool is_stuck();
   void beat(std::function<void()> done);
   void watch_the_clock();
 
@@ -58,6 +68,7 @@ class Daemon {
   Agent agent_;
   Agenda agenda_;                                 // without those that are being worked on
   std::map<std::string, std::uint32_t> entries_;  // by name
+  std::map<std::uint32_t, std::chrono::milliseconds> working_;  // since then, by uptime
   std::optional<Clock::TimerId> alarm_;
   bool waits_for_lock_ = false;
   Time last_beat_{};

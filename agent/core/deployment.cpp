@@ -16,14 +16,16 @@ std::string issuer_roots(const Config& config, const Generation* generation) {
 }
 
 Deployment::Deployment(World world, const Store& store, EventStream& events, Turns& turns,
-                       const Config& config, const CertificateSpec& spec, Generation generation)
+                       const Config& config, const CertificateSpec& spec, Generation generation,
+                       Targets targets)
     : world_(world),
       store_(store),
       events_(events),
       turns_(turns),
       config_(config),
       spec_(spec),
-      generation_(std::move(generation)) {}
+      generation_(std::move(generation)),
+      targets_(targets) {}
 
 void Deployment::start(std::function<void(DeploymentOutcome)> done) {
   done_ = std::move(done);
@@ -74,11 +76,19 @@ void Deployment::next_target() {
     return verify();
   }
   const auto target = config_.targets.find(spec_.deploy[next_]);
-  if (target == config_.targets.end()) {
+  if (target == config_.targets.end() || is_finished(target->first)) {
     ++next_;
     return next_target();
   }
   turns_.enter(target->first, [this, &target = target->second] { install(target); });
+}
+
+bool Deployment::is_finished(const std::string& target) const {
+  const auto record = outcome_.records.find(target);
+  return targets_ == Targets::unfinished && record != outcome_.records.end() &&
+         record->second.generation == generation_.number &&
+         (record->second.stage == DeploymentStage::reloaded ||
+          record->second.stage == DeploymentStage::verified);
 }
 
 void Deployment::run_verb(const DeployTarget& target, const std::string& verb,

@@ -32,14 +32,19 @@ class Deployment {
   static constexpr int later_limit = 3;
   static constexpr Duration verification_limit = std::chrono::seconds(10);
 
+  // A target that has the generation already is left alone, unless what is served says otherwise.
+  enum class Targets { unfinished, all };
+
   // The references must outlive the deployment.
   Deployment(World world, const Store& store, EventStream& events, Turns& turns,
-             const Config& config, const CertificateSpec& spec, Generation generation);
+             const Config& config, const CertificateSpec& spec, Generation generation,
+             Targets targets);
 
   void start(std::function<void(DeploymentOutcome)> done);
 
  private:
   void next_target();
+  bool is_finished(const std::string& target) const;
   void run_verb(const DeployTarget& target, const std::string& verb,
                 std::function<void(Result<HookOutcome>)> done);
   void install(const DeployTarget& target);
@@ -64,6 +69,7 @@ class Deployment {
   const Config& config_;
   const CertificateSpec& spec_;
   Generation generation_;
+  Targets targets_;
   std::function<void(DeploymentOutcome)> done_;
   DeploymentOutcome outcome_;
   std::size_t next_ = 0;  // index into spec_.deploy

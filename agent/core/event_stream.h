@@ -22,6 +22,11 @@ struct Event {
   std::string message;
 };
 
+// Single requests and waits: of interest only while they last.
+inline bool is_detail(const Event& event) {
+  return event.code == "CALL" || event.code == "WAITING";
+}
+
 class EventStream {
  public:
   using Reader = std::function<void(const Event&)>;

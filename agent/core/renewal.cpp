@@ -235,15 +235,24 @@ void Renewal::save_then(acme::IssuanceEffect effect) {
                    [this, placed, effect = std::move(effect)](Result<void> saved) {
                      const bool harmless = std::holds_alternative<effect::CleanUp>(effect) ||
                                            std::holds_alternative<effect::Failed>(effect);
-                     if (!saved && !harmless) return refuse(saved.error());
-                     if (!placed) return carry_out(effect);
-                     if (order_kind_ == OrderKind::inside_window && !issuance_->replaces()) {
-                       order_kind_ = OrderKind::same_set;
-                     }
-                     ca_.ledger().tell([this](RateLedger& ledger,
-                                              Time now) { ledger.record_order(order_kind_, now); },
-                                       [this, effect] { carry_out(effect); });
+                     std::optional<Error> refusal;
+                     if (!saved && !harmless) refusal = saved.error();
+                     const auto go_on = [this, refusal, effect] {
+                       if (refusal) return refuse(*refusal);
+                       carry_out(effect);
+                     };
+                     if (!placed) return go_on();
+                     count_order(go_on);
                    });
+}
+
+// The CA has counted it, whether or not our disk took it.
+void Renewal::count_order(const std::function<void()>& then) {
+  if (order_kind_ == OrderKind::inside_window && !issuance_->replaces()) {
+    order_kind_ = OrderKind::same_set;
+  }
+  ca_.ledger().tell([this](RateLedger& ledger, Time now) { ledger.record_order(order_kind_, now); },
+                    then);
 }
 
 // The disk failed us in the middle of the flow: take the proofs away, keep what is saved.

@@ -47,6 +47,7 @@ class Renewal {
   void run(const acme::PrivateKey& key);
   std::string predecessor() const;
   void drive(const acme::IssuanceEvent& event);
+  void count_order(const std::function<void()>& then);
   void save_then(acme::IssuanceEffect effect);
   void carry_out(const acme::IssuanceEffect& effect);
   void carry_out(const acme::effect::Send& effect);

@@ -52,6 +52,10 @@ void follow_advice(const RenewalInput& input, Due& due) {
   Time latest = leaf.not_after - (leaf.not_after - leaf.not_before) / 6;
   if (input.spec.renew_before) latest = std::min(latest, due.at);
   due.at = std::min(info.instant, latest);
+  // A CA that wants each new certificate replaced at once is wrong about some of them: one a day.
+  const Time issued_at = input.newest->issued_at;
+  const Duration lifetime = leaf.not_after - leaf.not_before;
+  due.at = std::max<Time>(due.at, issued_at + std::min<Duration>(24h, lifetime / 10));
   due.reason = "the CA advises " + acme::format_rfc3339(info.instant);
   if (info.instant > latest) {
     due.reason += ", which is too late; the latest is " + acme::format_rfc3339(latest);
@@ -166,7 +170,10 @@ Time next_look(const LookInput& input) {
   const auto& advice = input.schedule.renewal_info;
   if (advice && advice->poll_after > input.now) next = std::min(next, advice->poll_after);
   for (const auto& [target, record] : input.deployments) {
-    if (record.next_attempt) next = std::min(next, *record.next_attempt);
+    // One that is over was looked at just now, and there was nothing to do.
+    if (record.next_attempt && *record.next_attempt > input.now) {
+      next = std::min(next, *record.next_attempt);
+    }
   }
   // Something in the past has just been tried: not again at once, whatever went wrong with it.
   return std::max(next, input.now + 1min);
@@ -176,6 +183,9 @@ Time next_attempt(const RetryInput& input) {
   Duration interval = doubling(input.failures, 12h);
   if (input.kind == ErrorKind::input) interval = 12h;
   interval = spread(interval, input.random);
+  // Without a certificate a site is down.
+  if (!input.not_after && input.kind != ErrorKind::input)
+    interval = std::min<Duration>(interval, 1h);
   if (input.not_after) {
     const Duration remaining = *input.not_after - input.now;
     interval = remaining > Duration{0} ? std::min(interval, std::max<Duration>(remaining / 6, 5min))

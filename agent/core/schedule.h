@@ -71,8 +71,8 @@ struct RetryInput {
 };
 
 // 1 min doubling to 12 h, ± 25 %, so that six more attempts fit into what remains, but never
-// under 5 min; past expiry every 15 min. What waits for a person starts at the slow end. The
-// CA's Retry-After is obeyed over all, up to 30 days.
+// under 5 min; past expiry every 15 min, and without any certificate at least hourly. What waits
+// for a person starts at the slow end. The CA's Retry-After is obeyed over all, up to 30 days.
 Time next_attempt(const RetryInput& input);
 
 // The longest waits there are, jitter included.

@@ -65,33 +65,50 @@ const char* name_of(RenewalHealth health) {
       return "failing";
     case RenewalHealth::missing:
       return "missing";
+    case RenewalHealth::orphan:
+      return "orphan";
     case RenewalHealth::unknown:
       return "unknown";
   }
   return "unknown";
 }
 
-CertificateStatus make_status(StatusInput input) {
-  const Generation* newest = input.newest ? &*input.newest : nullptr;
+namespace {
+
+void describe_renewal(const StatusInput& input, CertificateStatus& status) {
+  if (input.orphan) {
+    status.renewal = RenewalHealth::orphan;
+    status.renew_reason =
+        "its configuration is gone; put it back, or `nolapse forget " + input.spec.name + "`";
+    return;
+  }
   RenewalInput renewal{input.spec, input.config};
-  renewal.newest = newest;
+  renewal.newest = input.newest ? &*input.newest : nullptr;
   renewal.under_way = input.under_way;
   renewal.now = input.now;
   renewal.failed = input.schedule.failures > 0;
   if (input.schedule.renewal_info) renewal.renewal_info = &*input.schedule.renewal_info;
   const Due due = next_renewal(renewal);
+  status.renewal = renewal_of(input, due);
+  status.next_attempt = due.at;
+  if (input.schedule.next_attempt) {
+    status.next_attempt = std::max(due.at, *input.schedule.next_attempt);
+  }
+  status.renew_reason = due.reason;
+}
+
+}  // namespace
+
+CertificateStatus make_status(StatusInput input) {
+  const Generation* newest = input.newest ? &*input.newest : nullptr;
   CertificateStatus status;
+  describe_renewal(input, status);
   status.name = input.spec.name;
   status.domains = input.spec.domains;
   status.ca = newest != nullptr && !newest->ca.empty() ? newest->ca : input.spec.cas.front();
   const CaConfig* ca = input.config.find_ca(status.ca);
   status.profile = !input.spec.profile.empty() || ca == nullptr ? input.spec.profile : ca->profile;
   status.serving = serving_of(input);
-  status.renewal = renewal_of(input, due);
-  status.next_attempt = due.at;
-  if (input.schedule.next_attempt)
-    status.next_attempt = std::max(due.at, *input.schedule.next_attempt);
-  status.renew_reason = due.reason;
   status.failures = input.schedule.failures;
   status.last_error = std::move(input.schedule.last_error);
   status.generation = std::move(input.newest);

@@ -14,7 +14,7 @@
 namespace nolapse {
 
 enum class Serving { ok, wrong, expired, unreachable, unverified, unknown };
-enum class RenewalHealth { ok, due, overdue, failing, missing, unknown };
+enum class RenewalHealth { ok, due, overdue, failing, missing, orphan, unknown };
 const char* name_of(Serving serving);
 const char* name_of(RenewalHealth health);
 
@@ -46,6 +46,7 @@ struct StatusInput {
   bool under_way = false;  // an interrupted attempt waits to be gone on with
   bool records_readable = true;
   Time now{};
+  bool orphan = false;  // there is no configuration for it any more
 };
 
 CertificateStatus make_status(StatusInput input);

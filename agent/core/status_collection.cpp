@@ -9,6 +9,7 @@ namespace nolapse {
 namespace {
 
 struct Collection {
+  std::vector<std::unique_ptr<CertificateSpec>> orphans;
   std::vector<CertificateStatus> statuses;
   std::size_t open = 1;
   std::function<void(std::vector<CertificateStatus>)> done;
@@ -21,6 +22,7 @@ struct Collection {
 StatusInput read_records(World world, const Config& config, const CertificateSpec& spec) {
   const Store store(config.state_directory, world.files);
   StatusInput input{spec, config, {}, {}, {}, {}, false, true, world.clock.now()};
+  input.orphan = config.find_certificate(spec.name) == nullptr;
   auto schedule = store.load_schedule(spec.name);
   auto deployments = store.load_deployments(spec.name);
   const auto issuance = store.load_issuance(spec.name);
@@ -51,16 +53,36 @@ void collect_one(World world, const Config& config, const CertificateSpec& spec,
                    });
 }
 
+// What the state directory knows of a certificate that nobody configures any more.
+std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::string& name) {
+  const auto newest = store.newest_generation(name);
+  if (!newest || !*newest) return nullptr;
+  auto spec = std::make_unique<CertificateSpec>();
+  spec->name = name;
+  spec->domains = (*newest)->leaf().subject_alternative_names;
+  spec->cas = {(*newest)->ca};
+  return spec;
+}
+
 }  // namespace
 
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
                     std::function<void(std::vector<CertificateStatus>)> done) {
   auto collection = std::make_shared<Collection>();
   collection->done = std::move(done);
+  const auto wanted = [&](const std::string& name) {
+    return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
+  };
   for (const CertificateSpec& spec : config.certificates) {
-    const bool wanted =
-        names.empty() || std::find(names.begin(), names.end(), spec.name) != names.end();
-    if (wanted) collect_one(world, config, spec, collection);
+    if (wanted(spec.name)) collect_one(world, config, spec, collection);
+  }
+  const Store store(config.state_directory, world.files);
+  for (const std::string& name : store.names()) {
+    if (config.find_certificate(name) != nullptr || !wanted(name)) continue;
+    if (auto orphan = orphan_spec(store, name)) {
+      collection->orphans.push_back(std::move(orphan));
+      collect_one(world, config, *collection->orphans.back(), collection);
+    }
   }
   world.clock.start_timer(Duration{0}, [collection] { collection->close_one(); });
 }

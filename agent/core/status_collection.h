@@ -11,7 +11,8 @@
 
 namespace nolapse {
 
-// In the order of the configuration; `names` empty: all. The references must outlive the answer.
+// In the order of the configuration, then the orphans by name; `names` empty: all. The references
+// must outlive the answer.
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
                     std::function<void(std::vector<CertificateStatus>)> done);
 

@@ -87,7 +87,7 @@ FileWork Store::prepare() const {
   // Its parent may be closed to us, and matters only when the folder is new.
   FileWork work = files_.status(root_) ? FileWork{} : new_folder(root_);
   append(work, new_folder(root_ + "/accounts", private_folder_mode));
-  for (const char* name : {"/certificates", "/live", "/deployed", "/ledger", "/tmp"}) {
+  for (const char* name : {"/certificates", "/live", "/deployed", "/ledger", "/events", "/tmp"}) {
     append(work, new_folder(root_ + name));
   }
   return work;
@@ -113,6 +113,24 @@ FileWork Store::sweep() const {
     if (std::find(needed.begin(), needed.end(), path) == needed.end()) {
       work.push_back(RemoveTree{path});
     }
+  }
+  return work;
+}
+
+std::vector<std::string> Store::names() const {
+  return files_.list(root_ + "/certificates").value_or(Names{});
+}
+
+FileWork Store::forget(const std::string& name) const {
+  FileWork work = {RemoveTree{live_path(name)},
+                   SyncDirectory{root_ + "/live"},
+                   RemoveTree{root_ + "/deployed/" + name},
+                   SyncDirectory{root_ + "/deployed"},
+                   RemoveTree{certificate_path(name)},
+                   SyncDirectory{root_ + "/certificates"}};
+  for (const std::string& entry : files_.list(root_ + "/tmp").value_or(Names{})) {
+    const std::size_t dot = entry.rfind('.');
+    if (entry.substr(0, dot) == name) work.push_back(RemoveTree{root_ + "/tmp/" + entry});
   }
   return work;
 }
@@ -207,6 +225,55 @@ Result<acme::PrivateKey> Store::load_key(const Generation& generation) const {
   const auto pem = files_.read(generation.directory + "/privkey.pem");
   if (!pem) return fail(pem.error());
   return acme::PrivateKey::from_pem(*pem);
+}
+
+FileWork Store::remove_old_generations(const std::string& name, unsigned keep) const {
+  const auto numbers = generation_numbers(name);
+  if (!numbers || numbers->size() <= keep) return {};
+  // Whatever is in use stays, and what came after it: one of those may be gone back to.
+  unsigned oldest_needed = (*numbers)[numbers->size() - keep];
+  std::vector<std::string> links = {live_path(name)};
+  const std::string deployed = root_ + "/deployed/" + name;
+  for (const std::string& target : files_.list(deployed).value_or(Names{})) {
+    links.push_back(deployed + "/" + target);
+  }
+  for (const std::string& link : links) {
+    const auto target = files_.read_link(link);
+    if (!target) continue;
+    const auto number = parse_number(std::string_view(*target).substr(target->rfind('/') + 1));
+    if (number) oldest_needed = std::min(oldest_needed, *number);
+  }
+  FileWork work;
+  for (const unsigned number : *numbers) {
+    if (number < oldest_needed) {
+      work.push_back(RemoveTree{certificate_path(name) + "/" + std::to_string(number)});
+    }
+  }
+  if (!work.empty()) work.push_back(SyncDirectory{certificate_path(name)});
+  return work;
+}
+
+// ---- events
+
+FileWork Store::append_events(const std::string& month, const std::string& lines) const {
+  const std::string path = root_ + "/events/" + month + ".jsonl";
+  return {AppendFile{path, lines, document_mode}, SyncFile{path}};
+}
+
+std::uint64_t Store::size_of_events(const std::string& month) const {
+  const auto status = files_.status(root_ + "/events/" + month + ".jsonl");
+  return status ? status->size : 0;
+}
+
+FileWork Store::remove_events_before(Time earliest) const {
+  const std::string first_month = acme::format_rfc3339(earliest).substr(0, 7) + ".jsonl";
+  FileWork work;
+  for (const std::string& file : files_.list(root_ + "/events").value_or(Names{})) {
+    if (file.size() == first_month.size() && file < first_month) {
+      work.push_back(RemoveTree{root_ + "/events/" + file});
+    }
+  }
+  return work;
 }
 
 // ---- the issuance under way

@@ -8,6 +8,8 @@
 //   live/<name> -> ../certificates/<name>/<generation>
 //   deployed/<name>/<target> -> ../../certificates/<name>/<generation>
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
+//   events/<month>.jsonl   what happened, see event_log.h
+//   heartbeat          when the daemon lived last
 //   lock   tmp/<name>.<generation>/   a generation being built, the key first
 //
 // What the loss of a file costs, and how it is made good:
@@ -20,6 +22,7 @@
 //   schedule.json      the count of failures: back-off starts anew
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
+//   events             the memory of reports; nothing is decided by it
 // Unreadable files are reported by the loading function and never fatal.
 #pragma once
 
@@ -105,6 +108,14 @@ struct SavedRenewalInfo {
   bool window_known() const { return start < end; }  // else only when to ask again is known
 };
 
+// What somebody was told about the expiry of a certificate last.
+struct SavedAlarm {
+  int step = 0;  // see expiry.h
+  std::optional<Time> at;
+
+  friend bool operator==(const SavedAlarm&, const SavedAlarm&) = default;
+};
+
 struct ScheduleRecord {
   int failures = 0;  // attempts since the last success
   std::optional<Time> last_attempt;
@@ -113,6 +124,8 @@ struct ScheduleRecord {
   std::optional<SavedRenewalInfo> renewal_info;
   // By name: in how many attempts in a row the CA saw no proof for it, or would not have it.
   std::map<std::string, int> refused;
+  SavedAlarm alarm;
+  std::string configuration;  // digest_of() the one that the counts above are about
 };
 
 struct SavedAccount {
@@ -135,6 +148,13 @@ class Store {
   // in tmp/ no saved issuance refers to.
   FileWork sweep() const;
 
+  // Of all certificates there are, the configured ones and others; nothing where none can be read.
+  std::vector<std::string> names() const;
+  // Removes the generations before the newest `keep`, before what live/ and deployed/ point to.
+  FileWork remove_old_generations(const std::string& name, unsigned keep) const;
+  // Removes all there is of a certificate.
+  FileWork forget(const std::string& name) const;
+
   // Numbers, ascending. Other entries are ignored. An error: nobody knows what is there.
   Result<std::vector<unsigned>> generation_numbers(const std::string& name) const;
   Result<Generation> load_generation(const std::string& name, unsigned number) const;
@@ -154,6 +174,11 @@ class Store {
   FileWork drop_order(const std::string& name) const;
   // Ends the attempt: the order is forgotten, and the key that was made for it.
   FileWork drop_issuance(const std::string& name, unsigned number) const;
+
+  // `month` is "2026-11", `lines` are whole ones.
+  FileWork append_events(const std::string& month, const std::string& lines) const;
+  std::uint64_t size_of_events(const std::string& month) const;  // octets
+  FileWork remove_events_before(Time earliest) const;            // whole months
 
   // The private key of the generation being built. Missing: FILE_MISSING.
   Result<acme::PrivateKey> load_new_key(const std::string& name, unsigned number) const;

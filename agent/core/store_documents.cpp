@@ -200,12 +200,15 @@ std::string write_document(const ScheduleRecord& record) {
                   {"next_attempt", time_or_null(record.next_attempt)},
                   {"last_error", error_or_null(record.last_error)},
                   {"renewal_info", renewal_info_or_null(record.renewal_info)},
-                  {"refused", record.refused}});
+                  {"refused", record.refused},
+                  {"configuration", record.configuration},
+                  {"alarm", {{"step", record.alarm.step}, {"at", time_or_null(record.alarm.at)}}}});
 }
 
 Result<ScheduleRecord> read_schedule(std::string_view text) {
   const auto document = open_document(text);
   if (!document) return fail(document.error());
+  const json& alarm = acme::object_member(*document, "alarm");
   std::map<std::string, int> refused;
   const json& counts = acme::object_member(*document, "refused");
   for (const auto& [name, count] : counts.items())
@@ -215,7 +218,9 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         time_member(*document, "next_attempt"),
                         read_error(acme::object_member(*document, "last_error")),
                         read_renewal_info(acme::object_member(*document, "renewal_info")),
-                        std::move(refused)};
+                        std::move(refused),
+                        {small_integer(alarm, "step"), time_member(alarm, "at")},
+                        string_member(*document, "configuration")};
 }
 
 std::string write_account(const SavedAccount& account) {

@@ -7,10 +7,6 @@
 
 namespace nolapse {
 
-bool is_detail(const Event& event) {
-  return event.code == "CALL" || event.code == "WAITING";
-}
-
 EventStream::Reader open_progress(const Clock& clock, int verbosity) {
   const auto began = clock.uptime();
   const bool colour = terminal::wants_colour();

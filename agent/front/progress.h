@@ -6,9 +6,6 @@
 
 namespace nolapse {
 
-// Single requests and waits: of interest only while they last.
-bool is_detail(const Event& event);
-
 EventStream::Reader open_progress(const Clock& clock, int verbosity);
 
 // Progress when stderr is a terminal, else the log.

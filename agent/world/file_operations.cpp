@@ -164,6 +164,25 @@ Result<void> FileOperations::perform(const WriteFile& operation) {
   return result;
 }
 
+Result<void> FileOperations::perform(const AppendFile& operation) {
+  auto place = find_place(operation.path, guarded_);
+  if (!place) return fail(std::move(place).error());
+  const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+  UniqueFd fd(::openat(place->parent.get(), place->name.c_str(), flags));
+  if (!fd && errno == ENOENT) {
+    if (auto made = perform(WriteFile{operation.path, {}, operation.mode, {}}); !made) return made;
+    fd = UniqueFd(::openat(place->parent.get(), place->name.c_str(), flags));
+  }
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    return fail(place_error(errno, *place, "cannot open " + operation.path));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::local, "FILE_ERROR", operation.path + " is not a regular file");
+  }
+  return write_all(fd.get(), operation.content, operation.path);
+}
+
 Result<void> FileOperations::perform(const SyncFile& operation) {
   return sync(operation.path, guarded_, 0);
 }

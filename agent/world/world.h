@@ -98,6 +98,11 @@ struct WriteFile {  // creates; an existing path is an error
   unsigned mode;
   std::string group;  // empty: the process's, or the state directory's owner's
 };
+struct AppendFile {  // creates where it is missing
+  std::string path;
+  std::string content;
+  unsigned mode;
+};
 struct SyncFile {
   std::string path;
 };
@@ -113,8 +118,8 @@ struct MakeSymlink {
 struct RemoveTree {
   std::string path;
 };  // an absent path is fine
-using FileOperation = std::variant<MakeDirectory, WriteFile, SyncFile, SyncDirectory, Rename,
-                                   MakeSymlink, RemoveTree>;
+using FileOperation = std::variant<MakeDirectory, WriteFile, AppendFile, SyncFile, SyncDirectory,
+                                   Rename, MakeSymlink, RemoveTree>;
 
 struct FileStatus {
   enum class Kind { file, directory, symlink, other };

@@ -158,6 +158,20 @@ Result<void> FakeFiles::perform(const WriteFile& operation) {
   return space;
 }
 
+Result<void> FakeFiles::perform(const AppendFile& operation) {
+  const auto place = writable(operation.path);
+  if (!place) return fail(place.error());
+  if (!place->node) {
+    return perform(WriteFile{operation.path, operation.content, operation.mode, {}});
+  }
+  if (place->node->kind != Kind::file)
+    return file_error("FILE_ERROR", operation.path, "is not a regular file");
+  const auto space = check_space(operation.path);
+  tree_.append(*place->node,
+               operation.content.substr(0, operation.content.size() / (space ? 1 : 2)));
+  return space;
+}
+
 Result<void> FakeFiles::perform(const SyncFile& operation) {
   const auto place = tree_.find(operation.path, false);
   if (!place) return fail(place.error());

@@ -197,6 +197,12 @@ void FileTree::sync_all() {
   sync(*root_);
 }
 
+void FileTree::append(FileNode& node, const std::string& content) {
+  if (node.synced) node.synced_size = node.content.size();
+  node.synced = false;
+  node.content += content;
+}
+
 void FileTree::power_failure(SeededRandom& random) {
   for (const Change& change : unsynced_)
     if (random.chance(50)) apply(change, true);
@@ -204,8 +210,9 @@ void FileTree::power_failure(SeededRandom& random) {
   const std::function<void(FileNode&)> restart = [&](FileNode& node) {
     if (node.kind == FileStatus::Kind::file && !node.synced) {
       const std::uint64_t fate = random.below(3);  // kept, empty, torn
-      if (fate == 1) node.content.clear();
-      if (fate == 2) node.content.resize(random.below(node.content.size() + 1));
+      const std::size_t at_risk = node.content.size() - node.synced_size;
+      if (fate == 1) node.content.resize(node.synced_size);
+      if (fate == 2) node.content.resize(node.synced_size + random.below(at_risk + 1));
     }
     node.synced = true;
     node.entries = node.durable;

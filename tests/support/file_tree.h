@@ -26,6 +26,7 @@ struct FileNode {
   std::string group;
   std::string content;                                       // of a file; target of a symlink
   bool synced = false;                                       // the content of a file is durable
+  std::size_t synced_size = 0;                               // and of an appended one this much
   std::map<std::string, std::shared_ptr<FileNode>> entries;  // of a directory, as seen now
   std::map<std::string, std::shared_ptr<FileNode>> durable;  // of a directory, after a crash
 };
@@ -48,6 +49,7 @@ class FileTree {
   void add(const Place& place, FileNodePtr node);  // creates or replaces a name
   void remove(const Place& place);                 // depth first, each name a change of its own
   void rename(const Place& from, const Place& to);
+  void append(FileNode& node, const std::string& content);
   void sync_file(FileNode& node) { node.synced = true; }
   void sync_directory(const FileNodePtr& directory);
   void sync_all();

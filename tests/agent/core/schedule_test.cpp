@@ -181,7 +181,7 @@ TEST_CASE("back-off doubles from a minute to twelve hours, give or take a quarte
                                128min, 256min, 512min, 12h,  12h,   12h};
   for (int i = 0; i < 13; ++i) {
     CAPTURE(i);
-    RetryInput input{i + 1, ErrorKind::transient, {}, {}, now, 500};
+    RetryInput input{i + 1, ErrorKind::transient, {}, now + 365 * 24h, now, 500};
     CHECK(next_attempt(input) - now == expected[i]);
     input.random = 0;
     CHECK(next_attempt(input) - now == expected[i] * 3 / 4);
@@ -254,6 +254,13 @@ TEST_CASE("a noted wait holds until its moment, unless a wrong clock must have n
   }
   CHECK_FALSE(must_wait(std::nullopt, longest_back_off, now));
   CHECK_FALSE(must_wait(ScheduleRecord{}, now));
+}
+
+TEST_CASE("without any certificate no wait is longer than an hour, unless a person must act") {
+  for (int failures = 1; failures < 40; ++failures) {
+    CHECK(next_attempt({failures, ErrorKind::transient, {}, {}, now, 1000}) <= now + 1h);
+  }
+  CHECK(next_attempt({20, ErrorKind::input, {}, {}, now, 500}) == now + 12h);
 }
 
 TEST_CASE("no back-off is longer than the longest, and no Retry-After than 30 days") {

@@ -53,8 +53,15 @@ TEST_CASE("deployments and schedules come back as they were saved") {
   CHECK(read->at("postfix").generation == 4);
   CHECK_FALSE(read->at("postfix").last_error.has_value());
 
-  const auto schedule = read_schedule(write_document(ScheduleRecord{
-      5, now, {}, error, SavedRenewalInfo{"f", now, now, now, "u", now}, {{"www", 2}}}));
+  const auto schedule =
+      read_schedule(write_document(ScheduleRecord{5,
+                                                  now,
+                                                  {},
+                                                  error,
+                                                  SavedRenewalInfo{"f", now, now, now, "u", now},
+                                                  {{"www", 2}},
+                                                  {3, now},
+                                                  "digest"}));
   REQUIRE(schedule);
   CHECK(schedule->failures == 5);
   CHECK(schedule->last_attempt == now);
@@ -63,6 +70,8 @@ TEST_CASE("deployments and schedules come back as they were saved") {
   CHECK(schedule->renewal_info->fingerprint_sha256 == "f");
   CHECK(schedule->renewal_info->instant == now);
   CHECK(schedule->refused == std::map<std::string, int>{{"www", 2}});
+  CHECK(schedule->alarm == SavedAlarm{3, now});
+  CHECK(schedule->configuration == "digest");
 }
 
 TEST_CASE("a document that is broken, foreign or newer is an error that says so") {
