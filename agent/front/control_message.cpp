@@ -112,9 +112,10 @@ json object_of(const ControlEnd& end) {
           {"error", end.error.empty() ? json(nullptr) : json(end.error)}};
 }
 
-int small_number(const json& object, const char* name, int otherwise) {
+// One from 0 to `most`, or the other.
+int small_number(const json& object, const char* name, int most, int otherwise) {
   const auto value = acme::integer_member(object, name);
-  const bool fits = value && *value >= 0 && *value <= std::numeric_limits<int>::max();
+  const bool fits = value && *value >= 0 && *value <= most;
   return fits ? static_cast<int>(*value) : otherwise;
 }
 
@@ -169,7 +170,7 @@ std::optional<ControlAnswer> parse_answer(const std::string& line) {
   if (!object.is_object()) return {};
   if (object.contains("daemon")) {
     const json& daemon = acme::object_member(object, "daemon");
-    return ControlGreeting{small_number(daemon, "pid", 0),
+    return ControlGreeting{small_number(daemon, "pid", std::numeric_limits<int>::max(), 0),
                            acme::string_list_member(daemon, "certificates")};
   }
   if (object.contains("event")) {
@@ -181,7 +182,7 @@ std::optional<ControlAnswer> parse_answer(const std::string& line) {
                  acme::string_member(event, "message")};
   }
   if (!object.contains("exit")) return {};
-  return ControlEnd{small_number(object, "exit", 1) & 0xff, acme::string_member(object, "stdout"),
+  return ControlEnd{small_number(object, "exit", 255, 1), acme::string_member(object, "stdout"),
                     acme::string_member(object, "error")};
 }
 
