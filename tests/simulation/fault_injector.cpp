@@ -197,6 +197,11 @@ void FaultInjector::set_names(const Fault& fault, bool on) {
     return;
   }
   Kept& kept = fleet_.certificate(fault.target);
+  if (fault.kind == "one-gone") {
+    // No sickness: the other names are to be renewed in time without it.
+    if (kept.spec->domains.size() > 1) dns.name(kept.spec->domains.back().value).addresses.clear();
+    return;
+  }
   sicken("dns " + kept.spec->name, on);
   if (fault.kind == "gone") kept.hopeless = true;
   for (const auto& name : kept.spec->domains) {
@@ -207,7 +212,8 @@ void FaultInjector::set_names(const Fault& fault, bool on) {
       dns.public_name(name.value).addresses = {on ? "203.0.113.9" : kept.sites.front()->address};
     if (fault.kind == "vanish" || fault.kind == "gone") {
       dns.name(name.value).addresses.clear();
-      if (!on) dns.name(name.value).addresses.push_back(kept.sites.front()->address);
+      if (!on && !kept.hopeless)
+        dns.name(name.value).addresses.push_back(kept.sites.front()->address);
     }
     // One of several is as bad as all of them, and harder to see.
     if (fault.kind != "gone" && fault.amount % 3 == 0) break;

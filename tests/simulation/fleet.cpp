@@ -131,7 +131,8 @@ void Fleet::add_host(std::size_t number) {
   hosts_.push_back(std::make_unique<Host>(
       world, name, address, serves_anything,
       [this](const Host& host, const Host::Site& site, const std::optional<Leaf>& before) {
-        trace.add(now(), host.name() + " serves " + (site.served ? site.served->fingerprint : "-"));
+        trace.add(now(), host.name() + " serves for " + certificates_[site.certificate].spec->name +
+                             " " + (site.served ? site.served->fingerprint : "nothing"));
         if (watcher_ != nullptr) watcher_->on_served(host, site, before);
       }));
   DeployTarget target;

@@ -60,8 +60,8 @@ std::string text_of(const std::set<FaultClass>& faults) {
   return text;
 }
 
-std::string Scenario::command() const {
-  std::string text = "nolapse-sim --seed " + std::to_string(seed) + " --certificates " +
+std::string Scenario::command(const std::string& program) const {
+  std::string text = program + " --seed " + std::to_string(seed) + " --certificates " +
                      std::to_string(certificates) + " --days " + std::to_string(days) +
                      " --faults " + text_of(faults);
   if (first_fault != 0) text += " --first-fault " + std::to_string(first_fault);

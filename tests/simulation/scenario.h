@@ -42,7 +42,7 @@ struct Scenario {
   unsigned last_fault = 0xffffffff;  // the one behind
 
   double certificate_years() const { return certificates * (days / 365.0); }
-  std::string command() const;
+  std::string command(const std::string& program) const;
 };
 
 }  // namespace nolapse

@@ -23,6 +23,8 @@ struct Arguments {
   bool trace = false;
 };
 
+std::string program;  // as it was called
+
 double cpu_seconds() {
   return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
@@ -42,7 +44,7 @@ void print_report(const Scenario& scenario, const SimulationReport& report, doub
   for (const Violation& violation : report.violations) {
     std::printf("VIOLATED: %s\n  at %s: %s\n  replay: %s\n", violation.invariant.c_str(),
                 acme::format_rfc3339(violation.at).c_str(), violation.text.c_str(),
-                scenario.command().c_str());
+                scenario.command(program).c_str());
   }
   std::fflush(stdout);
 }
@@ -67,10 +69,11 @@ bool run(const Arguments& arguments, std::uint64_t seed) {
   print_report(scenario, report, cpu_seconds() - before);
   if (report.violations.empty()) return true;
   if (arguments.shrink) {
-    const Scenario smallest = shrink(
-        scenario, report.violations.front().invariant,
-        [](const Scenario& tried) { std::fprintf(stderr, "%s\n", tried.command().c_str()); });
-    std::printf("smallest: %s\n", smallest.command().c_str());
+    const Scenario smallest =
+        shrink(scenario, report.violations.front().invariant, [](const Scenario& tried) {
+          std::fprintf(stderr, "%s\n", tried.command(program).c_str());
+        });
+    std::printf("smallest: %s\n", smallest.command(program).c_str());
   }
   return false;
 }
@@ -78,6 +81,7 @@ bool run(const Arguments& arguments, std::uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  program = argv[0];
   Arguments arguments;
   CLI::App app("nolapse-sim runs the renewal engine against years of a bad world.", "nolapse-sim");
   app.add_option("--seed", arguments.scenario.seed, "picks the world and its faults");

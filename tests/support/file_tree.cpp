@@ -94,8 +94,8 @@ void FileTree::change(Change change) {
   unsynced_.push_back(std::move(change));
   if (unsynced_.size() < forget_at_) return;
   forget_superseded();
-  forget_unreachable();
-  forget_at_ = std::max<std::size_t>(1000, 2 * unsynced_.size());
+  if (2 * unsynced_.size() > forget_at_) forget_unreachable();  // looks at every directory
+  forget_at_ = std::max(few, 2 * unsynced_.size());
 }
 
 // For one of them to show after a crash, each of the many later ones would have to be lost: with

@@ -68,6 +68,7 @@ class FileTree {
     FileNodePtr node;  // nothing: the name is removed
   };
   using Change = std::vector<Assignment>;
+  static constexpr std::size_t few = 400;
 
   void change(Change change);
   void forget_superseded();
@@ -76,7 +77,7 @@ class FileTree {
 
   FileNodePtr root_;
   std::vector<Change> unsynced_;  // oldest first
-  std::size_t forget_at_ = 1000;  // how many of them are too many
+  std::size_t forget_at_ = few;   // how many of them are too many
 };
 
 }  // namespace nolapse

@@ -1,0 +1,31 @@
+// A certificate as lines of text, the last of which is a signature over those before.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "acme/x509.h"
+
+namespace nolapse::quick {
+
+struct CertificateFields {
+  std::string serial;  // octets
+  std::string subject;
+  std::string issuer;
+  std::vector<acme::Identifier> names;
+  acme::Time not_before{};
+  acme::Time not_after{};
+  std::string public_text;
+  std::string authority_key_identifier;  // octets
+};
+
+std::string write_certificate(const CertificateFields& fields,
+                              const std::string& issuer_public_text);
+// Is it signed by this key?
+bool is_signed_with(std::string_view certificate, std::string_view public_text);
+
+// "dns:a dns:b"
+std::string write_names(const std::vector<acme::Identifier>& names);
+std::vector<acme::Identifier> read_names(const std::string& text);
+
+}  // namespace nolapse::quick
