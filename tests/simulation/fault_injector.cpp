@@ -240,12 +240,7 @@ void FaultInjector::crash(const Fault& fault) {
 
 void FaultInjector::set_host(const Fault& fault, bool on) {
   Host& host = *fleet_.hosts()[fault.target];
-  if (fault.kind == "restored") {
-    fleet_.host_restores = true;
-    host.restore_backup();
-    fleet_.host_restores = false;
-    return;
-  }
+  if (fault.kind == "restored") return host.restore_backup();
   sicken(host.name(), on);
   if (fault.kind == "hangs") host.set_hangs(on);
   if (fault.kind == "fails") host.set_fails(on);

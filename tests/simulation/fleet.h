@@ -78,7 +78,6 @@ class Fleet {
   Config config;
   Health health;
   Trace trace;
-  bool host_restores = false;  // while a backup is put back
 
  private:
   void add_ca(std::size_t number);

@@ -48,6 +48,7 @@ ProcessResult Host::run_hook(const ProcessSpec& spec) {
   ProcessResult result = site.hook.main(spec);
   if (site.service->installed() != installed) {
     site.before = installed;
+    site.put_back = false;
     changed_.push_back(&site);
   }
   if (verb == "reload" && result.code == 0) {
@@ -96,6 +97,7 @@ void Host::restore_backup() {
     if (!site.before) continue;
     site.service->install(*site.before);
     site.before.reset();
+    site.put_back = true;
     site.service->reload();
     notice(site);
   }

@@ -32,6 +32,7 @@ class Host {
     std::unique_ptr<FakeService> service;
     FakeProgram hook;
     std::optional<KeyPair> before;  // the pair that was installed before the one that is
+    bool put_back = false;          // somebody else installed what is installed
     std::size_t reloads_seen = 0;
     std::optional<Leaf> served;
   };

@@ -16,7 +16,7 @@ class NoWayBack final : public Invariant {
 
   void on_served(const Host& host, const Host::Site& site,
                  const std::optional<Leaf>& before) override {
-    if (fleet_.host_restores || !before || !site.served) return;
+    if (site.put_back || !before || !site.served) return;
     if (site.served->not_before < before->not_before)
       violated(host.name() + " went back to a certificate of " +
                acme::format_rfc3339(site.served->not_before) + " from one of " +
