@@ -203,7 +203,7 @@ void FaultInjector::set_names(const Fault& fault, bool on) {
     return;
   }
   sicken("dns " + kept.spec->name, on);
-  if (fault.kind == "gone") kept.hopeless = true;
+  if (fault.kind == "gone") kept.hopeless = on;
   for (const auto& name : kept.spec->domains) {
     if (fault.kind == "servfail")
       dns.name(name.value).fault = fault_of(FakeDns::Fault::server_failure);

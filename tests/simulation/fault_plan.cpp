@@ -46,7 +46,7 @@ const Row rows[] = {
     {FaultClass::dns, "timeout", Target::certificate, 200 * day, 1h, 2 * day},
     {FaultClass::dns, "split", Target::certificate, 300 * day, 6h, 6 * day},
     {FaultClass::dns, "vanish", Target::certificate, 400 * day, day, 20 * day},
-    {FaultClass::dns, "gone", Target::certificate, 6000 * day, 0s, 0s},
+    {FaultClass::dns, "gone", Target::certificate, 3000 * day, 20 * day, 60 * day},
     {FaultClass::dns, "one-gone", Target::certificate, 1500 * day, 0s, 0s},
     {FaultClass::dns, "resolver", Target::world, 90 * day, 10min, day},
     {FaultClass::disk, "full", Target::world, 40 * day, 10min, 2 * day},

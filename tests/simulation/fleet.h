@@ -25,7 +25,7 @@ struct Kept {
   std::vector<std::string> parts;  // of the world's health that its renewal needs beside a CA
   unsigned generation = 0;         // the newest in the state directory
   std::optional<Leaf> issued;      // its leaf
-  bool hopeless = false;           // its names are gone for good
+  bool hopeless = false;           // its names are gone for longer than it lasts
   std::optional<Time> revoked;     // the newest, by its CA
 
   // The first instant at which one of its sites has no valid certificate to show; nothing: now.

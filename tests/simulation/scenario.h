@@ -17,7 +17,7 @@ enum class FaultClass {
   ca_outage,  // a CA that cannot be reached, for minutes or up to twelve days
   ca_errors,  // 5xx, 429, badNonce storms, lost replies, garbage, a CA that is slow to issue
   ari,        // windows that are early, reversed, garbage or gone; `replaces` refused
-  dns,        // SERVFAIL, time-outs, split DNS, names that vanish for a time or for good
+  dns,        // SERVFAIL, time-outs, split DNS, names that vanish for days, months or good
   disk,       // full, read-only, single operations that fail
   crash,      // kill -9, power failures, orderly restarts
   hook,       // hooks that hang, fail for days, or half succeed

@@ -17,25 +17,26 @@ class NothingLapses final : public Invariant {
 
   void look() override {
     for (const Kept& kept : fleet_.certificates()) {
-      const Leaf* leaf = first_to_expire(kept);
+      const Host::Site* site = first_to_expire(kept);
       std::optional<Time>& since = lapsed_[kept.index];
-      if (leaf == nullptr || leaf->not_after > fleet_.now()) {
+      if (site == nullptr || site->served->not_after > fleet_.now()) {
         since.reset();
         continue;
       }
-      // What expired longer ago was not served at the last look.
-      if (!since && leaf->not_after > fleet_.now() - look_interval) judge(kept, *leaf);
+      // What expired longer ago was not served at the last look: somebody put it back.
+      const bool lapses_now = site->served->not_after > fleet_.now() - look_interval;
+      if (!since && lapses_now && !site->put_back) judge(kept, *site->served);
       if (!since) since = fleet_.now();
       check_replaced(kept, *since);
     }
   }
 
  private:
-  static const Leaf* first_to_expire(const Kept& kept) {
-    const Leaf* first = nullptr;
+  static const Host::Site* first_to_expire(const Kept& kept) {
+    const Host::Site* first = nullptr;
     for (const Host::Site* site : kept.sites) {
-      if (site->served && (first == nullptr || site->served->not_after < first->not_after))
-        first = &*site->served;
+      if (site->served && (first == nullptr || site->served->not_after < first->served->not_after))
+        first = site;
     }
     return first;
   }
