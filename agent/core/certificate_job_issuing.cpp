@@ -1,0 +1,152 @@
+// The part of a certificate's life that asks CAs: which one, for which names, and what a failure
+// means for the next attempt.
+#include "agent/core/certificate_job.h"
+
+#include <algorithm>
+
+namespace nolapse {
+
+// As configured, but an order that is under way is gone on with first.
+std::vector<std::string> CertificateJob::ca_order() const {
+  if (!options_.ca.empty()) return {options_.ca};
+  std::vector<std::string> order = spec_.cas;
+  const auto issuance = parts_.store.load_issuance(spec_.name);
+  if (issuance && *issuance) {
+    const auto under_way = std::find(order.begin(), order.end(), (*issuance)->ca);
+    if (under_way != order.end()) std::rotate(order.begin(), under_way, under_way + 1);
+  }
+  return order;
+}
+
+Who CertificateJob::asker() const {
+  if (!options_.force) return Who::daemon;
+  return options_.again ? Who::person_again : Who::person;
+}
+
+bool CertificateJob::inside_window() const {
+  const auto& advice = schedule_.renewal_info;
+  const Time now = parts_.world.clock.now();
+  return advice && outcome_.generation && advice->window_known() &&
+         advice->fingerprint_sha256 == outcome_.generation->leaf().fingerprint_sha256 &&
+         now >= advice->start && now < advice->end;
+}
+
+CertificateSpec CertificateJob::without_failing_names() {
+  CertificateSpec spec = spec_;
+  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
+  left_out_ = names_to_leave_out(spec_.domains, schedule_.refused, leaf, parts_.world.clock.now());
+  for (const acme::Identifier& name : left_out_) {
+    spec.domains.erase(std::find(spec.domains.begin(), spec.domains.end(), name));
+    parts_.events.emit(Severity::error, spec_.name, "NAME_QUARANTINED",
+                       name.value + " is left out, so that the other names are renewed in time: " +
+                           std::to_string(schedule_.refused.at(name.value)) +
+                           " attempts in a row failed because of it. Put its DNS and its way to "
+                           "this host right, or take it out of the configuration");
+  }
+  return spec;
+}
+
+// What an attempt says of the names it asked for; one that came to no answer says nothing.
+void CertificateJob::count_refusals() {
+  const auto& refused = renewal_->refused();
+  if (refused.empty()) return;
+  std::map<std::string, int> counts;
+  for (const acme::Identifier& name : left_out_) counts[name.value] = schedule_.refused[name.value];
+  for (const acme::Identifier& name : refused) {
+    counts[name.value] = schedule_.refused[name.value] + 1;
+  }
+  schedule_.refused = std::move(counts);
+}
+
+void CertificateJob::issue() {
+  cas_left_ = ca_order();
+  ask_next_ca();
+}
+
+void CertificateJob::ask_next_ca() {
+  CaClient& ca = parts_.ca(cas_left_.front());
+  cas_left_.erase(cas_left_.begin());
+  renewal_ = std::make_unique<Renewal>(
+      parts_.world, parts_.store, parts_.events, ca, parts_.solver,
+      Renewal::Request{without_failing_names(), asker(), inside_window(),
+                       due_.by_time ? std::optional(due_.at) : std::nullopt});
+  renewal_->start([this](Result<Generation> generation) {
+    // Late, because the attempt that reports this may be replaced by the next.
+    parts_.world.clock.start_timer(
+        Duration{0}, [this, generation = std::move(generation)] { issued(generation); });
+  });
+}
+
+void CertificateJob::issued(Result<Generation> generation) {
+  schedule_.last_attempt = parts_.world.clock.now();
+  if (!generation) return failed(generation.error());
+  outcome_.generation = std::move(*generation);
+  outcome_.issued = true;
+  if (left_out_.empty()) {
+    schedule_.failures = 0;
+    schedule_.last_error.reset();
+    schedule_.next_attempt.reset();
+    schedule_.refused.clear();
+  } else {
+    retry_later(ErrorKind::validation, {});
+  }
+  parts_.events.emit(Severity::info, spec_.name, "CERTIFICATE_ISSUED",
+                     "generation " + std::to_string(outcome_.generation->number) +
+                         " is issued by " + outcome_.generation->ca + ", valid until " +
+                         acme::format_rfc3339(outcome_.generation->leaf().not_after));
+  RenewalInput input{spec_, parts_.config};
+  input.newest = &*outcome_.generation;
+  input.now = parts_.world.clock.now();
+  input.failed = schedule_.failures > 0;
+  due_ = next_renewal(input);
+  save_schedule([this] { deploy_or_probe(); });
+}
+
+void CertificateJob::failed(const Error& error) {
+  const Time now = parts_.world.clock.now();
+  count_refusals();
+  const bool waits = error.kind == ErrorKind::deferred;
+  parts_.events.emit(waits ? Severity::warning : Severity::error, spec_.name, error.code,
+                     error.message);
+  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
+  if (!cas_left_.empty() && may_fail_over({error.kind, leaf, options_.force, now})) {
+    parts_.events.emit(Severity::warning, spec_.name, "CA_FAILED_OVER",
+                       "asking " + cas_left_.front() + " instead");
+    return ask_next_ca();
+  }
+  ++schedule_.failures;
+  schedule_.last_error = save_error(error, now);
+  retry_later(error.kind, error.retry_after);
+  // The names that did not fail need not wait for the next attempt.
+  if (left_out_.empty() &&
+      !names_to_leave_out(spec_.domains, schedule_.refused, leaf, now).empty()) {
+    return save_schedule([this] { issue(); });
+  }
+  issuance_error_ = error;
+  // What was issued before may still have to be deployed, and a person wants to see what is served.
+  save_schedule([this] { deploy_or_probe(); });
+}
+
+void CertificateJob::retry_later(ErrorKind kind, std::optional<Time> retry_after) {
+  RetryInput retry{schedule_.failures,        kind, retry_after, {}, parts_.world.clock.now(),
+                   parts_.world.random.next()};
+  if (outcome_.generation) retry.not_after = outcome_.generation->leaf().not_after;
+  schedule_.next_attempt = next_attempt(retry);
+}
+
+void CertificateJob::save_schedule(std::function<void()> then) {
+  parts_.world.files.run(parts_.store.save_schedule(spec_.name, schedule_),
+                         [this, then = std::move(then)](Result<void> saved) {
+                           auto& unsaved = parts_.remembered[spec_.name].unsaved_schedule;
+                           if (saved) {
+                             unsaved.reset();
+                           } else {
+                             unsaved = schedule_;
+                             parts_.events.emit(Severity::error, spec_.name, saved.error().code,
+                                                saved.error().message);
+                           }
+                           then();
+                         });
+}
+
+}  // namespace nolapse
