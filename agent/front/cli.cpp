@@ -50,6 +50,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   bool no_deploy = false;
   RenewCommand renew;
   StatusCommand status;
+  ForgetCommand forget;
 
   CLI::App app("nolapse keeps TLS certificates from lapsing.", "nolapse");
   app.footer(exit_statuses);
@@ -60,6 +61,9 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* status_app =
       app.add_subcommand("status", "serving now, and will renew: a line per certificate");
   status_app->add_option("NAME", status.names, "certificates; none: all");
+  CLI::App* forget_app = app.add_subcommand(
+      "forget", "stop watching a certificate whose configuration is gone, remove its files");
+  forget_app->add_option("NAME", forget.name, "the certificate")->required();
   CLI::App* daemon_app =
       app.add_subcommand("daemon", "look after all certificates, in the foreground, without end");
   CLI::App* config_app = app.add_subcommand("config", "the configuration file");
@@ -82,6 +86,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(renew);
   } else if (status_app->parsed()) {
     line.command = std::move(status);
+  } else if (forget_app->parsed()) {
+    line.command = std::move(forget);
   } else if (daemon_app->parsed()) {
     line.command = DaemonCommand{};
   } else {

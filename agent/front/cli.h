@@ -22,9 +22,13 @@ struct RenewCommand {
 struct StatusCommand {
   std::vector<std::string> names;
 };
+struct ForgetCommand {
+  std::string name;
+};
 struct CheckConfigCommand {};
 struct DaemonCommand {};
-using Command = std::variant<RenewCommand, StatusCommand, CheckConfigCommand, DaemonCommand>;
+using Command =
+    std::variant<RenewCommand, StatusCommand, ForgetCommand, CheckConfigCommand, DaemonCommand>;
 
 struct CommandLine {
   GlobalOptions global;

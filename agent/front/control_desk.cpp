@@ -76,20 +76,22 @@ void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
   if (const auto error = objection(*visitor)) return visitor->refuse(*error);
   visitors_->push_back(visitor);
   if (visitor->request.command == ControlRequest::Command::renew) return renew(visitor);
+  if (visitor->request.command == ControlRequest::Command::forget) return forget(visitor);
   collect(visitor);
 }
 
 std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
   const ControlRequest& request = visitor.request;
   const ControlPeer& peer = visitor.connection->peer();
-  const bool renews = request.command == ControlRequest::Command::renew;
+  const bool renews = request.command != ControlRequest::Command::status;
   if (renews && peer.user != 0 && peer.user != this_process().user) {
-    return Error{ErrorKind::local,
-                 "PERMISSION_DENIED",
-                 "you may ask this daemon for the status, but not to renew; run this as root or as "
-                 "the user that the daemon runs as",
-                 {},
-                 {}};
+    return Error{
+        ErrorKind::local,
+        "PERMISSION_DENIED",
+        "you may ask this daemon for the status, but for nothing else; run this as root or as "
+        "the user that the daemon runs as",
+        {},
+        {}};
   }
   if (renews && renewals_refused_) {
     return Error{ErrorKind::held,
@@ -107,6 +109,7 @@ std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
                  {},
                  {}};
   }
+  if (request.command == ControlRequest::Command::forget) return {};
   auto error = unknown_name(request.names, config_);
   if (!error) error = unknown_ca(request.ca, config_);
   if (error) error->message += of_the_daemon;
@@ -126,6 +129,20 @@ void ControlDesk::renew(const std::shared_ptr<const Visitor>& visitor) {
                   const int status = write_renewal(text, visitor->request.json, outcomes);
                   end(*visitors, visitor, {status, text.str(), {}});
                 });
+}
+
+void ControlDesk::forget(const std::shared_ptr<const Visitor>& visitor) {
+  const std::string& name = visitor->request.names.front();
+  daemon_.forget(name, [visitors = visitors_, visitor, name](const Result<void>& forgotten) {
+    const bool json = visitor->request.json;
+    if (forgotten) {
+      return end(*visitors, visitor,
+                 {exit_status::ok, json ? forgotten_document(name) : forgotten_line(name), {}});
+    }
+    const Error& error = forgotten.error();
+    end(*visitors, visitor,
+        {exit_status_of(error), json ? error_document(error) : std::string(), error.message});
+  });
 }
 
 void ControlDesk::collect(const std::shared_ptr<const Visitor>& visitor) {

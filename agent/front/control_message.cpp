@@ -81,7 +81,15 @@ class RequestReader {
 };
 
 const char* name_of(ControlRequest::Command command) {
-  return command == ControlRequest::Command::renew ? "renew" : "status";
+  switch (command) {
+    case ControlRequest::Command::renew:
+      return "renew";
+    case ControlRequest::Command::forget:
+      return "forget";
+    case ControlRequest::Command::status:
+      break;
+  }
+  return "status";
 }
 
 const char* name_of(Severity severity) {
@@ -150,10 +158,15 @@ Result<ControlRequest> parse_request(const std::string& line) {
     reader.read("again", request.again);
     reader.read("deploy", request.deploy);
     reader.read("ca", request.ca);
+  } else if (command == "forget") {
+    request.command = ControlRequest::Command::forget;
   } else if (command != "status") {
-    reader.complain("command", "\"renew\" or \"status\"");
+    reader.complain("command", "\"renew\", \"status\" or \"forget\"");
   }
   reader.read("names", request.names);
+  if (command == "forget" && request.names.size() != 1) {
+    reader.complain("names", "a list of one string");
+  }
   reader.read("json", request.json);
   request.verbosity = reader.number("verbosity", -1, 1).value_or(0);
   const std::string problem = reader.problem();

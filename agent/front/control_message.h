@@ -1,7 +1,8 @@
 // The lines that a command and the daemon which it joins exchange over the control socket, one JSON
 // object each.
 //
-//   request   {"schema":1,"command":"renew"|"status","names":[…],"json":bool,"verbosity":-1|0|1}
+//   request
+//   {"schema":1,"command":"renew"|"status"|"forget","names":[…],"json":bool,"verbosity":-1|0|1}
 //             and for renew "force", "again", "deploy" (bool) and "ca" (string)
 //   answer    {"daemon":{"pid":N,"certificates":[…]}}   at once: a daemon that hangs sends nothing
 //             {"event":{"certificate","severity","code","message"}}   while it works
@@ -22,7 +23,7 @@
 namespace nolapse {
 
 struct ControlRequest {
-  enum class Command { renew, status };
+  enum class Command { renew, status, forget };
   Command command = Command::status;
   std::vector<std::string> names;  // empty: all
   bool json = false;

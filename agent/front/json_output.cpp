@@ -132,6 +132,14 @@ std::string problems_document(const std::vector<ConfigProblem>& problems) {
   return acme::dump(json{{"schema", 1}, {"ok", problems.empty()}, {"problems", list}}, 2) + "\n";
 }
 
+std::string forgotten_document(const std::string& name) {
+  return acme::dump(json{{"schema", 1}, {"forgotten", name}}, 2) + "\n";
+}
+
+std::string forgotten_line(const std::string& name) {
+  return name + ": forgotten, and all its files are removed\n";
+}
+
 std::string error_document(const Error& error) {
   return acme::dump(json{{"schema", 1}, {"error", error_object(error)}}, 2) + "\n";
 }

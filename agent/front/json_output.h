@@ -12,6 +12,8 @@ namespace nolapse {
 std::string status_document(const std::vector<CertificateStatus>& certificates);
 std::string renew_document(const std::vector<CertificateOutcome>& outcomes);
 std::string problems_document(const std::vector<ConfigProblem>& problems);
+std::string forgotten_document(const std::string& name);
+std::string forgotten_line(const std::string& name);  // the same for people
 // For a command that could not begin its work.
 std::string error_document(const Error& error);
 

@@ -30,6 +30,9 @@ int run(const CommandLine& line) {
   if (const auto* renew = std::get_if<RenewCommand>(&line.command)) {
     return run_renew(line.global, *renew, config);
   }
+  if (const auto* forget = std::get_if<ForgetCommand>(&line.command)) {
+    return run_forget(line.global, *forget, config);
+  }
   if (const auto* status = std::get_if<StatusCommand>(&line.command)) {
     return run_status(line.global, *status, config);
   }

@@ -73,8 +73,24 @@ TEST_CASE("what a request leaves out is not asked for, and a renewal deploys") {
   CHECK(read->deploy);
 }
 
+TEST_CASE("a request to forget names one certificate") {
+  const auto read =
+      parse_request(R"({"schema":1,"command":"forget","names":["shop"],"json":true})");
+  REQUIRE(read);
+  CHECK(read->command == ControlRequest::Command::forget);
+  CHECK(read->names == std::vector<std::string>{"shop"});
+  CHECK(parse_request(format_request(*read))->command == ControlRequest::Command::forget);
+  for (const char* names : {"[]", "[\"a\",\"b\"]"}) {
+    CAPTURE(names);
+    const auto refused =
+        parse_request(std::string(R"({"schema":1,"command":"forget","names":)") + names + "}");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("must be a list of one string") != std::string::npos);
+  }
+}
+
 TEST_CASE("a request that is not exactly right is refused with what is wrong") {
-  const std::string command = "\"command\" must be \"renew\" or \"status\"";
+  const std::string command = "\"command\" must be \"renew\", \"status\" or \"forget\"";
   const std::string names = "\"names\" must be a list of strings";
   const std::string verbosity = "\"verbosity\" must be a number from -1 to 1";
   const std::string no_object = "it is no JSON object";

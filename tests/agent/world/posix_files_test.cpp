@@ -312,3 +312,24 @@ TEST_CASE("root beside a daemon of another user leaves files that the daemon can
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
 }
+
+TEST_CASE("appending creates a file, adds to it, and follows no link") {
+  const TemporaryFolder folder;
+  Disk disk(folder.path());
+  const std::string log = folder / "events.jsonl";
+  REQUIRE(disk.run({AppendFile{log, "one\n", 0640}, SyncFile{log}}));
+  REQUIRE(disk.run({AppendFile{log, "two\n", 0600}}));
+  CHECK(disk.files.read(log) == "one\ntwo\n");
+  CHECK(mode_of(log) == 0640);
+  const std::string victim = folder.write("victim", "mine");
+  fs::create_symlink(victim, folder / "link");
+  fs::create_symlink(folder / "nowhere", folder / "dangling");
+  fs::create_directory(folder / "folder");
+  for (const char* name : {"link", "dangling", "folder"}) {
+    CAPTURE(name);
+    CHECK_FALSE(disk.run({AppendFile{folder / name, "x", 0600}}));
+  }
+  CHECK(disk.files.read(victim) == "mine");
+  CHECK_FALSE(fs::exists(folder / "nowhere"));
+  CHECK(disk.run({AppendFile{folder / "none/events", "x", 0600}}).error().code == "FILE_MISSING");
+}
