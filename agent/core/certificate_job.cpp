@@ -107,6 +107,7 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   if (info.fingerprint_sha256 != leaf.fingerprint_sha256) info = SavedRenewalInfo{};
   info.fingerprint_sha256 = leaf.fingerprint_sha256;
   if (advice) {
+    parts_.remembered[spec_.name].advice_failed = false;
     const acme::RenewalInfo& window = advice->info;
     // One instant per window, whatever the number of polls. [RFC 9773 §4.2]
     if (info.start != window.start || info.end != window.end || !info.window_known()) {
@@ -119,7 +120,8 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   } else {
     // The last window stays in force; it is only advice. [RFC 9773 §4.3]
     info.poll_after = parts_.world.clock.now() + std::chrono::hours(6);
-    if (advice.error().code != "NO_RENEWAL_INFO") {
+    const bool told = std::exchange(parts_.remembered[spec_.name].advice_failed, true);
+    if (!told && advice.error().code != "NO_RENEWAL_INFO") {
       parts_.events.emit(Severity::warning, spec_.name, "RENEWAL_INFO_FAILED",
                          advice.error().message + "; renewing by lifetime until it works");
     }

@@ -54,6 +54,7 @@ struct Remembered {
   // What the disk did not take: a full one must not make us forget that we have to wait.
   std::optional<ScheduleRecord> unsaved_schedule;
   std::optional<Time> told_at;  // of a trouble that each look finds again
+  bool advice_failed = false;   // the CA's, when it was asked last
 };
 
 // References that outlive every job.

@@ -140,8 +140,10 @@ OrderKind Renewal::order_kind() const {
 std::optional<Error> Renewal::refused_by_ledger() {
   order_kind_ = order_kind();
   RateVerdict verdict = ca_.ledger().may_order(saved_.identifiers, order_kind_, request_.asker);
-  if (!verdict.allowed && verdict.limit != "retry_after" && request_.asker == Who::daemon &&
-      newest_) {
+  // A proof that failed again and again does not succeed by being asked for more often.
+  const bool estimate =
+      verdict.limit != "retry_after" && verdict.limit != name_of(RateLimitKind::failed_validations);
+  if (!verdict.allowed && estimate && request_.asker == Who::daemon && newest_) {
     if (little_is_left(&newest_->leaf(), world_.clock.now())) {
       info("RATE_LEDGER", verdict.text + "; little time is left, so the CA is asked all the same");
       return {};

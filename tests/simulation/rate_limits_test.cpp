@@ -106,6 +106,15 @@ TEST_CASE("an estimate that is used up does not let a certificate lapse") {
   CHECK(shop.renewed(by_daemon()).action == Action::renewed);
 }
 
+TEST_CASE("the last failed validation is not spent, however little time is left") {
+  Shop shop(7);
+  shop.renewed();
+  shop.world.clock.run_for(80 * 24h);
+  shop.world.dns.public_name("shop.test").addresses = {"192.0.2.99"};
+  for (int i = 0; i < 8; ++i) shop.renewed();
+  CHECK(shop.ca.counters().failed_validations == 4);
+}
+
 TEST_CASE("what the CA itself asks to wait for holds until a person asks again") {
   Shop shop(6);
   shop.renewed();
