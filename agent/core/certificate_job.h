@@ -52,7 +52,7 @@ const char* name_of(CertificateOutcome::Action action);
 // What only memory knows of a certificate, from look to look.
 struct Remembered {
   // What the disk did not take: a full one must not make us forget that we have to wait.
-  std::optional<ScheduleRecord> unsaved_schedule;
+  std::unique_ptr<ScheduleRecord> unsaved_schedule;
   std::optional<Time> told_at;  // of a trouble that each look finds again
   bool advice_failed = false;   // the CA's, when it was asked last
 };

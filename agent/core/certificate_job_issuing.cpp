@@ -141,7 +141,7 @@ void CertificateJob::save_schedule(std::function<void()> then) {
                            if (saved) {
                              unsaved.reset();
                            } else {
-                             unsaved = schedule_;
+                             unsaved = std::make_unique<ScheduleRecord>(schedule_);
                              parts_.events.emit(Severity::error, spec_.name, saved.error().code,
                                                 saved.error().message);
                            }

@@ -156,7 +156,9 @@ Result<Generation> Store::parse_generation(std::string directory, unsigned numbe
   generation.directory = std::move(directory);
   auto chain = acme::parse_pem_chain(fullchain);
   if (!chain) return fail(located(chain.error(), generation.directory + "/fullchain.pem"));
-  generation.chain = std::move(*chain);
+  // A daemon remembers thousands of these: what nobody asks for is not kept.
+  generation.chain.push_back(std::move(chain->front()));
+  generation.chain.front().der = {};
   // Without meta.json the certificate is still a certificate.
   if (!meta.empty()) (void)read_meta(meta, generation);
   return generation;

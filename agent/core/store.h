@@ -45,7 +45,7 @@ using FileWork = std::vector<FileOperation>;
 struct Generation {
   unsigned number = 0;
   std::string directory;                 // absolute
-  std::vector<acme::Certificate> chain;  // leaf first
+  std::vector<acme::Certificate> chain;  // the leaf alone, without its DER
   std::string ca;                        // configured name; empty when meta.json is lost
   std::string ca_directory;
   std::string account_url;

@@ -198,3 +198,23 @@ TEST_CASE("a power failure brings no proof back to the webroot") {
     CHECK((!left || left->empty()));
   }
 }
+
+TEST_CASE("a certificate for another key changes nothing on disk, and is named") {
+  Shop shop(13);
+  std::string first;
+  shop.ca.settings.alter = [&](CaEndpoint endpoint, acme::HttpResponse& response) {
+    if (endpoint != CaEndpoint::certificate) return;
+    if (first.empty()) first = response.body;
+    response.body = first;
+  };
+  shop.renewed();
+  const std::string served = shop.fingerprint_served();
+  RenewOptions force;
+  force.force = true;
+  const CertificateOutcome outcome = shop.renewed(force);
+  CHECK(outcome.action == Action::failed);
+  CHECK(shop.fingerprint_of_live() == served);
+  CHECK_FALSE(shop.world.files.exists(std::string(Shop::state) + "/certificates/shop/2"));
+  shop.ca.settings.alter = nullptr;
+  CHECK(shop.renewed(force).action == Action::renewed);
+}
