@@ -88,6 +88,7 @@ class CertificateJob {
   void decide();
   Who asker() const;
   bool inside_window() const;
+  Renewal::Request request();
   CertificateSpec without_failing_names();
   void count_refusals();
   void issue();

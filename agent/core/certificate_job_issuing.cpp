@@ -31,6 +31,16 @@ bool CertificateJob::inside_window() const {
          now >= advice->start && now < advice->end;
 }
 
+Renewal::Request CertificateJob::request() {
+  Renewal::Request request{without_failing_names(), asker(), inside_window(), {}};
+  if (due_.by_time) request.due_at = due_.at;
+  // Fewer names than wanted are worth asking for only because of the time.
+  if (!left_out_.empty() && outcome_.generation) {
+    request.due_at = renewal_point(outcome_.generation->leaf(), spec_.renew_before);
+  }
+  return request;
+}
+
 CertificateSpec CertificateJob::without_failing_names() {
   CertificateSpec spec = spec_;
   const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
@@ -66,10 +76,8 @@ void CertificateJob::issue() {
 void CertificateJob::ask_next_ca() {
   CaClient& ca = parts_.ca(cas_left_.front());
   cas_left_.erase(cas_left_.begin());
-  renewal_ = std::make_unique<Renewal>(
-      parts_.world, parts_.store, parts_.events, ca, parts_.solver,
-      Renewal::Request{without_failing_names(), asker(), inside_window(),
-                       due_.by_time ? std::optional(due_.at) : std::nullopt});
+  renewal_ = std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, ca, parts_.solver,
+                                       request());
   renewal_->start([this](Result<Generation> generation) {
     // Late, because the attempt that reports this may be replaced by the next.
     parts_.world.clock.start_timer(

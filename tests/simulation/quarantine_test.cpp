@@ -135,3 +135,20 @@ TEST_CASE("which names are left out, as a table") {
   CHECK(left_out({}, 0h) == 0);
   CHECK(names_to_leave_out(wanted, {{"a", 3}}, nullptr, now).size() == 1);
 }
+
+TEST_CASE(
+    "a clock that runs ahead does not order a certificate without the failing name for ever") {
+  FakeCaSettings settings;
+  settings.certificate_lifetime = 6 * 24h;
+  DaemonScene scene(6, settings);
+  scene.shop.config.cas[0].rate_limits = RateLimits::none();
+  want_both(scene);
+  stop_resolving(scene);
+  REQUIRE(scene.start());
+  scene.run_for(2h);
+  REQUIRE(scene.issued() == 1);
+  scene.shop.world.clock.step_wall_clock(7 * 24h);
+  scene.run_for(24h);
+  CHECK(scene.issued() == 1);
+  CHECK(scene.count("CLOCK_AHEAD") >= 1);
+}
