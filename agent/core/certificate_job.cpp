@@ -193,8 +193,7 @@ bool CertificateJob::told_of_expiry() {
   if (!options_.by_daemon || !outcome_.generation) return false;
   const acme::Certificate& leaf = outcome_.generation->leaf();
   const Time now = parts_.world.clock.now();
-  const Time planned = due_.by_time ? due_.at : renewal_point(leaf, spec_.renew_before);
-  const int step = expiry_step(leaf, planned, now);
+  const int step = expiry_step(leaf, planned_renewal(), now);
   const SavedAlarm before = schedule_.alarm;
   if (step < before.step) schedule_.alarm = {};
   if (must_tell_expiry(schedule_.alarm, step, now)) {
@@ -205,6 +204,10 @@ bool CertificateJob::told_of_expiry() {
                        step == 4 ? "EXPIRED" : "EXPIRY_NEAR", text);
   }
   return !(schedule_.alarm == before);
+}
+
+Time CertificateJob::planned_renewal() const {
+  return due_.by_time ? due_.at : renewal_point(outcome_.generation->leaf(), spec_.renew_before);
 }
 
 void CertificateJob::report() {
@@ -218,6 +221,10 @@ void CertificateJob::report() {
   look.check_interval = parts_.config.daemon.check_interval;
   look.verifiable = outcome_.generation && !(spec_.endpoints && spec_.endpoints->empty());
   outcome_.next_look = next_look(look);
+  if (outcome_.generation) {
+    const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now);
+    if (step) outcome_.next_look = std::min(outcome_.next_look, *step);
+  }
   outcome_.took = parts_.world.clock.uptime() - began_;
   done_();
 }

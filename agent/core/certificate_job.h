@@ -108,6 +108,7 @@ class CertificateJob {
   void deploy(Deployment::Targets targets);
   void end(Action action, std::optional<Error> error = {});
   bool told_of_expiry();
+  Time planned_renewal() const;
   void report();
 
   JobParts parts_;

@@ -27,6 +27,15 @@ int expiry_step(const acme::Certificate& leaf, std::optional<Time> planned_renew
   return step;
 }
 
+std::optional<Time> next_expiry_step(const acme::Certificate& leaf,
+                                     std::optional<Time> planned_renewal, Time now) {
+  for (const Duration threshold : expiry_thresholds(leaf, planned_renewal)) {
+    if (now < leaf.not_after - threshold) return leaf.not_after - threshold;
+  }
+  if (now < leaf.not_after) return leaf.not_after;
+  return {};
+}
+
 bool must_tell_expiry(const SavedAlarm& told, int step, Time now) {
   if (step == 0) return false;
   if (step > told.step || !told.at) return true;

@@ -21,6 +21,10 @@ std::array<Duration, 3> expiry_thresholds(const acme::Certificate& leaf,
 // 0: far; 1 to 3: within that threshold; 4: over.
 int expiry_step(const acme::Certificate& leaf, std::optional<Time> planned_renewal, Time now);
 
+// When the next step begins; nothing when it is over.
+std::optional<Time> next_expiry_step(const acme::Certificate& leaf,
+                                     std::optional<Time> planned_renewal, Time now);
+
 // Is it time to tell? When a step is new, and every day while it lasts.
 bool must_tell_expiry(const SavedAlarm& told, int step, Time now);
 

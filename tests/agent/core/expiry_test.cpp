@@ -53,6 +53,15 @@ TEST_CASE("30, 15 and 7 days shrink together with what is left at the planned re
   }
 }
 
+TEST_CASE("the next step is the moment at which somebody must be told") {
+  const acme::Certificate leaf = leaf_of(90 * 24h);
+  const Duration day = 24h;
+  CHECK(next_expiry_step(leaf, {}, start) == leaf.not_after - 30 * day);
+  CHECK(next_expiry_step(leaf, {}, leaf.not_after - 30 * day) == leaf.not_after - 15 * day);
+  CHECK(next_expiry_step(leaf, {}, leaf.not_after - 7 * day) == leaf.not_after);
+  CHECK_FALSE(next_expiry_step(leaf, {}, leaf.not_after).has_value());
+}
+
 TEST_CASE("a certificate that nobody renews gets the plain days") {
   const acme::Certificate leaf = leaf_of(90 * 24h);
   CHECK(expiry_step(leaf, {}, leaf.not_after - 30 * 24h - 1s) == 0);
