@@ -26,11 +26,12 @@ class DaemonScene {
     events_ = std::make_unique<EventStream>(shop.world.clock);
     events_->add_reader([this](const Event& event) { events.push_back(event); });
     daemon = std::make_unique<Daemon>(shop.world.world(), shop.config, *events_, make_solver);
-    std::optional<Result<void>> started;
-    daemon->start([&](Result<void> outcome) { started = std::move(outcome); });
+    // Shared: a start that waits for a lock reports long after this has returned.
+    const auto started = std::make_shared<std::optional<Result<void>>>();
+    daemon->start([started](Result<void> outcome) { *started = std::move(outcome); });
     using namespace std::chrono_literals;
-    shop.world.clock.run_until([&] { return started.has_value(); }, 1min);
-    return started && started->has_value();
+    shop.world.clock.run_until([&] { return started->has_value(); }, 1min);
+    return *started && (*started)->has_value();
   }
   void kill() {
     daemon.reset();

@@ -74,10 +74,10 @@ TEST_CASE("the callback may end the watch") {
 
 TEST_CASE("a signal that comes while the watch moves to another loop is reported there") {
   EventLoop first;
+  EventLoop second;
   std::vector<int> arrived;
   SignalWatch signals(first, [&](int number) { arrived.push_back(number); });
   ::kill(::getpid(), SIGHUP);
-  EventLoop second;
   signals.move_to(second);
   run_for(first, milliseconds(5));
   CHECK(arrived.empty());
