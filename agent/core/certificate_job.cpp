@@ -63,6 +63,8 @@ void CertificateJob::look() {
                        schedule.error().message + "; the count of failures begins anew");
   }
   begin_anew_where_reconfigured();
+  // At once, or each look would begin anew.
+  if (reconfigured_ && !options_.dry_run) return save_schedule([this] { ask_the_ca(); });
   ask_the_ca();
 }
 
@@ -165,8 +167,8 @@ void CertificateJob::decide() {
       must_wait(last->retry_after, longest_retry_after, now)) {
     issuance_error_ =
         Error{ErrorKind::deferred, last->code,
-              last->message + "; the CA asks to wait until " +
-                  acme::format_rfc3339(*last->retry_after) + " (--force --again asks it anyway)",
+              last->message + "; the next order is for " +
+                  acme::format_rfc3339(*last->retry_after) + " (--force --again places it now)",
               last->problem, last->retry_after};
     return deploy_or_probe();
   }

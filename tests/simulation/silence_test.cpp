@@ -250,3 +250,36 @@ TEST_CASE("a CA that wants each new certificate replaced at once gets one a day"
   CHECK(scene.issued() >= 2);
   CHECK(scene.issued() <= 6);
 }
+
+TEST_CASE("a changed configuration ends the back-off once, not for ever") {
+  FakeCaSettings settings;
+  settings.renewal_info = false;
+  DaemonScene scene(116, settings);
+  REQUIRE(scene.start());
+  scene.run_for(1h);
+  restart(scene);
+  DeployTarget edge;
+  edge.name = "edge";
+  edge.hook = "/hooks/missing";
+  scene.shop.config.targets["edge"] = edge;
+  scene.shop.config.certificates[0].deploy = {"nginx", "edge"};
+  REQUIRE(scene.start());
+  scene.run_for(3h);
+  CHECK(messages_with(scene, "to edge: install") >= 5);
+  CHECK(messages_with(scene, "to edge: install") <= 12);
+}
+
+TEST_CASE("what a changed configuration began anew is on the disk") {
+  DaemonScene scene(117);
+  REQUIRE(scene.start());
+  scene.run_for(30h);
+  restart(scene);
+  scene.shop.config.certificates[0].renew_before = 40 * 24h;
+  scene.shop.config.resolver = "192.0.2.53:53";
+  REQUIRE(scene.start());
+  scene.run_for(1min);
+  const std::string text =
+      scene.shop.world.files.text(std::string(Shop::state) + "/certificates/shop/schedule.json");
+  CHECK(text.find(digest_of(scene.shop.config.certificates[0], scene.shop.config)) !=
+        std::string::npos);
+}
