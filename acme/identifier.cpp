@@ -37,7 +37,15 @@ std::string label_fault(std::string_view label) {
   return {};
 }
 
+// Nothing in it that IDNA could change or would have to check.
+bool is_plain(std::string_view name) {
+  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") ==
+             std::string_view::npos &&
+         name.find("xn--") == std::string_view::npos;
+}
+
 Result<std::string> to_ascii(std::string_view name, std::string_view original) {
+  if (is_plain(name)) return std::string(name);
   char* ascii = nullptr;
   const std::string copy(name);
   const int status = idn2_to_ascii_8z(copy.c_str(), &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT);

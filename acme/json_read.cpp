@@ -1,5 +1,7 @@
 #include "acme/json_read.h"
 
+#include <algorithm>
+
 namespace nolapse::acme {
 
 using nlohmann::json;
@@ -69,6 +71,9 @@ std::string dump(const json& value, int indent) {
 }
 
 std::string printable(std::string_view text, std::size_t limit) {
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 0x7f; });
+  if (plain && text.size() <= limit) return std::string(text);
   std::string line;
   for (const char c : text.substr(0, limit)) {
     const auto octet = static_cast<unsigned char>(c);

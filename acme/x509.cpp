@@ -118,6 +118,10 @@ tl::unexpected<Error> refuse_chain(const std::string& why) {
 
 }  // namespace
 
+std::string fingerprint_sha256(std::string_view der) {
+  return hex_encode(sha256(der));
+}
+
 Result<Certificate> parse_certificate(std::string_view der) {
   const X509Pointer x509 = decode(der);
   if (x509 == nullptr) {
@@ -133,7 +137,7 @@ Result<Certificate> parse_certificate(std::string_view der) {
   certificate.subject_alternative_names = read_names(x509.get());
   certificate.not_before = read_time(X509_get0_notBefore(x509.get()));
   certificate.not_after = read_time(X509_get0_notAfter(x509.get()));
-  certificate.fingerprint_sha256 = hex_encode(sha256(der));
+  certificate.fingerprint_sha256 = acme::fingerprint_sha256(der);
   certificate.public_key_der = public_key_octets(x509.get());
   certificate.authority_key_identifier = read_authority_key_identifier(x509.get());
   return certificate;

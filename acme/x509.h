@@ -28,6 +28,8 @@ struct Certificate {
 };
 
 Result<Certificate> parse_certificate(std::string_view der);
+// As in Certificate, of whatever octets these are.
+std::string fingerprint_sha256(std::string_view der);
 
 // A chain as a CA serves it: leaf first. Anything between the blocks is ignored, any block that
 // is not a CERTIFICATE is refused. At least one certificate. [RFC 8555 §9.1, §11.4]

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 namespace nolapse {
+
 Agent::Agent(World world, const Config& config, EventStream& events, SolverFactory make_solver)
     : world_(world),
       config_(config),
@@ -10,7 +11,9 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
       make_solver_(std::move(make_solver)),
       store_(config.state_directory, world.files),
       target_turns_(world.clock),
-      certificate_turns_(world.clock) {}
+      certificate_turns_(world.clock) {
+  for (const CertificateSpec& spec : config.certificates) certificates_[spec.name] = &spec;
+}
 
 void Agent::open(const std::string& holder, Completion<void> done) {
   world_.files.run(store_.prepare(), [this, holder, done = std::move(done)](Result<void> prepared) {
@@ -89,17 +92,29 @@ void Agent::renew(RenewOptions options, std::function<void(std::vector<Certifica
   run.options = std::move(options);
   run.done = std::move(done);
   run.each = std::move(each);
-  const auto& wanted = run.options.names;
-  for (const CertificateSpec& spec : config_.certificates) {
-    const bool selected =
-        wanted.empty() || std::find(wanted.begin(), wanted.end(), spec.name) != wanted.end();
-    if (selected) run.jobs.push_back(make_job(spec, run.options));
+  for (const CertificateSpec* spec : select(run.options.names)) {
+    run.jobs.push_back(make_job(*spec, run.options));
   }
   if (run.jobs.empty()) return end(run);
   for (const auto& job : run.jobs) {
     certificate_turns_.enter(job->outcome().name,
                              [this, &run, &job = *job] { wait_for_slot(run, job); });
   }
+}
+
+// In the order of the configuration; none named: all.
+std::vector<const CertificateSpec*> Agent::select(const std::vector<std::string>& names) const {
+  std::vector<const CertificateSpec*> selected;
+  for (const std::string& name : names) {
+    const auto found = certificates_.find(name);
+    if (found != certificates_.end()) selected.push_back(found->second);
+  }
+  if (names.empty()) {
+    for (const CertificateSpec& spec : config_.certificates) selected.push_back(&spec);
+  }
+  std::sort(selected.begin(), selected.end());
+  selected.erase(std::unique(selected.begin(), selected.end()), selected.end());
+  return selected;
 }
 
 std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/core/certificate_job.h"
@@ -54,6 +55,7 @@ class Agent {
     std::size_t ended = 0;
   };
 
+  std::vector<const CertificateSpec*> select(const std::vector<std::string>& names) const;
   void sweep(Completion<void> done);
   FileWork remove_what_is_old() const;
   std::unique_ptr<CertificateJob> make_job(const CertificateSpec& spec,
@@ -74,6 +76,7 @@ class Agent {
   Store store_;
   Turns target_turns_;
   Turns certificate_turns_;
+  std::map<std::string_view, const CertificateSpec*> certificates_;  // the configuration's
   std::map<std::string, Remembered> remembered_;
   std::unique_ptr<Files::Lock> lock_;
   std::unique_ptr<EventLog> event_log_;

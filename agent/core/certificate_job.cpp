@@ -53,7 +53,8 @@ void CertificateJob::look() {
     parts_.events.emit(Severity::warning, spec_.name, "GENERATION_DAMAGED", what);
   }
   auto schedule = parts_.store.load_schedule(spec_.name);
-  const auto& unsaved = parts_.remembered[spec_.name].unsaved_schedule;
+  const Remembered& remembered = parts_.remembered[spec_.name];
+  const auto& unsaved = remembered.unsaved_schedule;
   if (unsaved) {
     schedule_ = *unsaved;
   } else if (schedule) {
@@ -61,6 +62,9 @@ void CertificateJob::look() {
   } else {
     parts_.events.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
                        schedule.error().message + "; the count of failures begins anew");
+  }
+  if (auto& advice = schedule_.renewal_info; advice && remembered.poll_after) {
+    advice->poll_after = *remembered.poll_after;
   }
   begin_anew_where_reconfigured();
   // At once, or each look would begin anew.
@@ -70,9 +74,10 @@ void CertificateJob::look() {
 
 // What failed under another configuration says nothing about this one.
 void CertificateJob::begin_anew_where_reconfigured() {
-  std::string digest = digest_of(spec_, parts_.config);
+  std::string& digest = parts_.remembered[spec_.name].configuration;
+  if (digest.empty()) digest = digest_of(spec_, parts_.config);
   reconfigured_ = !schedule_.configuration.empty() && schedule_.configuration != digest;
-  schedule_.configuration = std::move(digest);
+  schedule_.configuration = digest;
   if (!reconfigured_) return;
   schedule_.next_attempt.reset();
   schedule_.refused.clear();
@@ -105,7 +110,8 @@ void CertificateJob::ask_the_ca() {
 
 void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   const acme::Certificate& leaf = outcome_.generation->leaf();
-  SavedRenewalInfo info = schedule_.renewal_info.value_or(SavedRenewalInfo{});
+  const SavedRenewalInfo before = schedule_.renewal_info.value_or(SavedRenewalInfo{});
+  SavedRenewalInfo info = before;
   if (info.fingerprint_sha256 != leaf.fingerprint_sha256) info = SavedRenewalInfo{};
   info.fingerprint_sha256 = leaf.fingerprint_sha256;
   if (advice) {
@@ -128,7 +134,10 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
                          advice.error().message + "; renewing by lifetime until it works");
     }
   }
+  parts_.remembered[spec_.name].poll_after = info.poll_after;
+  const bool as_before = schedule_.renewal_info && info.says_the_same(before);
   schedule_.renewal_info = std::move(info);
+  if (as_before && options_.by_daemon) return decide();
   save_schedule([this] { decide(); });
 }
 

@@ -55,6 +55,9 @@ struct Remembered {
   std::unique_ptr<ScheduleRecord> unsaved_schedule;
   std::optional<Time> told_at;  // of a trouble that each look finds again
   bool advice_failed = false;   // the CA's, when it was asked last
+  // When to ask for it again. Not worth a write of its own: after a restart it is asked once more.
+  std::optional<Time> poll_after;
+  std::string configuration;  // digest_of() what is in force
 };
 
 // References that outlive every job.

@@ -43,7 +43,7 @@ void CertificateJob::deploy_or_probe() {
 // Nothing is due by what we remember; what is served has the last word.
 void CertificateJob::probe() {
   verify_endpoints(parts_.world,
-                   {spec_.domains, spec_.endpoints, outcome_.generation->leaf().fingerprint_sha256,
+                   {spec_.domains, spec_.endpoints, expected_leaf(outcome_.generation->leaf()),
                     issuer_roots(parts_.config, &*outcome_.generation)},
                    [this](std::vector<EndpointState> endpoints) { probed(std::move(endpoints)); });
 }

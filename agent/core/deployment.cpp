@@ -169,7 +169,7 @@ void Deployment::leave_target(const DeployTarget& target, std::optional<Error> e
 // ---- what is served
 
 void Deployment::verify() {
-  VerificationRequest request{spec_.domains, spec_.endpoints, generation_.leaf().fingerprint_sha256,
+  VerificationRequest request{spec_.domains, spec_.endpoints, expected_leaf(generation_.leaf()),
                               issuer_roots(config_, &generation_)};
   verify_endpoints(world_, std::move(request), [this](std::vector<EndpointState> endpoints) {
     verified(std::move(endpoints));

@@ -164,11 +164,18 @@ bool must_wait(const ScheduleRecord& schedule, Time now) {
 Time next_look(const LookInput& input) {
   Time next = input.due.at;
   if (must_wait(input.schedule, input.now)) next = std::max(next, *input.schedule.next_attempt);
-  if (input.verifiable) {
-    next = std::min(next, input.now + spread(input.check_interval, input.random));
-  }
   const auto& advice = input.schedule.renewal_info;
-  if (advice && advice->poll_after > input.now) next = std::min(next, advice->poll_after);
+  const bool polls = advice && advice->poll_after > input.now;
+  if (input.verifiable) {
+    Time check = input.now + spread(input.check_interval, input.random);
+    // One look for both, where they are about due together.
+    if (polls && advice->poll_after >= input.now + input.check_interval * 3 / 4 &&
+        advice->poll_after <= input.now + input.check_interval * 5 / 4) {
+      check = advice->poll_after;
+    }
+    next = std::min(next, check);
+  }
+  if (polls) next = std::min(next, advice->poll_after);
   for (const auto& [target, record] : input.deployments) {
     // One that is over was looked at just now, and there was nothing to do.
     if (record.next_attempt && *record.next_attempt > input.now) {

@@ -43,7 +43,7 @@ void collect_one(World world, const Config& config, const CertificateSpec& spec,
   ++collection->open;
   const Generation* newest = input->newest ? &*input->newest : nullptr;
   VerificationRequest request{spec.domains, spec.endpoints,
-                              newest == nullptr ? "" : newest->leaf().fingerprint_sha256,
+                              newest == nullptr ? ExpectedLeaf{} : expected_leaf(newest->leaf()),
                               issuer_roots(config, newest)};
   verify_endpoints(world, std::move(request),
                    [input, collection, index](std::vector<EndpointState> endpoints) {

@@ -27,26 +27,35 @@ void append(FileWork& work, FileWork more) {
   for (FileOperation& operation : more) work.push_back(std::move(operation));
 }
 
+// In this order. A list in braces would copy every content.
+template <class... Operations>
+FileWork in_order(Operations... operations) {
+  FileWork work;
+  work.reserve(sizeof...(operations));
+  (work.emplace_back(std::move(operations)), ...);
+  return work;
+}
+
 // A new file under its final name, or the old one: never anything between.
 FileWork replace_file(const std::string& path, std::string content, unsigned mode) {
   const std::string fresh = path + ".new";
-  return {RemoveTree{fresh}, WriteFile{fresh, std::move(content), mode, {}}, SyncFile{fresh},
-          Rename{fresh, path}, SyncDirectory{parent_of(path)}};
+  return in_order(RemoveTree{fresh}, WriteFile{fresh, std::move(content), mode, {}},
+                  SyncFile{fresh}, Rename{fresh, path}, SyncDirectory{parent_of(path)});
 }
 
 FileWork replace_link(const std::string& path, const std::string& target) {
   const std::string fresh = parent_of(path) + "/." + path.substr(path.rfind('/') + 1) + ".new";
-  return {RemoveTree{fresh}, MakeSymlink{target, fresh}, Rename{fresh, path},
-          SyncDirectory{parent_of(path)}};
+  return in_order(RemoveTree{fresh}, MakeSymlink{target, fresh}, Rename{fresh, path},
+                  SyncDirectory{parent_of(path)});
 }
 
 FileWork new_file(const std::string& path, std::string content, unsigned mode,
                   const std::string& group = {}) {
-  return {WriteFile{path, std::move(content), mode, group}, SyncFile{path}};
+  return in_order(WriteFile{path, std::move(content), mode, group}, SyncFile{path});
 }
 
 FileWork new_folder(const std::string& path, unsigned mode = folder_mode) {
-  return {MakeDirectory{path, mode}, SyncDirectory{parent_of(path)}};
+  return in_order(MakeDirectory{path, mode}, SyncDirectory{parent_of(path)});
 }
 
 using Names = std::vector<std::string>;
@@ -67,21 +76,31 @@ Error located(Error error, const std::string& path) {
   return error;
 }
 
+}  // namespace
+
 // A document that is not there is an empty one; a broken one is an error that names the file.
 template <class T>
-Result<T> load_document(const Files& files, const std::string& path,
-                        Result<T> (*read)(std::string_view), T missing) {
-  const auto text = files.read(path);
+Result<T> Store::load_document(const std::string& path, Result<T> (*read)(std::string_view),
+                               Documents<T>& known) const {
+  const std::uint64_t version = version_of(path);
+  const auto before = known.find(path);
+  if (version != 0 && before != known.end() && before->second.version == version)
+    return before->second.content;
+  const auto text = files_.read(path);
   if (!text) {
-    if (is_missing(text.error())) return missing;
+    if (is_missing(text.error())) return T{};
     return fail(text.error());
   }
   auto document = read(*text);
   if (!document) return fail(located(document.error(), path));
+  if (version != 0) known[path] = {version, *document};
   return document;
 }
 
-}  // namespace
+std::uint64_t Store::version_of(const std::string& path) const {
+  const auto status = files_.status(path);
+  return status ? status->version : 0;
+}
 
 FileWork Store::prepare() const {
   // Its parent may be closed to us, and matters only when the folder is new.
@@ -174,21 +193,23 @@ Result<Generation> Store::load_generation(const std::string& name, unsigned numb
                           files_.read(directory + "/meta.json").value_or(std::string()));
 }
 
+Store::Versions Store::versions_of(const std::string& name, unsigned number) const {
+  const std::string directory = certificate_path(name) + "/" + std::to_string(number);
+  return {version_of(certificate_path(name)), version_of(directory + "/fullchain.pem"),
+          version_of(directory + "/privkey.pem"), version_of(directory + "/meta.json")};
+}
+
 Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned number) const {
+  const Versions versions = versions_of(name, number);
   const std::string directory = certificate_path(name) + "/" + std::to_string(number);
   const auto fullchain = files_.read(directory + "/fullchain.pem");
   if (!fullchain) return fail(fullchain.error());
   const auto key_text = files_.read(directory + "/privkey.pem");
   if (!key_text) return fail(located(key_text.error(), directory + "/privkey.pem"));
   const std::string meta = files_.read(directory + "/meta.json").value_or(std::string());
-  const std::string digest = acme::sha256(std::to_string(number) + "\n" + acme::sha256(*fullchain) +
-                                          acme::sha256(*key_text) + acme::sha256(meta));
-  const auto known = parsed_.find(name);
-  if (known != parsed_.end() && known->second.digest == digest) return known->second;
-
   auto generation = parse_generation(directory, number, *fullchain, meta);
   if (!generation) return fail(generation.error());
-  Parsed parsed{digest, std::move(*generation), {}};
+  Parsed parsed{versions, std::move(*generation), {}};
   const auto key = acme::PrivateKey::from_pem(*key_text);
   if (!key) parsed.fault = directory + "/privkey.pem: " + key.error().message;
   if (key && key->public_key_der() != parsed.generation.leaf().public_key_der) {
@@ -197,8 +218,21 @@ Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned numb
   return parsed_[name] = std::move(parsed);
 }
 
+// The folder's version says that no newer one has come.
+const Store::Parsed* Store::unchanged(const std::string& name) const {
+  const auto known = parsed_.find(name);
+  if (known == parsed_.end() || !known->second.fault.empty()) return nullptr;
+  const Versions& versions = known->second.versions;
+  const bool certain = std::find(versions.begin(), versions.end(), 0U) == versions.end();
+  return certain && versions == versions_of(name, known->second.generation.number) ? &known->second
+                                                                                   : nullptr;
+}
+
 Result<std::optional<Generation>> Store::newest_generation(
     const std::string& name, Keys keys, std::vector<std::string>* damaged) const {
+  if (const Parsed* known = keys == Keys::checked ? unchanged(name) : nullptr) {
+    return std::optional<Generation>(known->generation);
+  }
   const auto numbers = generation_numbers(name);
   if (!numbers) return fail(numbers.error());
   for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
@@ -206,7 +240,11 @@ Result<std::optional<Generation>> Store::newest_generation(
     if (keys == Keys::checked) {
       auto parsed = load_checked(name, *number);
       fault = parsed ? parsed->fault : parsed.error().message;
-      if (fault.empty()) return std::optional<Generation>(std::move(parsed->generation));
+      if (fault.empty()) {
+        // What is damaged is to be found again.
+        if (number != numbers->rbegin()) parsed_.erase(name);
+        return std::optional<Generation>(std::move(parsed->generation));
+      }
     } else {
       auto generation = load_generation(name, *number);
       if (generation) return std::optional<Generation>(std::move(*generation));
@@ -257,9 +295,9 @@ FileWork Store::remove_old_generations(const std::string& name, unsigned keep) c
 
 // ---- events
 
-FileWork Store::append_events(const std::string& month, const std::string& lines) const {
+FileWork Store::append_events(const std::string& month, std::string lines) const {
   const std::string path = root_ + "/events/" + month + ".jsonl";
-  return {AppendFile{path, lines, document_mode}, SyncFile{path}};
+  return in_order(AppendFile{path, std::move(lines), document_mode}, SyncFile{path});
 }
 
 std::uint64_t Store::size_of_events(const std::string& month) const {
@@ -377,8 +415,8 @@ FileWork Store::record_deployed(const std::string& name, const std::string& targ
 }
 
 Result<DeploymentRecords> Store::load_deployments(const std::string& name) const {
-  return load_document(files_, certificate_path(name) + "/deployments.json", read_deployments,
-                       DeploymentRecords{});
+  return load_document(certificate_path(name) + "/deployments.json", read_deployments,
+                       deployments_);
 }
 
 FileWork Store::save_deployments(const std::string& name, const DeploymentRecords& records) const {
@@ -387,8 +425,7 @@ FileWork Store::save_deployments(const std::string& name, const DeploymentRecord
 }
 
 Result<ScheduleRecord> Store::load_schedule(const std::string& name) const {
-  return load_document(files_, certificate_path(name) + "/schedule.json", read_schedule,
-                       ScheduleRecord{});
+  return load_document(certificate_path(name) + "/schedule.json", read_schedule, schedules_);
 }
 
 FileWork Store::save_schedule(const std::string& name, const ScheduleRecord& record) const {

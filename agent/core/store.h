@@ -19,13 +19,15 @@
 //   meta.json          what was asked of which CA: a changed configuration is noticed less well
 //   issuance.json      the order under way: a new order
 //   deployments.json   one more, idempotent, run of the hooks
-//   schedule.json      the count of failures: back-off starts anew
+//   schedule.json      the count of failures: back-off starts anew. When a daemon asks the CA for
+//                      its advice again is not kept: after a restart it asks once more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
 //   events             the memory of reports; nothing is decided by it
 // Unreadable files are reported by the loading function and never fatal.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -106,6 +108,10 @@ struct SavedRenewalInfo {
   Time poll_after{};
 
   bool window_known() const { return start < end; }  // else only when to ask again is known
+  bool says_the_same(const SavedRenewalInfo& other) const {
+    return fingerprint_sha256 == other.fingerprint_sha256 && start == other.start &&
+           end == other.end && instant == other.instant && explanation_url == other.explanation_url;
+  }
 };
 
 // What somebody was told about the expiry of a certificate last.
@@ -176,7 +182,7 @@ class Store {
   FileWork drop_issuance(const std::string& name, unsigned number) const;
 
   // `month` is "2026-11", `lines` are whole ones.
-  FileWork append_events(const std::string& month, const std::string& lines) const;
+  FileWork append_events(const std::string& month, std::string lines) const;
   std::uint64_t size_of_events(const std::string& month) const;  // octets
   FileWork remove_events_before(Time earliest) const;            // whole months
 
@@ -220,21 +226,37 @@ class Store {
   }
   std::string account_path(const std::string& ca) const { return root_ + "/accounts/" + ca; }
 
-  // Parsing costs a hundred times what reading does: what was read is parsed again only when it
-  // differs. By certificate, the newest one each.
+  // Reading and parsing cost a hundred times what a look at a file's version does, and almost
+  // always nothing has changed. By certificate, the newest generation each, and by path.
+  using Versions = std::array<std::uint64_t, 4>;
   struct Parsed {
-    std::string digest;  // of the files' names and content
+    Versions versions{};  // of the certificate's folder and the generation's files
     Generation generation;
     std::string fault;  // of the pair; empty: it matches
   };
+  template <class T>
+  struct Document {
+    std::uint64_t version = 0;
+    T content;
+  };
+  template <class T>
+  using Documents = std::map<std::string, Document<T>>;
 
+  template <class T>
+  Result<T> load_document(const std::string& path, Result<T> (*read)(std::string_view),
+                          Documents<T>& known) const;
+  std::uint64_t version_of(const std::string& path) const;
+  Versions versions_of(const std::string& name, unsigned number) const;
   Result<Generation> parse_generation(std::string directory, unsigned number,
                                       const std::string& fullchain, const std::string& meta) const;
+  const Parsed* unchanged(const std::string& name) const;
   Result<Parsed> load_checked(const std::string& name, unsigned number) const;
 
   std::string root_;
   const Files& files_;
   mutable std::map<std::string, Parsed> parsed_;
+  mutable Documents<ScheduleRecord> schedules_;
+  mutable Documents<DeploymentRecords> deployments_;
 };
 
 }  // namespace nolapse

@@ -46,18 +46,34 @@ std::string text_of(json document) {
   return acme::dump(document, 2) + "\n";
 }
 
+// Member by member: a list in braces is built three times over.
+class Writer {
+ public:
+  Writer& add(const char* name, json value) {
+    document_.emplace(name, std::move(value));
+    return *this;
+  }
+  json take() { return std::move(document_); }
+  std::string text() { return text_of(take()); }
+
+ private:
+  json document_ = json::object();
+};
+
 json time_or_null(const std::optional<Time>& time) {
   return time ? json(acme::format_rfc3339(*time)) : json(nullptr);
 }
 
 json error_or_null(const std::optional<SavedError>& error) {
   if (!error) return nullptr;
-  return {{"at", acme::format_rfc3339(error->at)},
-          {"kind", error->kind},
-          {"code", error->code},
-          {"message", error->message},
-          {"problem", error->problem},
-          {"retry_after", time_or_null(error->retry_after)}};
+  return Writer()
+      .add("at", acme::format_rfc3339(error->at))
+      .add("kind", error->kind)
+      .add("code", error->code)
+      .add("message", error->message)
+      .add("problem", error->problem)
+      .add("retry_after", time_or_null(error->retry_after))
+      .take();
 }
 
 std::optional<SavedError> read_error(const json& object) {
@@ -104,17 +120,19 @@ SavedError save_error(const Error& error, Time at) {
 }
 
 std::string write_document(const SavedIssuance& issuance) {
-  return text_of({{"ca", issuance.ca},
-                  {"ca_directory", issuance.ca_directory},
-                  {"account_url", issuance.account_url},
-                  {"challenge", issuance.challenge},
-                  {"profile", issuance.profile},
-                  {"key_type", acme::name_of(issuance.key_type)},
-                  {"identifiers", names_of(issuance.identifiers)},
-                  {"generation", issuance.generation},
-                  {"placed_at", acme::format_rfc3339(issuance.placed_at)},
-                  {"stuck", issuance.stuck},
-                  {"order", acme::to_json(issuance.state)}});
+  return Writer()
+      .add("ca", issuance.ca)
+      .add("ca_directory", issuance.ca_directory)
+      .add("account_url", issuance.account_url)
+      .add("challenge", issuance.challenge)
+      .add("profile", issuance.profile)
+      .add("key_type", acme::name_of(issuance.key_type))
+      .add("identifiers", names_of(issuance.identifiers))
+      .add("generation", issuance.generation)
+      .add("placed_at", acme::format_rfc3339(issuance.placed_at))
+      .add("stuck", issuance.stuck)
+      .add("order", acme::to_json(issuance.state))
+      .text();
 }
 
 Result<SavedIssuance> read_issuance(std::string_view text) {
@@ -143,13 +161,15 @@ Result<SavedIssuance> read_issuance(std::string_view text) {
 std::string write_document(const DeploymentRecords& records) {
   json targets = json::object();
   for (const auto& [target, record] : records) {
-    targets[target] = {{"stage", name_of(record.stage)},
-                       {"generation", record.generation},
-                       {"failures", record.failures},
-                       {"next_attempt", time_or_null(record.next_attempt)},
-                       {"last_error", error_or_null(record.last_error)}};
+    targets[target] = Writer()
+                          .add("stage", name_of(record.stage))
+                          .add("generation", record.generation)
+                          .add("failures", record.failures)
+                          .add("next_attempt", time_or_null(record.next_attempt))
+                          .add("last_error", error_or_null(record.last_error))
+                          .take();
   }
-  return text_of({{"targets", targets}});
+  return Writer().add("targets", std::move(targets)).text();
 }
 
 Result<DeploymentRecords> read_deployments(std::string_view text) {
@@ -175,12 +195,14 @@ namespace {
 
 json renewal_info_or_null(const std::optional<SavedRenewalInfo>& info) {
   if (!info) return nullptr;
-  return {{"fingerprint_sha256", info->fingerprint_sha256},
-          {"start", acme::format_rfc3339(info->start)},
-          {"end", acme::format_rfc3339(info->end)},
-          {"instant", acme::format_rfc3339(info->instant)},
-          {"explanation_url", info->explanation_url},
-          {"poll_after", acme::format_rfc3339(info->poll_after)}};
+  return Writer()
+      .add("fingerprint_sha256", info->fingerprint_sha256)
+      .add("start", acme::format_rfc3339(info->start))
+      .add("end", acme::format_rfc3339(info->end))
+      .add("instant", acme::format_rfc3339(info->instant))
+      .add("explanation_url", info->explanation_url)
+      .add("poll_after", acme::format_rfc3339(info->poll_after))
+      .take();
 }
 
 std::optional<SavedRenewalInfo> read_renewal_info(const json& object) {
@@ -195,14 +217,17 @@ std::optional<SavedRenewalInfo> read_renewal_info(const json& object) {
 }  // namespace
 
 std::string write_document(const ScheduleRecord& record) {
-  return text_of({{"failures", record.failures},
-                  {"last_attempt", time_or_null(record.last_attempt)},
-                  {"next_attempt", time_or_null(record.next_attempt)},
-                  {"last_error", error_or_null(record.last_error)},
-                  {"renewal_info", renewal_info_or_null(record.renewal_info)},
-                  {"refused", record.refused},
-                  {"configuration", record.configuration},
-                  {"alarm", {{"step", record.alarm.step}, {"at", time_or_null(record.alarm.at)}}}});
+  json alarm = {{"step", record.alarm.step}, {"at", time_or_null(record.alarm.at)}};
+  return Writer()
+      .add("failures", record.failures)
+      .add("last_attempt", time_or_null(record.last_attempt))
+      .add("next_attempt", time_or_null(record.next_attempt))
+      .add("last_error", error_or_null(record.last_error))
+      .add("renewal_info", renewal_info_or_null(record.renewal_info))
+      .add("refused", record.refused)
+      .add("configuration", record.configuration)
+      .add("alarm", std::move(alarm))
+      .text();
 }
 
 Result<ScheduleRecord> read_schedule(std::string_view text) {

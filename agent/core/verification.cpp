@@ -76,14 +76,14 @@ void probe(const std::shared_ptr<Round>& round, std::size_t index, const Endpoin
   request.port = endpoint.port;
   request.server_name = endpoint.server_name;
   request.roots_file = round->request.roots_file;
-  round->world.tls_probe.probe(std::move(request), [round, index, endpoint,
-                                                    address](const ProbeReply& reply) {
-    if (!round->local || serves_domains(reply, round->request.domains)) {
-      round->states[index].push_back(judge(
-          endpoint, address, reply, round->request.expected_fingerprint, round->world.clock.now()));
-    }
-    round->close_one();
-  });
+  round->world.tls_probe.probe(
+      std::move(request), [round, index, endpoint, address](const ProbeReply& reply) {
+        if (!round->local || serves_domains(reply, round->request.domains)) {
+          round->states[index].push_back(
+              judge(endpoint, address, reply, round->request.expected, round->world.clock.now()));
+        }
+        round->close_one();
+      });
 }
 
 void probe_all(const std::shared_ptr<Round>& round, std::size_t index, const Endpoint& endpoint) {
@@ -102,29 +102,39 @@ void probe_all(const std::shared_ptr<Round>& round, std::size_t index, const End
 
 }  // namespace
 
+ExpectedLeaf expected_leaf(const acme::Certificate& leaf) {
+  return {leaf.fingerprint_sha256, leaf.not_after};
+}
+
 EndpointState judge(const Endpoint& endpoint, const std::string& address, const ProbeReply& reply,
-                    const std::string& expected_fingerprint, Time now) {
+                    const ExpectedLeaf& expected, Time now) {
   EndpointState state{endpoint.text, address, Verdict::wrong, {}, {}, reply.detail};
   if (reply.outcome == ProbeReply::Outcome::unreachable) state.verdict = Verdict::unreachable;
   if (reply.outcome != ProbeReply::Outcome::handshake) return state;
-  const auto leaf = reply.chain_der.empty() ? acme::parse_certificate({})
-                                            : acme::parse_certificate(reply.chain_der.front());
-  if (!leaf) {
+  const std::string der = reply.chain_der.empty() ? std::string() : reply.chain_der.front();
+  const std::string fingerprint = acme::fingerprint_sha256(der);
+  // What is the right one needs no parsing, which is most of what a look would cost.
+  const bool is_expected = fingerprint == expected.fingerprint_sha256;
+  acme::Certificate leaf;
+  if (is_expected) {
+    leaf.not_after = expected.not_after;
+  } else if (auto parsed = acme::parse_certificate(der)) {
+    leaf = std::move(*parsed);
+  } else {
     state.detail = "serves something that is no X.509 certificate";
     return state;
   }
-  state.fingerprint_sha256 = leaf->fingerprint_sha256;
-  state.not_after = leaf->not_after;
-  const std::string until = " valid until " + acme::format_rfc3339(leaf->not_after);
-  if (now >= leaf->not_after) {
+  state.fingerprint_sha256 = fingerprint;
+  state.not_after = leaf.not_after;
+  const std::string until = " valid until " + acme::format_rfc3339(leaf.not_after);
+  if (now >= leaf.not_after) {
     state.verdict = Verdict::expired;
     state.detail = "serves a certificate that expired " +
-                   acme::format_duration(now - leaf->not_after) + " ago, on " +
-                   acme::format_rfc3339(leaf->not_after);
-  } else if (leaf->fingerprint_sha256 != expected_fingerprint) {
-    state.detail = "serves another certificate (" + leaf->fingerprint_sha256.substr(0, 16) +
-                   "…, issued by \"" + acme::printable(leaf->issuer_common_name, 100) + "\"," +
-                   until + ")";
+                   acme::format_duration(now - leaf.not_after) + " ago, on " +
+                   acme::format_rfc3339(leaf.not_after);
+  } else if (!is_expected) {
+    state.detail = "serves another certificate (" + fingerprint.substr(0, 16) + "…, issued by \"" +
+                   acme::printable(leaf.issuer_common_name, 100) + "\"," + until + ")";
   } else if (!reply.chain_error.empty()) {
     state.detail =
         "serves the right certificate, but its chain does not validate: " + reply.chain_error;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "acme/x509.h"
 #include "agent/core/config.h"
 #include "agent/world/world.h"
 
@@ -25,15 +26,22 @@ struct EndpointState {
   bool ok() const { return verdict == Verdict::ok; }
 };
 
+// What is to be served; by default nothing is known of it.
+struct ExpectedLeaf {
+  std::string fingerprint_sha256;
+  Time not_after{};
+};
+ExpectedLeaf expected_leaf(const acme::Certificate& leaf);
+
 struct VerificationRequest {
   std::vector<acme::Identifier> domains;
   std::optional<std::vector<Endpoint>> endpoints;  // nothing: the local listeners
-  std::string expected_fingerprint;                // empty: nothing is issued yet
-  std::string roots_file;                          // anchors of the chain; empty: the system's
+  ExpectedLeaf expected;
+  std::string roots_file;  // anchors of the chain; empty: the system's
 };
 
 EndpointState judge(const Endpoint& endpoint, const std::string& address, const ProbeReply& reply,
-                    const std::string& expected_fingerprint, Time now);
+                    const ExpectedLeaf& expected, Time now);
 
 // Listening sockets of this host on ports where TLS begins with the first octet, from the text of
 // /proc/net/tcp and tcp6. Nobody is sent a handshake on a port that may speak something else.

@@ -11,6 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
+#include <ctime>
 
 #include "agent/world/file_lock.h"
 #include "agent/world/file_operations.h"
@@ -123,6 +125,29 @@ Result<std::string> PosixFiles::read_link(const std::string& path) const {
   return std::string(target.data(), static_cast<std::size_t>(size));
 }
 
+namespace {
+
+// Kernels stamp files with their coarse clock: what was changed just now may change again without
+// another stamp.
+std::uint64_t version_of(const struct stat& status) {
+  constexpr std::int64_t fresh_seconds = 2;
+  struct timespec now {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  if (std::abs(now.tv_sec - status.st_ctim.tv_sec) < fresh_seconds) return 0;
+  std::uint64_t version = 1;
+  for (const std::int64_t part :
+       {static_cast<std::int64_t>(status.st_ino), static_cast<std::int64_t>(status.st_dev),
+        static_cast<std::int64_t>(status.st_size), std::int64_t{status.st_ctim.tv_sec},
+        std::int64_t{status.st_ctim.tv_nsec}, std::int64_t{status.st_mtim.tv_sec},
+        std::int64_t{status.st_mtim.tv_nsec}}) {
+    version = (version ^ static_cast<std::uint64_t>(part)) * 0x9e3779b97f4a7c15U;
+    version ^= version >> 32;
+  }
+  return version | 1;
+}
+
+}  // namespace
+
 Result<FileStatus> PosixFiles::status(const std::string& path) const {
   const auto subject = find_subject(path, guarded_);
   if (!subject) return fail(subject.error());
@@ -139,6 +164,7 @@ Result<FileStatus> PosixFiles::status(const std::string& path) const {
   const bool may_follow = subject->no_follow() == 0;
   result.executable = (S_ISREG(found.st_mode) || (S_ISLNK(found.st_mode) && may_follow)) &&
                       ::faccessat(subject->parent(), subject->name(), X_OK, AT_EACCESS) == 0;
+  result.version = version_of(found);
   return result;
 }
 

@@ -127,6 +127,8 @@ struct FileStatus {
   std::uint64_t size = 0;
   unsigned mode = 0;        // permission bits
   bool executable = false;  // by this process
+  // Another number when content, names or mode have changed; 0: too fresh to tell.
+  std::uint64_t version = 0;
 };
 
 class Files {

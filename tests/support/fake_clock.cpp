@@ -12,10 +12,36 @@ constexpr int livelock_steps = 1'000'000;
 }
 
 Clock::TimerId FakeClock::add(Duration after, std::function<void()> run, bool outside) {
-  const Key key{uptime_ + std::max(after, Duration(0)), ++last_id_};
-  queue_.emplace(key, Entry{std::move(run), outside});
-  if (!outside) timers_.emplace(key.second, key);
-  return key.second;
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const std::uint32_t number = free_slots_.back();
+  free_slots_.pop_back();
+  const TimerId id = ++count_ << slot_bits | number;
+  slots_[number] = {std::move(run), id, outside};
+  ++pending_;
+  queue_.push_back({uptime_ + std::max(after, Duration(0)), id});
+  std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
+  return id;
+}
+
+std::function<void()> FakeClock::take_out(Slot& slot) {
+  slot.id = 0;
+  --pending_;
+  return std::exchange(slot.run, nullptr);
+}
+
+// What is to run next; what was cancelled before it leaves the queue.
+const FakeClock::Due* FakeClock::next() {
+  while (!queue_.empty()) {
+    const Due& first = queue_.front();
+    if (slots_[slot_of(first.id)].id == first.id) return &first;
+    free_slots_.push_back(static_cast<std::uint32_t>(slot_of(first.id)));
+    std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
+    queue_.pop_back();
+  }
+  return nullptr;
 }
 
 Clock::TimerId FakeClock::start_timer(Duration after, std::function<void()> fire) {
@@ -23,11 +49,9 @@ Clock::TimerId FakeClock::start_timer(Duration after, std::function<void()> fire
 }
 
 void FakeClock::cancel_timer(TimerId id) {
-  const auto timer = timers_.find(id);
-  if (timer == timers_.end()) return;
-  const Key key = timer->second;
-  timers_.erase(timer);
-  const auto dropped = queue_.extract(key);  // destroyed last: its destructor may come back here
+  const std::size_t number = slot_of(id);
+  if (number >= slots_.size() || slots_[number].id != id || slots_[number].outside) return;
+  const auto dropped = take_out(slots_[number]);  // destroyed last: it may come back here
 }
 
 void FakeClock::outside_after(Duration after, std::function<void()> run) {
@@ -35,11 +59,15 @@ void FakeClock::outside_after(Duration after, std::function<void()> run) {
 }
 
 bool FakeClock::step() {
-  if (queue_.empty()) return false;
-  auto next = queue_.extract(queue_.begin());
-  uptime_ = std::max(uptime_, next.key().first);
-  timers_.erase(next.key().second);
-  next.mapped().run();
+  const Due* due = next();
+  if (due == nullptr) return false;
+  uptime_ = std::max(uptime_, due->at);
+  const std::size_t number = slot_of(due->id);
+  std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
+  queue_.pop_back();
+  const auto run = take_out(slots_[number]);
+  free_slots_.push_back(static_cast<std::uint32_t>(number));
+  run();
   return true;
 }
 
@@ -48,7 +76,8 @@ bool FakeClock::run_until(const std::function<bool()>& predicate, Duration limit
   auto instant = uptime_;
   int steps_at_instant = 0;
   while (!predicate()) {
-    if (queue_.empty() || queue_.begin()->first.first > end) return false;
+    const Due* due = next();
+    if (due == nullptr || due->at > end) return false;
     step();
     steps_at_instant = uptime_ == instant ? steps_at_instant + 1 : 0;
     instant = uptime_;
@@ -64,12 +93,12 @@ void FakeClock::run_for(Duration duration) {
 }
 
 void FakeClock::drop_all() {
-  while (!timers_.empty()) {  // a closure's destructor may ask for another one
-    std::vector<Entry> dropped;
-    for (const auto& [id, key] : timers_)
-      dropped.push_back(std::move(queue_.extract(key).mapped()));
-    timers_.clear();
-  }
+  std::vector<std::function<void()>> dropped;
+  do {  // a closure's destructor may ask for another one
+    dropped.clear();
+    for (Slot& slot : slots_)
+      if (slot.id != 0 && !slot.outside) dropped.push_back(take_out(slot));
+  } while (!dropped.empty());
 }
 
 }  // namespace nolapse

@@ -7,9 +7,10 @@
 // time is true_time().
 #pragma once
 
+#include <cstdint>
 #include <functional>
-#include <map>
 #include <utility>
+#include <vector>
 
 #include "agent/world/world.h"
 
@@ -46,23 +47,40 @@ class FakeClock final : public Clock {
   // The process is gone: none of its closures is ever called. Never call it from inside one of
   // the process's own functions; from a closure of the world outside or between steps.
   void drop_all();
-  std::size_t pending() const { return queue_.size(); }
+  std::size_t pending() const { return pending_; }
 
  private:
-  struct Entry {
+  // A closure waits in a slot; the queue is a heap of numbers, which is much quicker to keep in
+  // order than the closures. What is cancelled leaves its slot at once and the heap in its time.
+  struct Slot {
     std::function<void()> run;
+    TimerId id = 0;  // 0: nothing waits in it any more
     bool outside = false;
   };
-  using Key = std::pair<std::chrono::milliseconds, TimerId>;
+  struct Due {
+    std::chrono::milliseconds at;
+    TimerId id;
+
+    friend bool operator>(const Due& a, const Due& b) {
+      return a.at != b.at ? a.at > b.at : a.id > b.id;
+    }
+  };
+  // An id is a count, for the order, with the number of the slot below.
+  static constexpr unsigned slot_bits = 24;
+  static std::size_t slot_of(TimerId id) { return id & ((TimerId{1} << slot_bits) - 1); }
 
   TimerId add(Duration after, std::function<void()> run, bool outside);
+  std::function<void()> take_out(Slot& slot);
+  const Due* next();
 
   Time start_;
   Duration step_{0};
   std::chrono::milliseconds uptime_{0};
-  TimerId last_id_ = 0;
-  std::map<Key, Entry> queue_;
-  std::map<TimerId, Key> timers_;  // of the process, for cancelling
+  TimerId count_ = 0;
+  std::size_t pending_ = 0;  // slots that are in use
+  std::vector<Due> queue_;   // a heap, the next one first
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
 };
 
 }  // namespace nolapse

@@ -77,37 +77,37 @@ FakeFiles::FakeFiles(FakeClock& clock, SeededRandom random)
 
 void FakeFiles::run(std::vector<FileOperation> work, Completion<void> done) {
   const std::uint64_t id = ++last_job_;
-  jobs_[id] = std::make_shared<Job>(Job{std::move(work), 0, std::move(done)});
+  jobs_.emplace(id, Job{std::move(work), 0, std::move(done), {}});
   run_next(id);
 }
 
+// A killed process's jobs are no longer there when their turn comes.
 void FakeFiles::run_next(std::uint64_t job_id) {
-  const auto job = jobs_.at(job_id);
-  const auto finish = [this, job_id](Result<void> outcome) {
-    clock_.post([this, job_id, outcome = std::move(outcome)] {
+  const Job& job = jobs_.at(job_id);
+  if (job.next == job.work.size() || !job.outcome) {
+    clock_.post([this, job_id] {
       const auto finished = jobs_.extract(job_id);
-      if (!finished.empty()) finished.mapped()->done(outcome);
+      if (!finished.empty()) finished.mapped().done(finished.mapped().outcome);
     });
-  };
-  if (job->next == job->work.size()) return finish({});
-  clock_.outside_after(operation_time, [this, job_id, finish] {
+    return;
+  }
+  clock_.outside_after(operation_time, [this, job_id] {
     const auto running = jobs_.find(job_id);
-    if (running == jobs_.end()) return;  // killed meanwhile
-    Result<void> outcome = execute(running->second->work[running->second->next++]);
-    if (crash_at_ != 0 && operations_ == crash_at_) {
-      crash_at_ = 0;
-      std::exchange(crash_handler_, nullptr)();
-      return;
-    }
-    if (!outcome) return finish(std::move(outcome));
-    run_next(job_id);
+    if (running == jobs_.end()) return;
+    running->second.outcome = execute(running->second.work[running->second.next++]);
+    if (crash_at_ == 0 || operations_ != crash_at_) return run_next(job_id);
+    crash_at_ = 0;
+    std::exchange(crash_handler_, nullptr)();
   });
 }
 
 Result<void> FakeFiles::execute(const FileOperation& operation) {
-  const auto failure = failures_.extract(++operations_);
-  if (!failure.empty())
-    return file_error(failure.mapped(), path_of(operation), cause_of(failure.mapped()));
+  ++operations_;
+  if (!failures_.empty()) {
+    const auto failure = failures_.extract(operations_);
+    if (!failure.empty())
+      return file_error(failure.mapped(), path_of(operation), cause_of(failure.mapped()));
+  }
   return std::visit([this](const auto& each) { return perform(each); }, operation);
 }
 
@@ -266,7 +266,8 @@ Result<FileStatus> FakeFiles::status(const std::string& path) const {
   if (!place->node) return file_error("FILE_MISSING", path, cause_of("FILE_MISSING"));
   const FileNode& node = *place->node;
   return FileStatus{node.kind, node.content.size(), node.mode,
-                    node.kind == Kind::file && (node.mode & 0111U) != 0};
+                    node.kind == Kind::file && (node.mode & 0111U) != 0,
+                    is_unreadable(path) ? 0 : node.version};
 }
 
 Result<std::unique_ptr<Files::Lock>> FakeFiles::lock(const std::string& path,
@@ -280,6 +281,7 @@ Result<std::unique_ptr<Files::Lock>> FakeFiles::lock(const std::string& path,
     return file_error("FILE_ERROR", path, "not a regular file");
   if (place->node) {
     place->node->content = holder;
+    tree_.touch(*place->node);
     place->node->synced = false;
   } else {
     tree_.add(*place, make_node(Kind::file, holder, 0644));

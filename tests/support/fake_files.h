@@ -61,6 +61,7 @@ class FakeFiles final : public Files {
     std::vector<FileOperation> work;
     std::size_t next = 0;
     Completion<void> done;
+    Result<void> outcome;
   };
   struct LockTable {
     struct Held {
@@ -91,7 +92,7 @@ class FakeFiles final : public Files {
   FakeClock& clock_;
   SeededRandom random_;
   FileTree tree_;
-  std::map<std::uint64_t, std::shared_ptr<Job>> jobs_;
+  std::map<std::uint64_t, Job> jobs_;
   std::uint64_t last_job_ = 0;
   std::uint64_t operations_ = 0;
   std::uint64_t crash_at_ = 0;  // a count of operations; 0: never

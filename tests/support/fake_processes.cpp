@@ -27,9 +27,9 @@ ProcessResult install(FakeService& service, const Files& files, const ProcessSpe
   if (service.broken_configuration)
     return exited(1, "", service.name() + ": configuration file test failed\n");
   const KeyPair pair{*fullchain, *private_key};
+  if (service.installed() == pair) return exited(0, "unchanged\n");
   if (!is_matching(pair) && !service.serves_anything)
     return exited(1, "", service.name() + ": key values mismatch\n");
-  if (service.installed() == pair) return exited(0, "unchanged\n");
   service.install(pair);
   return exited(0, "changed\n");
 }

@@ -34,9 +34,30 @@ FileTree::FileTree() : root_(std::make_shared<FileNode>()) {
   root_->mode = 0755;
 }
 
+// Almost no path has a link in it.
 Result<FileTree::Place> FileTree::find(const std::string& path, bool follow_final) const {
   if (path.empty() || path.front() != '/')
     return fail(ErrorKind::local, "FILE_ERROR", "'" + path + "' is no absolute path");
+  const FileNodePtr* directory = &root_;
+  std::size_t start = 1;
+  while (start < path.size()) {
+    const std::size_t end = std::min(path.find('/', start), path.size());
+    const std::string_view name = std::string_view(path).substr(start, end - start);
+    const auto entry = (*directory)->entries.find(name);
+    const bool known = entry != (*directory)->entries.end();
+    const auto kind = known ? entry->second->kind : FileStatus::Kind::file;
+    if (end == path.size() && !name.empty() && name.front() != '.' &&
+        (!known || !follow_final || kind != FileStatus::Kind::symlink))
+      return Place{*directory, std::string(name), known ? entry->second : nullptr};
+    if (kind != FileStatus::Kind::directory) break;
+    directory = &entry->second;
+    start = end + 1;
+  }
+  return find_through_links(path, follow_final);
+}
+
+Result<FileTree::Place> FileTree::find_through_links(const std::string& path,
+                                                     bool follow_final) const {
   std::vector<std::string> todo = components(path);
   std::reverse(todo.begin(), todo.end());  // next component last
   std::vector<FileNodePtr> directories{root_};
@@ -80,6 +101,8 @@ Result<FileTree::Place> FileTree::find(const std::string& path, bool follow_fina
 
 void FileTree::apply(const Change& change, bool durable) {
   for (const Assignment& assignment : change) {
+    if (!assignment.directory) continue;
+    if (!durable) touch(*assignment.directory);
     auto& names = durable ? assignment.directory->durable : assignment.directory->entries;
     if (assignment.node) {
       names[assignment.name] = assignment.node;
@@ -89,13 +112,24 @@ void FileTree::apply(const Change& change, bool durable) {
   }
 }
 
-void FileTree::change(Change change) {
+void FileTree::change(Assignment first, Assignment second) {
+  const Change& change =
+      unsynced_.emplace(++last_change_, Change{std::move(first), std::move(second)}).first->second;
   apply(change, false);
-  unsynced_.push_back(std::move(change));
+  for (const Assignment& assignment : change) {
+    if (!assignment.directory) continue;
+    auto& changes = assignment.directory->changes;
+    if (changes.size() == changes.capacity()) forget_settled(changes);
+    changes.push_back(last_change_);
+  }
   if (unsynced_.size() < forget_at_) return;
   forget_superseded();
   if (2 * unsynced_.size() > forget_at_) forget_unreachable();  // looks at every directory
   forget_at_ = std::max(few, 2 * unsynced_.size());
+}
+
+void FileTree::forget_settled(std::vector<std::uint64_t>& changes) const {
+  std::erase_if(changes, [this](std::uint64_t id) { return !unsynced_.contains(id); });
 }
 
 // For one of them to show after a crash, each of the many later ones would have to be lost: with
@@ -103,16 +137,15 @@ void FileTree::change(Change change) {
 void FileTree::forget_superseded() {
   constexpr int many = 60;
   std::map<std::pair<FileNode*, std::string>, int> later;
-  std::vector<Change> remaining;
-  for (std::size_t i = unsynced_.size(); i-- > 0;) {
+  for (auto entry = unsynced_.end(); entry != unsynced_.begin();) {
+    --entry;
     bool superseded = true;
-    for (const Assignment& assignment : unsynced_[i]) {
-      if (++later[{assignment.directory.get(), assignment.name}] <= many) superseded = false;
+    for (const Assignment& assignment : entry->second) {
+      if (assignment.directory && ++later[{assignment.directory.get(), assignment.name}] <= many)
+        superseded = false;
     }
-    if (!superseded) remaining.push_back(std::move(unsynced_[i]));
+    if (superseded) entry = unsynced_.erase(entry);
   }
-  std::reverse(remaining.begin(), remaining.end());
-  unsynced_ = std::move(remaining);
 }
 
 // Names in a directory that is neither seen now, nor found after any crash.
@@ -126,21 +159,22 @@ void FileTree::forget_unreachable() {
   mark(*root_);
   for (std::size_t before = 0; before != reachable.size();) {  // a name may lead to further ones
     before = reachable.size();
-    for (const Change& change : unsynced_) {
+    for (const auto& [id, change] : unsynced_) {
       for (const Assignment& each : change) {
         if (each.node && reachable.contains(each.directory.get())) mark(*each.node);
       }
     }
   }
-  std::erase_if(unsynced_, [&](const Change& change) {
-    return std::none_of(change.begin(), change.end(), [&](const Assignment& each) {
+  std::erase_if(unsynced_, [&](const auto& entry) {
+    return std::none_of(entry.second.begin(), entry.second.end(), [&](const Assignment& each) {
       return reachable.contains(each.directory.get());
     });
   });
 }
 
 void FileTree::add(const Place& place, FileNodePtr node) {
-  change({{place.parent, place.name, std::move(node)}});
+  touch(*node);
+  change({place.parent, place.name, std::move(node)});
 }
 
 void FileTree::remove(const Place& place) {
@@ -148,47 +182,45 @@ void FileTree::remove(const Place& place) {
     const auto entries = place.node->entries;
     for (const auto& [name, node] : entries) remove({place.node, name, node});
   }
-  change({{place.parent, place.name, nullptr}});
+  change({place.parent, place.name, nullptr});
 }
 
 void FileTree::rename(const Place& from, const Place& to) {
   if (from.node == to.node) return;
-  change({{from.parent, from.name, nullptr}, {to.parent, to.name, from.node}});
+  change({from.parent, from.name, nullptr}, {to.parent, to.name, from.node});
 }
 
 // A change is committed together with every earlier one that assigned one of its names, or a
 // crash could bring back a name that a later, durable change took away.
 void FileTree::sync_directory(const FileNodePtr& directory) {
-  const bool pending = std::any_of(unsynced_.begin(), unsynced_.end(), [&](const Change& change) {
-    return std::any_of(change.begin(), change.end(),
-                       [&](const Assignment& each) { return each.directory == directory; });
-  });
-  if (!pending) return;
-  std::set<std::pair<FileNode*, std::string>> names;
-  std::vector<bool> commit(unsynced_.size(), false);
-  for (std::size_t i = unsynced_.size(); i-- > 0;) {
-    const Change& change = unsynced_[i];
-    commit[i] = std::any_of(change.begin(), change.end(), [&](const Assignment& assignment) {
-      return assignment.directory == directory ||
-             names.contains({assignment.directory.get(), assignment.name});
-    });
-    if (!commit[i]) continue;
-    for (const Assignment& assignment : change)
-      names.emplace(assignment.directory.get(), assignment.name);
-  }
-  std::vector<Change> remaining;
-  for (std::size_t i = 0; i < unsynced_.size(); ++i) {
-    if (commit[i]) {
-      apply(unsynced_[i], true);
-    } else {
-      remaining.push_back(std::move(unsynced_[i]));
+  std::set<std::uint64_t> found(directory->changes.begin(), directory->changes.end());
+  std::vector<std::map<std::uint64_t, Change>::iterator> commit;  // newest first
+  directory->changes.clear();
+  while (!found.empty()) {
+    const std::uint64_t id = *found.rbegin();
+    found.erase(id);
+    const auto change = unsynced_.find(id);
+    if (change == unsynced_.end()) continue;
+    commit.push_back(change);
+    for (const Assignment& assignment : change->second) {
+      if (!assignment.directory || assignment.directory == directory) continue;
+      for (const std::uint64_t earlier : assignment.directory->changes) {
+        const auto other = unsynced_.find(earlier);
+        if (earlier >= id || other == unsynced_.end()) continue;
+        for (const Assignment& each : other->second)
+          if (each.directory == assignment.directory && each.name == assignment.name)
+            found.insert(earlier);
+      }
     }
   }
-  unsynced_ = std::move(remaining);
+  for (auto change = commit.rbegin(); change != commit.rend(); ++change) {
+    apply((*change)->second, true);
+    unsynced_.erase(*change);
+  }
 }
 
 void FileTree::sync_all() {
-  for (const Change& change : unsynced_) apply(change, true);
+  for (const auto& [id, change] : unsynced_) apply(change, true);
   unsynced_.clear();
   const std::function<void(FileNode&)> sync = [&](FileNode& node) {
     node.synced = true;
@@ -201,10 +233,11 @@ void FileTree::append(FileNode& node, const std::string& content) {
   if (node.synced) node.synced_size = node.content.size();
   node.synced = false;
   node.content += content;
+  touch(node);
 }
 
 void FileTree::power_failure(SeededRandom& random) {
-  for (const Change& change : unsynced_)
+  for (const auto& [id, change] : unsynced_)
     if (random.chance(50)) apply(change, true);
   unsynced_.clear();
   const std::function<void(FileNode&)> restart = [&](FileNode& node) {
@@ -215,6 +248,7 @@ void FileTree::power_failure(SeededRandom& random) {
       if (fate == 2) node.content.resize(node.synced_size + random.below(at_risk + 1));
     }
     node.synced = true;
+    touch(node);
     node.entries = node.durable;
     for (const auto& [name, child] : node.entries) restart(*child);
   };

@@ -8,6 +8,7 @@
 // a difference to what a crash leaves is forgotten.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,14 +22,18 @@
 namespace nolapse {
 
 struct FileNode {
+  using Entries = std::map<std::string, std::shared_ptr<FileNode>, std::less<>>;
+
   FileStatus::Kind kind = FileStatus::Kind::file;
   unsigned mode = 0;
   std::string group;
-  std::string content;                                       // of a file; target of a symlink
-  bool synced = false;                                       // the content of a file is durable
-  std::size_t synced_size = 0;                               // and of an appended one this much
-  std::map<std::string, std::shared_ptr<FileNode>> entries;  // of a directory, as seen now
-  std::map<std::string, std::shared_ptr<FileNode>> durable;  // of a directory, after a crash
+  std::string content;                 // of a file; target of a symlink
+  bool synced = false;                 // the content of a file is durable
+  std::size_t synced_size = 0;         // and of an appended one this much
+  Entries entries;                     // of a directory, as seen now
+  Entries durable;                     // of a directory, after a crash
+  std::uint64_t version = 0;           // of content and names as seen now, never twice the same
+  std::vector<std::uint64_t> changes;  // of a directory's names; some of them may be settled
 };
 using FileNodePtr = std::shared_ptr<FileNode>;
 
@@ -50,6 +55,7 @@ class FileTree {
   void remove(const Place& place);                 // depth first, each name a change of its own
   void rename(const Place& from, const Place& to);
   void append(FileNode& node, const std::string& content);
+  void touch(FileNode& node) { node.version = ++last_version_; }  // it was changed
   void sync_file(FileNode& node) { node.synced = true; }
   void sync_directory(const FileNodePtr& directory);
   void sync_all();
@@ -63,21 +69,25 @@ class FileTree {
 
  private:
   struct Assignment {
-    FileNodePtr directory;
+    FileNodePtr directory;  // nothing: no assignment
     std::string name;
     FileNodePtr node;  // nothing: the name is removed
   };
-  using Change = std::vector<Assignment>;
+  using Change = std::array<Assignment, 2>;
   static constexpr std::size_t few = 400;
 
-  void change(Change change);
+  Result<Place> find_through_links(const std::string& path, bool follow_final) const;
+  void change(Assignment first, Assignment second = {});
   void forget_superseded();
   void forget_unreachable();
-  static void apply(const Change& change, bool durable);
+  void forget_settled(std::vector<std::uint64_t>& changes) const;
+  void apply(const Change& change, bool durable);
 
   FileNodePtr root_;
-  std::vector<Change> unsynced_;  // oldest first
-  std::size_t forget_at_ = few;   // how many of them are too many
+  std::map<std::uint64_t, Change> unsynced_;  // oldest first
+  std::uint64_t last_change_ = 0;
+  std::uint64_t last_version_ = 0;
+  std::size_t forget_at_ = few;  // how many of them are too many
 };
 
 }  // namespace nolapse

@@ -25,8 +25,8 @@ struct Served {
     fingerprint = acme::parse_certificate(reply.chain_der[0])->fingerprint_sha256;
   }
   EndpointState judged(const std::string& expected, Time at = now) const {
-    return judge({"shop.test:443", "shop.test", 443, "shop.test"}, "192.0.2.1", reply, expected,
-                 at);
+    return judge({"shop.test:443", "shop.test", 443, "shop.test"}, "192.0.2.1", reply,
+                 {expected, now + 24h}, at);
   }
   ProbeReply reply;
   std::string fingerprint;

@@ -77,6 +77,13 @@ tl::unexpected<Error> refuse_chain(const std::string& why) {
 
 }  // namespace
 
+std::string fingerprint_sha256(std::string_view der) {
+  const std::uint64_t print = quick::hash(der, 0);
+  std::string text;
+  for (std::uint64_t part = 0; part < 4; ++part) text += quick::hex(quick::mix(print + part));
+  return text;
+}
+
 Result<Certificate> parse_certificate(std::string_view der) {
   const bool whole = der.starts_with("serial=") && der.ends_with('\n') &&
                      der.find("\nsignature=") != std::string_view::npos;
@@ -93,9 +100,7 @@ Result<Certificate> parse_certificate(std::string_view der) {
             certificate.subject_alternative_names.end());
   certificate.not_before = quick::read_time(quick::field(der, "from"));
   certificate.not_after = quick::read_time(quick::field(der, "until"));
-  const std::uint64_t print = quick::hash(der, 0);
-  for (std::uint64_t part = 0; part < 4; ++part)
-    certificate.fingerprint_sha256 += quick::hex(quick::mix(print + part));
+  certificate.fingerprint_sha256 = fingerprint_sha256(der);
   certificate.public_key_der = quick::field(der, "key");
   certificate.authority_key_identifier =
       base64url_decode(quick::field(der, "authority")).value_or("");
