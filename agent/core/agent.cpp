@@ -10,6 +10,7 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
       events_(events),
       make_solver_(std::move(make_solver)),
       store_(config.state_directory, world.files),
+      left_behind_(world, store_, events),
       target_turns_(world.clock),
       certificate_turns_(world.clock) {
   for (const CertificateSpec& spec : config.certificates) certificates_[spec.name] = &spec;
@@ -28,6 +29,7 @@ void Agent::open(const std::string& holder, Completion<void> done) {
     lock_ = std::move(*lock);
     event_log_ = std::make_unique<EventLog>(world_, store_);
     events_.add_reader(event_log_->reader());
+    left_behind_.load();
     sweep(done);
   });
 }
@@ -126,7 +128,8 @@ std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
                  remembered_,
                  config_,
                  [this](const std::string& name) -> CaClient& { return ca_client(name); },
-                 solver(spec.challenge)};
+                 [this](const std::string& challenge) { return solver(challenge); },
+                 left_behind_};
   return std::make_unique<CertificateJob>(std::move(parts), spec, options);
 }
 
@@ -205,10 +208,12 @@ CaClient& Agent::ca_client(const std::string& name) {
   return *client;
 }
 
-Solver& Agent::solver(const std::string& challenge) {
+Solver* Agent::solver(const std::string& challenge) {
+  const auto configured = config_.challenges.find(challenge);
+  if (configured == config_.challenges.end()) return nullptr;
   auto& solver = solvers_[challenge];
-  if (!solver) solver = make_solver_(config_.challenges.at(challenge), world_);
-  return *solver;
+  if (!solver) solver = make_solver_(configured->second, world_);
+  return solver.get();
 }
 
 }  // namespace nolapse

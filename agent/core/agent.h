@@ -67,13 +67,14 @@ class Agent {
   void job_ended(Run& run, CertificateJob& job);
   void end(Run& run);
   CaClient& ca_client(const std::string& name);
-  Solver& solver(const std::string& challenge);
+  Solver* solver(const std::string& challenge);  // nothing: it is not configured
 
   World world_;
   const Config& config_;
   EventStream& events_;
   SolverFactory make_solver_;
   Store store_;
+  LeftBehind left_behind_;
   Turns target_turns_;
   Turns certificate_turns_;
   std::map<std::string_view, const CertificateSpec*> certificates_;  // the configuration's

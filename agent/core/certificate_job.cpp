@@ -67,8 +67,13 @@ void CertificateJob::look() {
     advice->poll_after = *remembered.poll_after;
   }
   begin_anew_where_reconfigured();
+  if (options_.dry_run) return ask_the_ca();
+  parts_.left_behind.try_again(spec_.name, parts_.solver, [this] { looked(); });
+}
+
+void CertificateJob::looked() {
   // At once, or each look would begin anew.
-  if (reconfigured_ && !options_.dry_run) return save_schedule([this] { ask_the_ca(); });
+  if (reconfigured_) return save_schedule([this] { ask_the_ca(); });
   ask_the_ca();
 }
 

@@ -13,6 +13,7 @@
 #include "agent/core/ca_client.h"
 #include "agent/core/deployment.h"
 #include "agent/core/event_stream.h"
+#include "agent/core/left_behind.h"
 #include "agent/core/renewal.h"
 #include "agent/core/schedule.h"
 #include "agent/core/solver.h"
@@ -69,7 +70,8 @@ struct JobParts {
   std::map<std::string, Remembered>& remembered;
   const Config& config;
   std::function<CaClient&(const std::string& name)> ca;
-  Solver& solver;
+  std::function<Solver*(const std::string& challenge)> solver;  // nothing: not configured
+  LeftBehind& left_behind;
 };
 
 class CertificateJob {
@@ -84,6 +86,7 @@ class CertificateJob {
   using Action = CertificateOutcome::Action;
 
   void look();
+  void looked();
   void begin_anew_where_reconfigured();
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);

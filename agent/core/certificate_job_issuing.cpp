@@ -76,8 +76,9 @@ void CertificateJob::issue() {
 void CertificateJob::ask_next_ca() {
   CaClient& ca = parts_.ca(cas_left_.front());
   cas_left_.erase(cas_left_.begin());
-  renewal_ = std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, ca, parts_.solver,
-                                       request());
+  renewal_ =
+      std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, ca,
+                                *parts_.solver(spec_.challenge), parts_.left_behind, request());
   renewal_->start([this](Result<Generation> generation) {
     // Late, because the attempt that reports this may be replaced by the next.
     parts_.world.clock.start_timer(

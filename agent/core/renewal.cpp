@@ -26,12 +26,13 @@ bool is_same_order(const SavedIssuance& saved, const SavedIssuance& wanted) {
 }  // namespace
 
 Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
-                 Request request)
+                 LeftBehind& left_behind, Request request)
     : world_(world),
       store_(store),
       events_(events),
       ca_(ca),
       solver_(solver),
+      left_behind_(left_behind),
       request_(std::move(request)) {}
 
 void Renewal::start(Completion<Generation> done) {
@@ -114,13 +115,29 @@ void Renewal::take_up() {
 }
 
 void Renewal::drop_and_begin(const SavedIssuance& stale) {
-  solver_.clean_up(stale.state.presented, [this, number = stale.generation](Solver::CleanUpReport) {
+  const auto drop = [this, number = stale.generation] {
     world_.files.run(store_.drop_issuance(request_.spec.name, number),
                      [this](Result<void> dropped) {
                        if (!dropped) return done_(fail(dropped.error()));
                        begin();
                      });
-  });
+  };
+  // Another challenge's proofs are for its own solver to take away.
+  if (stale.challenge == saved_.challenge) return clean_up(stale.state.presented, drop);
+  left_behind_.note(request_.spec.name, {stale.challenge, stale.state.presented}, drop);
+}
+
+// What cannot be taken away now is noted, so that it is tried again.
+void Renewal::clean_up(const std::vector<acme::PresentedChallenge>& challenges,
+                       std::function<void()> then) {
+  solver_.clean_up(
+      challenges, [this, challenges, then = std::move(then)](const Solver::CleanUpReport& report) {
+        hint_ = report.hint;
+        if (report.left_behind.empty()) return then();
+        events_.emit(Severity::warning, request_.spec.name, "CHALLENGE_LEFT_BEHIND",
+                     report.left_behind + "; its removal is tried again at every look");
+        left_behind_.note(request_.spec.name, {saved_.challenge, challenges}, then);
+      });
 }
 
 // What the CA does to an order like this when it counts.
@@ -259,8 +276,7 @@ void Renewal::count_order(const std::function<void()>& then) {
 
 // The disk failed us in the middle of the flow: take the proofs away, keep what is saved.
 void Renewal::refuse(Error error) {
-  solver_.clean_up(saved_.state.presented,
-                   [this, error = std::move(error)](Solver::CleanUpReport) { done_(fail(error)); });
+  clean_up(saved_.state.presented, [this, error = std::move(error)] { done_(fail(error)); });
 }
 
 void Renewal::carry_out(const acme::IssuanceEffect& effect) {
@@ -281,14 +297,7 @@ void Renewal::carry_out(const effect::Present& effect) {
 }
 
 void Renewal::carry_out(const effect::CleanUp& effect) {
-  solver_.clean_up(effect.challenges, [this](Solver::CleanUpReport report) {
-    hint_ = report.hint;
-    if (!report.left_behind.empty()) {
-      events_.emit(Severity::warning, request_.spec.name, "CHALLENGE_LEFT_BEHIND",
-                   report.left_behind);
-    }
-    drive(event::CleanedUp{});
-  });
+  clean_up(effect.challenges, [this] { drive(event::CleanedUp{}); });
 }
 
 void Renewal::carry_out(const effect::Wait& effect) {
@@ -315,17 +324,19 @@ void Renewal::carry_out(const effect::Finished& effect) {
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {
-  world_.files.run(
-      store_.complete_generation(request_.spec.name, saved_, chain, world_.clock.now()),
-      [this](Result<void> completed) {
-        // What can be read is issued, even where the last sync failed.
-        auto generation = store_.load_generation(request_.spec.name, saved_.generation);
-        if (completed) return done_(std::move(generation));
-        if (!generation) return done_(fail(completed.error()));
-        events_.emit(Severity::warning, request_.spec.name, completed.error().code,
-                     completed.error().message);
-        done_(std::move(generation));
-      });
+  // By the CA's clock, as the certificate's own dates are.
+  const Time now = ca_.time().value_or(world_.clock.now());
+  world_.files.run(store_.complete_generation(request_.spec.name, saved_, chain, now),
+                   [this](Result<void> completed) {
+                     // What can be read is issued, even where the last sync failed.
+                     auto generation =
+                         store_.load_generation(request_.spec.name, saved_.generation);
+                     if (completed) return done_(std::move(generation));
+                     if (!generation) return done_(fail(completed.error()));
+                     events_.emit(Severity::warning, request_.spec.name, completed.error().code,
+                                  completed.error().message);
+                     done_(std::move(generation));
+                   });
 }
 
 void Renewal::carry_out(const effect::Failed& effect) {

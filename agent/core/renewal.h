@@ -9,6 +9,7 @@
 #include "acme/issuance.h"
 #include "agent/core/ca_client.h"
 #include "agent/core/event_stream.h"
+#include "agent/core/left_behind.h"
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
 
@@ -26,7 +27,7 @@ class Renewal {
 
   // The references must outlive the attempt.
   Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
-          Request request);
+          LeftBehind& left_behind, Request request);
 
   // At most once. The generation is durable and complete when it arrives here.
   void start(Completion<Generation> done);
@@ -39,6 +40,8 @@ class Renewal {
   bool is_worn_out(const SavedIssuance& issuance) const;
   std::optional<Error> refused_by_clock() const;
   void take_up();
+  void clean_up(const std::vector<acme::PresentedChallenge>& challenges,
+                std::function<void()> then);
   void drop_and_begin(const SavedIssuance& stale);
   void begin();
   std::optional<Error> refused_by_ledger();
@@ -67,6 +70,7 @@ class Renewal {
   EventStream& events_;
   CaClient& ca_;
   Solver& solver_;
+  LeftBehind& left_behind_;
   Request request_;
   Completion<Generation> done_;
   SavedIssuance saved_;  // as it is on disk

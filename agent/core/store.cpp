@@ -350,6 +350,30 @@ FileWork Store::drop_issuance(const std::string& name, unsigned number) const {
   return work;
 }
 
+Result<LeftProofs> Store::load_left_proofs(const std::string& name) const {
+  const std::string path = certificate_path(name) + "/left_behind.json";
+  const auto text = files_.read(path);
+  if (!text) {
+    if (is_missing(text.error())) return LeftProofs{};
+    return fail(text.error());
+  }
+  auto left = read_left_proofs(*text);
+  if (!left) return fail(located(left.error(), path));
+  return left;
+}
+
+FileWork Store::save_left_proofs(const std::string& name, const LeftProofs& left) const {
+  FileWork work = new_folder(certificate_path(name));
+  append(work, replace_file(certificate_path(name) + "/left_behind.json", write_document(left),
+                            document_mode));
+  return work;
+}
+
+FileWork Store::drop_left_proofs(const std::string& name) const {
+  return in_order(RemoveTree{certificate_path(name) + "/left_behind.json"},
+                  SyncDirectory{certificate_path(name)});
+}
+
 Result<acme::PrivateKey> Store::load_new_key(const std::string& name, unsigned number) const {
   const auto pem = files_.read(building_path(name, number) + "/privkey.pem");
   if (!pem) return fail(pem.error());

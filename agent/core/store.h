@@ -4,7 +4,7 @@
 //
 //   accounts/<ca>/{account.json,key.pem}
 //   certificates/<name>/<generation>/{privkey,cert,chain,fullchain}.pem + meta.json   immutable
-//   certificates/<name>/{issuance,deployments,schedule}.json
+//   certificates/<name>/{issuance,deployments,schedule,left_behind}.json
 //   live/<name> -> ../certificates/<name>/<generation>
 //   deployed/<name>/<target> -> ../../certificates/<name>/<generation>
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
@@ -21,6 +21,7 @@
 //   deployments.json   one more, idempotent, run of the hooks
 //   schedule.json      the count of failures: back-off starts anew. When a daemon asks the CA for
 //                      its advice again is not kept: after a restart it asks once more
+//   left_behind.json   proofs of control that nobody takes away any more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
 //   events             the memory of reports; nothing is decided by it
@@ -134,6 +135,12 @@ struct ScheduleRecord {
   std::string configuration;  // digest_of() the one that the counts above are about
 };
 
+// Proofs of control that could not be taken away yet.
+struct LeftProofs {
+  std::string challenge;  // configured name
+  std::vector<acme::PresentedChallenge> proofs;
+};
+
 struct SavedAccount {
   acme::PrivateKey key;
   std::string url;        // empty: not known, ask the CA
@@ -180,6 +187,11 @@ class Store {
   FileWork drop_order(const std::string& name) const;
   // Ends the attempt: the order is forgotten, and the key that was made for it.
   FileWork drop_issuance(const std::string& name, unsigned number) const;
+
+  // Empty where there are none.
+  Result<LeftProofs> load_left_proofs(const std::string& name) const;
+  FileWork save_left_proofs(const std::string& name, const LeftProofs& left) const;
+  FileWork drop_left_proofs(const std::string& name) const;
 
   // `month` is "2026-11", `lines` are whole ones.
   FileWork append_events(const std::string& month, std::string lines) const;

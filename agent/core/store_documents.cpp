@@ -158,6 +158,21 @@ Result<SavedIssuance> read_issuance(std::string_view text) {
   return issuance;
 }
 
+std::string write_document(const LeftProofs& left) {
+  return Writer()
+      .add("challenge", left.challenge)
+      .add("left", acme::to_json(acme::IssuanceState{{}, left.proofs}))
+      .text();
+}
+
+Result<LeftProofs> read_left_proofs(std::string_view text) {
+  const auto document = open_document(text);
+  if (!document) return fail(document.error());
+  auto state = acme::parse_issuance_state(acme::object_member(*document, "left"));
+  if (!state) return fail(state.error());
+  return LeftProofs{string_member(*document, "challenge"), std::move(state->presented)};
+}
+
 std::string write_document(const DeploymentRecords& records) {
   json targets = json::object();
   for (const auto& [target, record] : records) {

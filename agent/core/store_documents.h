@@ -9,6 +9,9 @@
 namespace nolapse {
 
 std::string write_document(const SavedIssuance& issuance);
+std::string write_document(const LeftProofs& left);
+Result<LeftProofs> read_left_proofs(std::string_view text);
+
 std::string write_document(const DeploymentRecords& records);
 std::string write_document(const ScheduleRecord& record);
 std::string write_account(const SavedAccount& account);  // without the key

@@ -199,6 +199,24 @@ TEST_CASE("a power failure brings no proof back to the webroot") {
   }
 }
 
+TEST_CASE("a proof that could not be removed is removed at the next look, after a restart too") {
+  Shop shop(17);
+  shop.world.add_webroot(80, "/var/www");
+  shop.config.challenges["web"].listen.clear();
+  shop.config.challenges["web"].webroot = "/var/www";
+  shop.ca.settings.alter = [&](CaEndpoint endpoint, acme::HttpResponse&) {
+    if (endpoint == CaEndpoint::challenge) shop.world.files.set_read_only("/var/www", true);
+  };
+  shop.renewed();
+  CHECK_FALSE(shop.world.files.list("/var/www/.well-known/acme-challenge")->empty());
+  shop.world.files.set_read_only("/var/www", false);
+  shop.ca.settings.alter = nullptr;
+  CHECK(shop.renewed().action == Action::not_due);
+  CHECK(shop.world.files.list("/var/www/.well-known/acme-challenge")->empty());
+  CHECK_FALSE(shop.world.files.exists(std::string(Shop::state) +
+                                      "/certificates/shop/left_behind.json"));
+}
+
 TEST_CASE("a certificate for another key changes nothing on disk, and is named") {
   Shop shop(13);
   std::string first;

@@ -251,6 +251,17 @@ TEST_CASE("a CA that wants each new certificate replaced at once gets one a day"
   CHECK(scene.issued() <= 6);
 }
 
+TEST_CASE("such a CA gets one a day from a machine whose clock is two days behind, too") {
+  DaemonScene scene(118);
+  scene.shop.world.clock.step_wall_clock(-48h);
+  REQUIRE(scene.start());
+  scene.run_for(1h);
+  const Time now = scene.shop.world.clock.true_time();
+  scene.shop.ca.settings.renewal_window = CaWindow{now - 48h, now - 24h};
+  scene.run_for(5 * 24h);
+  CHECK(scene.issued() <= 6);
+}
+
 TEST_CASE("a changed configuration ends the back-off once, not for ever") {
   FakeCaSettings settings;
   settings.renewal_info = false;

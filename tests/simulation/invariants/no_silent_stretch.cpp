@@ -30,6 +30,11 @@ class NoSilentStretch final : public Invariant {
     if (event.severity == Severity::error) known_[about->index].last_error = fleet_.now();
   }
 
+  void on_served(const Host& /*host*/, const Host::Site& site,
+                 const std::optional<Leaf>& /*before*/) override {
+    if (site.put_back) known_[site.certificate].put_back_at = fleet_.now();
+  }
+
   void look() override {
     const auto right = fleet_.health.well_since({"process", "clock"}, fleet_.beginning());
     for (const Kept& kept : fleet_.certificates()) {
@@ -50,6 +55,7 @@ class NoSilentStretch final : public Invariant {
   struct Known {
     Time last_word{};
     Time last_error{};
+    Time put_back_at{};  // by somebody else, an old pair
     std::optional<Time> trouble_since;
   };
 
@@ -69,7 +75,7 @@ class NoSilentStretch final : public Invariant {
     if (!until || *until > fleet_.now() || *until <= fleet_.now() - look_interval) return;
     const Duration lifetime = kept.issued ? kept.issued->lifetime() : Duration(240h);
     // Enough time to notice.
-    if (right > *until - lifetime / 12) return;
+    if (std::max(right, known.put_back_at) > *until - lifetime / 12) return;
     if (known.last_error < *until - lifetime / 2)
       violated(kept.spec->name + " expired at " + acme::format_rfc3339(*until) +
                " without an error event about it");

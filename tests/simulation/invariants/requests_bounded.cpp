@@ -18,7 +18,9 @@ constexpr unsigned other_requests_a_day = 20;  // advice, directories, accounts
 class RequestsBounded final : public Invariant {
  public:
   explicit RequestsBounded(const Fleet& fleet)
-      : Invariant("requests are bounded", fleet), counts_(fleet.certificates().size()) {}
+      : Invariant("requests are bounded", fleet),
+        counts_(fleet.certificates().size()),
+        attempts_before_(counts_.size()) {}
 
   void on_event(const Event& event, const Kept* about) override {
     if (about == nullptr) return;
@@ -36,11 +38,13 @@ class RequestsBounded final : public Invariant {
     for (std::size_t i = 0; i < counts_.size(); ++i) {
       const std::string& name = fleet_.certificates()[i].spec->name;
       const Counts today = std::exchange(counts_[i], {});
+      // Of the day before, too: what began at its end goes on in this one.
+      const unsigned attempts = today.attempts + std::exchange(attempts_before_[i], today.attempts);
       if (today.attempts > cas * (attempts_a_day + 2 * deaths))
         violated(name + ": " + std::to_string(today.attempts) + " attempts in a day");
       if (today.issued > certificates_a_day + deaths)
         violated(name + ": " + std::to_string(today.issued) + " certificates in a day");
-      allowed += today.attempts * requests_an_attempt + other_requests_a_day * (1 + deaths);
+      allowed += attempts * requests_an_attempt + other_requests_a_day * (1 + deaths);
     }
     std::uint64_t requests = 0;
     for (const auto& ca : fleet_.world.cas)
@@ -56,6 +60,7 @@ class RequestsBounded final : public Invariant {
     unsigned issued = 0;
   };
   std::vector<Counts> counts_;
+  std::vector<unsigned> attempts_before_;
   Time day_began_ = fleet_.beginning();
   std::uint64_t requests_before_ = 0;
   std::uint64_t deaths_before_ = 0;
