@@ -37,6 +37,9 @@ class Clock {
   using TimerId = std::uint64_t;
   virtual TimerId start_timer(Duration after, std::function<void()> fire) = 0;
   virtual void cancel_timer(TimerId id) = 0;  // unknown or fired ids are ignored
+  // `stepped` is called every time after the wall clock was set, by however little, or the machine
+  // woke from suspend. One watcher: a second call replaces the first.
+  virtual void on_step(std::function<void()> stepped) = 0;
 };
 
 struct HttpOptions {
