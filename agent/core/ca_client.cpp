@@ -46,6 +46,10 @@ void CaClient::load_account() {
     }
     return prepared(fail(std::move(error)));
   }
+  if (*account && !(*account)->fault.empty()) {
+    events_.emit(Severity::warning, {}, "STATE_UNREADABLE",
+                 (*account)->fault + "; " + ca_.name + " is asked which account the key has");
+  }
   if (*account) return use_account(std::move(**account), true);
   make_key();
 }
@@ -54,7 +58,7 @@ void CaClient::make_key() {
   world_.key_maker.generate(ca_.account_key_type, [this](Result<acme::PrivateKey> key) {
     if (!key) return prepared(fail(key.error()));
     world_.files.run(store_.save_account_key(ca_.name, *key),
-                     [this, account = SavedAccount{*key, {}, {}}](Result<void> saved) {
+                     [this, account = SavedAccount{*key, {}, {}, {}}](Result<void> saved) {
                        if (!saved) return prepared(fail(saved.error()));
                        use_account(account, false);
                      });

@@ -68,7 +68,8 @@ void CertificateJob::look() {
   }
   begin_anew_where_reconfigured();
   // At once, or each look would begin anew.
-  if (reconfigured_ && !options_.dry_run) return save_schedule([this] { ask_the_ca(); });
+  const bool anew = reconfigured_ || (!schedule && !unsaved);
+  if (anew && !options_.dry_run) return save_schedule([this] { ask_the_ca(); });
   ask_the_ca();
 }
 
