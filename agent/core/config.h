@@ -118,10 +118,15 @@ struct ConfigResult {
   std::vector<ConfigProblem> problems;  // in the order of files and lines
 };
 
+// What the configuration is read for. Whoever only looks may be somebody else than the user who
+// runs nolapse, and the files that only work needs (hooks, webroots, keys of external accounts,
+// trust anchors of a CA's API) are not looked at.
+enum class ConfigUse { work, look };
+
 // Reads `path` and what it includes, and checks every value and reference. Never throws.
 // `state_directory` overrides the file's when not empty. Pass absolute paths: relative ones are
 // taken from wherever the process stands, and stay relative in the result.
 ConfigResult load_config(const Files& files, const std::string& path,
-                         const std::string& state_directory = {});
+                         const std::string& state_directory = {}, ConfigUse use = ConfigUse::work);
 
 }  // namespace nolapse
