@@ -301,3 +301,40 @@ TEST_CASE("renewal information that is garbage, reversed or gone never stops a r
     CHECK(shop.renewed().action == Action::renewed);
   }
 }
+
+TEST_CASE("a CA that cannot be reached for a moment costs a person no second command") {
+  struct Row {
+    Duration outage;
+    std::optional<Duration> retry_after;
+    bool renewed;
+    int told;  // that it is tried again
+  };
+  for (const Row& row :
+       {Row{2s, {}, true, 1}, Row{8s, {}, true, 2}, Row{1h, {}, false, 2}, Row{2s, 1h, false, 0}}) {
+    CAPTURE(row.outage.count());
+    Shop shop(31);
+    const Time begin = shop.world.clock.true_time();
+    const auto kind = row.retry_after ? CaOutage::Kind::unavailable : CaOutage::Kind::refused;
+    shop.ca.settings.outages.push_back({begin, begin + row.outage, kind, row.retry_after});
+    const auto outcome = shop.renewed();
+    CHECK((outcome.action == CertificateOutcome::Action::renewed) == row.renewed);
+    if (!row.renewed) CHECK(shop.world.clock.true_time() - begin < 50s);
+    CHECK(std::count_if(shop.trace.begin(), shop.trace.end(), [](const std::string& line) {
+            return line.find("; trying again in ") != std::string::npos;
+          }) == row.told);
+  }
+}
+
+TEST_CASE("the daemon does not insist on a CA, it comes back later") {
+  Shop shop(32);
+  shop.renewed();
+  const Time now = shop.world.clock.true_time();
+  shop.ca.settings.outages.push_back({now, now + 1h, CaOutage::Kind::refused});
+  RenewOptions by_daemon;
+  by_daemon.by_daemon = true;
+  by_daemon.force = true;
+  shop.renewed(by_daemon);
+  for (const std::string& line : shop.trace) {
+    CHECK(line.find("; trying again in ") == std::string::npos);
+  }
+}
