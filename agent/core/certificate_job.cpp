@@ -142,6 +142,15 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   save_schedule([this] { decide(); });
 }
 
+void CertificateJob::tell_of_ignored_renew_before() {
+  if (!outcome_.generation) return;
+  const auto text = ignored_renew_before(outcome_.generation->leaf(), spec_.renew_before);
+  auto& told_of = parts_.remembered[spec_.name].renew_before_ignored;
+  if (text.empty() || told_of == outcome_.generation->number) return;
+  told_of = outcome_.generation->number;
+  parts_.events.emit(Severity::warning, spec_.name, "RENEW_BEFORE_IGNORED", text);
+}
+
 // A clock that is behind the CA's makes an old certificate look young.
 Time CertificateJob::now_or_later() {
   const Time now = parts_.world.clock.now();
@@ -168,6 +177,7 @@ void CertificateJob::decide() {
   input.failed = schedule_.failures > 0;
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
+  tell_of_ignored_renew_before();
   if (!due_.now) return deploy_or_probe();
   if (options_.by_daemon && must_wait(schedule_, now)) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);

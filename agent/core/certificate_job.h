@@ -55,6 +55,8 @@ struct Remembered {
   std::unique_ptr<ScheduleRecord> unsaved_schedule;
   std::optional<Time> told_at;  // of a trouble that each look finds again
   bool advice_failed = false;   // the CA's, when it was asked last
+  // Of which generation it was said that renew_before is ignored.
+  unsigned renew_before_ignored = 0;
   // When to ask for it again. Not worth a write of its own: after a restart it is asked once more.
   std::optional<Time> poll_after;
   std::string configuration;  // digest_of() what is in force
@@ -87,6 +89,7 @@ class CertificateJob {
   void begin_anew_where_reconfigured();
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);
+  void tell_of_ignored_renew_before();
   Time now_or_later();
   void decide();
   Who asker() const;
