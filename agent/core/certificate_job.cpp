@@ -37,7 +37,37 @@ void CertificateJob::start(std::function<void()> deploying, std::function<void()
   deploying_ = std::move(deploying);
   done_ = std::move(done);
   began_ = parts_.world.clock.uptime();
-  parts_.world.clock.start_timer(Duration{0}, [this] { look(); });
+  parts_.world.clock.start_timer(Duration{0}, [this] { give_keys_to_group(); });
+}
+
+// A generation never changes, but who may read its key is the operator's to change. The group is
+// the same as long as this process has this configuration.
+void CertificateJob::give_keys_to_group() {
+  auto& given = parts_.remembered[spec_.name].keys_given;
+  if (given || options_.dry_run) return look();
+  given = true;
+  FileWork work = parts_.store.give_keys_to(spec_.name, spec_.group);
+  if (work.empty()) return look();
+  const auto access = [this, keys = work] {
+    std::string text;
+    for (const FileOperation& operation : keys) {
+      const auto* key = std::get_if<SetAccess>(&operation);
+      const auto status = parts_.world.files.status(key != nullptr ? key->path : std::string("/"));
+      if (status) text += std::to_string(status->mode) + " " + status->group + "\n";
+    }
+    return text;
+  };
+  parts_.world.files.run(std::move(work), [this, access, before = access()](Result<void> set) {
+    if (!set) {
+      parts_.events.emit(Severity::error, spec_.name, "KEY_GROUP_NOT_SET", set.error().message);
+    } else if (access() != before) {
+      parts_.events.emit(Severity::info, spec_.name, "KEY_GROUP_SET",
+                         spec_.group.empty()
+                             ? "its keys are their owner's alone now"
+                             : "the group " + spec_.group + " may read its keys now");
+    }
+    look();
+  });
 }
 
 void CertificateJob::look() {

@@ -55,6 +55,7 @@ struct Remembered {
   std::unique_ptr<ScheduleRecord> unsaved_schedule;
   std::optional<Time> told_at;  // of a trouble that each look finds again
   bool advice_failed = false;   // the CA's, when it was asked last
+  bool keys_given = false;      // to the configured group, or it was said why not
   // Of which generation it was said that renew_before is ignored.
   unsigned renew_before_ignored = 0;
   // When to ask for it again. Not worth a write of its own: after a restart it is asked once more.
@@ -85,6 +86,7 @@ class CertificateJob {
  private:
   using Action = CertificateOutcome::Action;
 
+  void give_keys_to_group();
   void look();
   void begin_anew_where_reconfigured();
   void ask_the_ca();

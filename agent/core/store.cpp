@@ -395,6 +395,26 @@ FileWork Store::save_new_key(const std::string& name, unsigned number, const acm
   return work;
 }
 
+FileWork Store::give_keys_to(const std::string& name, const std::string& group) const {
+  FileWork work;
+  const unsigned mode = group.empty() ? key_mode : group_key_mode;
+  std::vector<std::string> folders;
+  for (const unsigned number : generation_numbers(name).value_or(std::vector<unsigned>{})) {
+    folders.push_back(certificate_path(name) + "/" + std::to_string(number));
+  }
+  if (const auto issuance = load_issuance(name); issuance && *issuance) {
+    folders.push_back(building_path(name, (*issuance)->generation));
+  }
+  for (const std::string& folder : folders) {
+    const std::string path = folder + "/privkey.pem";
+    const auto status = files_.status(path);
+    if (!status || (group.empty() && status->mode == mode)) continue;
+    work.push_back(SetAccess{path, mode, group});
+    work.push_back(SyncFile{path});
+  }
+  return work;
+}
+
 FileWork Store::beat(Time now) const {
   const std::string path = root_ + "/heartbeat";
   return {RemoveTree{path + ".new"},

@@ -193,6 +193,10 @@ class Store {
   Result<acme::PrivateKey> load_new_key(const std::string& name, unsigned number) const;
   FileWork save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
                         const std::string& group) const;
+  // Gives the keys of all generations to the group that is configured now, as if they had been
+  // written for it: SetAccess for each, where its mode does not say already that no group reads it.
+  FileWork give_keys_to(const std::string& name, const std::string& group) const;
+
   // Says that the daemon lives. Not synced: after a crash an old one is right.
   FileWork beat(Time now) const;
 

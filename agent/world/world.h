@@ -101,6 +101,11 @@ struct WriteFile {  // creates; an existing path is an error
   unsigned mode;
   std::string group;  // empty: the process's, or the state directory's owner's
 };
+struct SetAccess {  // of an existing regular file
+  std::string path;
+  unsigned mode;
+  std::string group;  // empty: as for WriteFile
+};
 struct AppendFile {  // creates where it is missing
   std::string path;
   std::string content;
@@ -121,8 +126,8 @@ struct MakeSymlink {
 struct RemoveTree {
   std::string path;
 };  // an absent path is fine
-using FileOperation = std::variant<MakeDirectory, WriteFile, AppendFile, SyncFile, SyncDirectory,
-                                   Rename, MakeSymlink, RemoveTree>;
+using FileOperation = std::variant<MakeDirectory, WriteFile, SetAccess, AppendFile, SyncFile,
+                                   SyncDirectory, Rename, MakeSymlink, RemoveTree>;
 
 struct FileStatus {
   enum class Kind { file, directory, symlink, other };
@@ -132,6 +137,7 @@ struct FileStatus {
   bool executable = false;  // by this process
   // Another number when content, names or mode have changed; 0: too fresh to tell.
   std::uint64_t version = 0;
+  std::string group;  // for comparing only: its number, as the name may take long to find
 };
 
 class Files {

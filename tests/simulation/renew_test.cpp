@@ -83,6 +83,38 @@ TEST_CASE("keys are their owner's alone, certificates everybody's") {
   CHECK(shop.world.files.group(state + "/certificates/shop/2/privkey.pem") == "ssl-cert");
 }
 
+TEST_CASE("a changed group is given the keys that there are, once, and taken away again") {
+  Shop shop(33);
+  const std::string key = std::string(Shop::state) + "/certificates/shop/1/privkey.pem";
+  const auto said = [&](const std::string& code) {
+    return std::count_if(shop.trace.begin(), shop.trace.end(), [&](const std::string& line) {
+      return line.find(" " + code + " ") != std::string::npos;
+    });
+  };
+  shop.renewed();
+  const std::string content = shop.world.files.text(key);
+  struct Row {
+    const char* group;
+    unsigned mode;
+    int told;
+  };
+  for (const Row& row : {Row{"", 0600, 0}, Row{"ssl-cert", 0640, 1}, Row{"ssl-cert", 0640, 1},
+                         Row{"www", 0640, 2}, Row{"", 0600, 3}}) {
+    CAPTURE(row.told);
+    shop.config.certificates[0].group = row.group;
+    CHECK(shop.renewed().action == Action::not_due);
+    CHECK(shop.world.files.mode(key) == row.mode);
+    CHECK(shop.world.files.group(key) == row.group);
+    CHECK(said("KEY_GROUP_SET") == row.told);
+  }
+  CHECK(shop.world.files.text(key) == content);
+
+  shop.config.certificates[0].group = "ssl-cert";
+  shop.world.files.set_read_only(key, true);
+  CHECK(shop.renewed().action == Action::not_due);
+  CHECK(said("KEY_GROUP_NOT_SET") == 1);
+}
+
 TEST_CASE(
     "a broken web server configuration keeps the old certificate; the next run deploys again") {
   Shop shop(6);
