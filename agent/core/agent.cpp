@@ -121,13 +121,17 @@ std::vector<const CertificateSpec*> Agent::select(const std::vector<std::string>
 
 std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
                                                 const RenewOptions& options) {
+  const auto first_contact =
+      options.by_daemon ? CaClient::FirstContact::once : CaClient::FirstContact::insisted;
   JobParts parts{world_,
                  store_,
                  events_,
                  target_turns_,
                  remembered_,
                  config_,
-                 [this](const std::string& name) -> CaClient& { return ca_client(name); },
+                 [this, first_contact](const std::string& name) -> CaClient& {
+                   return ca_client(name, first_contact);
+                 },
                  [this](const std::string& challenge) { return solver(challenge); },
                  left_behind_};
   return std::make_unique<CertificateJob>(std::move(parts), spec, options);
@@ -199,11 +203,11 @@ void Agent::end(Run& run) {
   world_.clock.start_timer(Duration{0}, report);
 }
 
-CaClient& Agent::ca_client(const std::string& name) {
+CaClient& Agent::ca_client(const std::string& name, CaClient::FirstContact first_contact) {
   auto& client = ca_clients_[name];
   if (!client) {
     client = std::make_unique<CaClient>(world_, store_, events_, *config_.find_ca(name),
-                                        config_.contact);
+                                        config_.contact, first_contact);
   }
   return *client;
 }

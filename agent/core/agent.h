@@ -66,7 +66,7 @@ class Agent {
   void free_slot();
   void job_ended(Run& run, CertificateJob& job);
   void end(Run& run);
-  CaClient& ca_client(const std::string& name);
+  CaClient& ca_client(const std::string& name, CaClient::FirstContact first_contact);
   Solver* solver(const std::string& challenge);  // nothing: it is not configured
 
   World world_;

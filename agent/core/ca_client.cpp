@@ -6,15 +6,19 @@ namespace nolapse {
 
 using acme::Call;
 using acme::HttpResponse;
+using namespace std::chrono_literals;
 
 CaClient::CaClient(World world, const Store& store, EventStream& events, CaConfig ca,
-                   std::vector<std::string> contact)
+                   std::vector<std::string> contact, FirstContact first_contact)
     : world_(world),
       store_(store),
       events_(events),
       ca_(std::move(ca)),
       contact_(std::move(contact)),
-      ledger_(world, store, events, ca_.name, ca_.rate_limits) {}
+      ledger_(world, store, events, ca_.name, ca_.rate_limits),
+      first_try_(world.clock.uptime()) {
+  if (first_contact == FirstContact::insisted) first_waits_ = {3s, 10s};
+}
 
 // ---- the account
 
@@ -30,10 +34,27 @@ void CaClient::prepare(Completion<void> done) {
 }
 
 void CaClient::prepared(Result<void> outcome) {
+  if (!outcome && tries_again(outcome.error())) return;
+  first_waits_.clear();
   ready_ = outcome.has_value();
   std::vector<Completion<void>> waiting;
   waiting.swap(waiting_);
   for (const Completion<void>& done : waiting) done(outcome);
+}
+
+// A look-up or a connection that failed for once should not cost a person another command; one that
+// took long to fail is no such accident.
+bool CaClient::tries_again(const Error& error) {
+  const bool lasts = world_.clock.uptime() - first_try_ > 20s;
+  if (first_waits_.empty() || lasts || error.kind != ErrorKind::transient || error.retry_after) {
+    return false;
+  }
+  const Duration wait = first_waits_.front();
+  first_waits_.pop_front();
+  events_.emit(Severity::warning, {}, error.code,
+               error.message + "; trying again in " + acme::format_duration(wait));
+  world_.clock.start_timer(wait, [this] { load_account(); });
+  return true;
 }
 
 void CaClient::load_account() {
@@ -46,6 +67,10 @@ void CaClient::load_account() {
     }
     return prepared(fail(std::move(error)));
   }
+  if (*account && !(*account)->fault.empty()) {
+    events_.emit(Severity::warning, {}, "STATE_UNREADABLE",
+                 (*account)->fault + "; " + ca_.name + " is asked which account the key has");
+  }
   if (*account) return use_account(std::move(**account), true);
   make_key();
 }
@@ -54,7 +79,7 @@ void CaClient::make_key() {
   world_.key_maker.generate(ca_.account_key_type, [this](Result<acme::PrivateKey> key) {
     if (!key) return prepared(fail(key.error()));
     world_.files.run(store_.save_account_key(ca_.name, *key),
-                     [this, account = SavedAccount{*key, {}, {}}](Result<void> saved) {
+                     [this, account = SavedAccount{*key, {}, {}, {}}](Result<void> saved) {
                        if (!saved) return prepared(fail(saved.error()));
                        use_account(account, false);
                      });

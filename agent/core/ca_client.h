@@ -2,6 +2,7 @@
 // store: the key is durable before the CA hears of it, the account URL before anybody uses it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,8 +20,11 @@ namespace nolapse {
 
 class CaClient {
  public:
+  // Where a person waits, the first contact is tried again twice within half a minute, unless the
+  // CA itself asked to wait. The daemon has its own patience.
+  enum class FirstContact { once, insisted };
   CaClient(World world, const Store& store, EventStream& events, CaConfig ca,
-           std::vector<std::string> contact);
+           std::vector<std::string> contact, FirstContact first_contact);
 
   // Reads the directory, again after a day, and makes the account usable: reads or makes the key,
   // finds or creates it.
@@ -59,6 +63,7 @@ class CaClient {
   void read_directory();
   void find_account();
   void prepared(Result<void> outcome);
+  bool tries_again(const Error& error);
   void go_on(std::shared_ptr<Exchange> exchange);
   void receive(const std::shared_ptr<Exchange>& exchange, Result<acme::HttpResponse> response);
   void finish(const std::shared_ptr<Exchange>& exchange, Result<acme::HttpResponse> reply);
@@ -73,6 +78,8 @@ class CaClient {
   SavedAccount account_;
   std::unique_ptr<acme::Session> session_;
   bool ready_ = false;
+  std::deque<Duration> first_waits_;  // before the next tries at a first contact
+  std::chrono::milliseconds first_try_{};
   std::chrono::milliseconds directory_uptime_{};  // when it was read
   std::optional<Time> last_date_;
   std::chrono::milliseconds last_date_uptime_{};

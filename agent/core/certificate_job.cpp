@@ -37,7 +37,37 @@ void CertificateJob::start(std::function<void()> deploying, std::function<void()
   deploying_ = std::move(deploying);
   done_ = std::move(done);
   began_ = parts_.world.clock.uptime();
-  parts_.world.clock.start_timer(Duration{0}, [this] { look(); });
+  parts_.world.clock.start_timer(Duration{0}, [this] { give_keys_to_group(); });
+}
+
+// A generation never changes, but who may read its key is the operator's to change. The group is
+// the same as long as this process has this configuration.
+void CertificateJob::give_keys_to_group() {
+  auto& given = parts_.remembered[spec_.name].keys_given;
+  if (given || options_.dry_run) return look();
+  given = true;
+  FileWork work = parts_.store.give_keys_to(spec_.name, spec_.group);
+  if (work.empty()) return look();
+  const auto access = [this, keys = work] {
+    std::string text;
+    for (const FileOperation& operation : keys) {
+      const auto* key = std::get_if<SetAccess>(&operation);
+      const auto status = parts_.world.files.status(key != nullptr ? key->path : std::string("/"));
+      if (status) text += std::to_string(status->mode) + " " + status->group + "\n";
+    }
+    return text;
+  };
+  parts_.world.files.run(std::move(work), [this, access, before = access()](Result<void> set) {
+    if (!set) {
+      parts_.events.emit(Severity::error, spec_.name, "KEY_GROUP_NOT_SET", set.error().message);
+    } else if (access() != before) {
+      parts_.events.emit(Severity::info, spec_.name, "KEY_GROUP_SET",
+                         spec_.group.empty()
+                             ? "its keys are their owner's alone now"
+                             : "the group " + spec_.group + " may read its keys now");
+    }
+    look();
+  });
 }
 
 void CertificateJob::look() {
@@ -67,13 +97,14 @@ void CertificateJob::look() {
     advice->poll_after = *remembered.poll_after;
   }
   begin_anew_where_reconfigured();
+  anew_ = reconfigured_ || (!schedule && !unsaved);
   if (options_.dry_run) return ask_the_ca();
   parts_.left_behind.try_again(spec_.name, parts_.solver, [this] { looked(); });
 }
 
 void CertificateJob::looked() {
   // At once, or each look would begin anew.
-  if (reconfigured_) return save_schedule([this] { ask_the_ca(); });
+  if (anew_) return save_schedule([this] { ask_the_ca(); });
   ask_the_ca();
 }
 
@@ -146,6 +177,15 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   save_schedule([this] { decide(); });
 }
 
+void CertificateJob::tell_of_ignored_renew_before() {
+  if (!outcome_.generation) return;
+  const auto text = ignored_renew_before(outcome_.generation->leaf(), spec_.renew_before);
+  auto& told_of = parts_.remembered[spec_.name].renew_before_ignored;
+  if (text.empty() || told_of == outcome_.generation->number) return;
+  told_of = outcome_.generation->number;
+  parts_.events.emit(Severity::warning, spec_.name, "RENEW_BEFORE_IGNORED", text);
+}
+
 // A clock that is behind the CA's makes an old certificate look young.
 Time CertificateJob::now_or_later() {
   const Time now = parts_.world.clock.now();
@@ -172,6 +212,7 @@ void CertificateJob::decide() {
   input.failed = schedule_.failures > 0;
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
+  tell_of_ignored_renew_before();
   if (!due_.now) return deploy_or_probe();
   if (options_.by_daemon && must_wait(schedule_, now)) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);

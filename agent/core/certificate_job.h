@@ -56,6 +56,9 @@ struct Remembered {
   std::unique_ptr<ScheduleRecord> unsaved_schedule;
   std::optional<Time> told_at;  // of a trouble that each look finds again
   bool advice_failed = false;   // the CA's, when it was asked last
+  bool keys_given = false;      // to the configured group, or it was said why not
+  // Of which generation it was said that renew_before is ignored.
+  unsigned renew_before_ignored = 0;
   // When to ask for it again. Not worth a write of its own: after a restart it is asked once more.
   std::optional<Time> poll_after;
   std::string configuration;  // digest_of() what is in force
@@ -85,11 +88,13 @@ class CertificateJob {
  private:
   using Action = CertificateOutcome::Action;
 
+  void give_keys_to_group();
   void look();
   void looked();
   void begin_anew_where_reconfigured();
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);
+  void tell_of_ignored_renew_before();
   Time now_or_later();
   void decide();
   Who asker() const;
@@ -124,6 +129,7 @@ class CertificateJob {
   std::function<void()> done_;
   CertificateOutcome outcome_;
   ScheduleRecord schedule_;
+  bool anew_ = false;          // what the disk has of the schedule is to be replaced
   bool reconfigured_ = false;  // since the last attempt: what held it up then no longer counts
   Due due_;
   std::optional<Error> issuance_error_;

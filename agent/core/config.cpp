@@ -189,8 +189,8 @@ std::string ConfigProblem::text() const {
 }
 
 ConfigResult load_config(const Files& files, const std::string& path,
-                         const std::string& state_directory) {
-  ConfigContext context{files};
+                         const std::string& state_directory, ConfigUse use) {
+  ConfigContext context{files, use};
   context.config.hook_directory = NOLAPSE_HOOK_DIRECTORY;
   read_files(resolve_path(".", path), context);
   if (!state_directory.empty()) context.config.state_directory = state_directory;

@@ -77,7 +77,9 @@ struct CertificateSpec {
 struct DaemonConfig {
   Duration check_interval = std::chrono::hours(1);  // between two looks at what is served
   unsigned orders_parallel = 16;                    // certificates worked on at once
-  unsigned keep_generations = 5;                    // of each certificate, whatever else is kept
+  // No key in the file: who watches the heartbeat relies on it. Simulated fleets beat less often.
+  Duration heartbeat_interval = std::chrono::minutes(5);
+  unsigned keep_generations = 5;  // of each certificate, whatever else is kept
   Duration keep_events = std::chrono::hours(24 * 400);
 };
 
@@ -116,10 +118,15 @@ struct ConfigResult {
   std::vector<ConfigProblem> problems;  // in the order of files and lines
 };
 
+// What the configuration is read for. Whoever only looks may be somebody else than the user who
+// runs nolapse, and the files that only work needs (hooks, webroots, keys of external accounts,
+// trust anchors of a CA's API) are not looked at.
+enum class ConfigUse { work, look };
+
 // Reads `path` and what it includes, and checks every value and reference. Never throws.
 // `state_directory` overrides the file's when not empty. Pass absolute paths: relative ones are
 // taken from wherever the process stands, and stay relative in the result.
 ConfigResult load_config(const Files& files, const std::string& path,
-                         const std::string& state_directory = {});
+                         const std::string& state_directory = {}, ConfigUse use = ConfigUse::work);
 
 }  // namespace nolapse

@@ -66,9 +66,10 @@ struct NamedFile {
   std::optional<std::string> content;  // nothing when absent or reported
 };
 
-NamedFile read_named_file(ConfigSection& section, const std::string& key, const Files& files) {
+NamedFile read_named_file(ConfigSection& section, const std::string& key, const Files& files,
+                          ConfigUse use) {
   NamedFile file{read_path(section, key), {}};
-  if (file.path.empty()) return file;
+  if (file.path.empty() || use == ConfigUse::look) return file;
   auto content = files.read(file.path);
   if (content) {
     file.content = std::move(*content);
@@ -83,8 +84,9 @@ NamedFile read_named_file(ConfigSection& section, const std::string& key, const 
   return file;
 }
 
-std::string read_trust_anchors(ConfigSection& section, const std::string& key, const Files& files) {
-  NamedFile file = read_named_file(section, key, files);
+std::string read_trust_anchors(ConfigSection& section, const std::string& key, const Files& files,
+                               ConfigUse use) {
+  NamedFile file = read_named_file(section, key, files, use);
   if (file.content && file.content->find("-----BEGIN ") == std::string::npos) {
     section.problem(key, file.path + " holds no certificate in PEM form",
                     "convert it with: openssl x509 -in FILE -out FILE.pem");
@@ -92,9 +94,9 @@ std::string read_trust_anchors(ConfigSection& section, const std::string& key, c
   return file.path;
 }
 
-void read_external_account(ConfigSection& section, CaConfig& ca, const Files& files) {
+void read_external_account(ConfigSection& section, CaConfig& ca, const ConfigContext& context) {
   ca.eab_key_id = section.text("eab_key_id").value_or("");
-  const NamedFile file = read_named_file(section, "eab_hmac_key_file", files);
+  const NamedFile file = read_named_file(section, "eab_hmac_key_file", context.files, context.use);
   ca.eab_hmac_key_file = file.path;
   const bool has_id = section.table().find("eab_key_id") != nullptr;
   const bool has_file = section.table().find("eab_hmac_key_file") != nullptr;
@@ -134,9 +136,10 @@ void read_ca(const ConfigNode& table, int number, ConfigContext& context) {
     section.problem("terms_of_service_agreed", "the CA's terms of service are not agreed to",
                     "read them, then write terms_of_service_agreed = true");
   }
-  ca.roots_file = read_trust_anchors(section, "roots", context.files);
-  ca.issuer_roots_file = read_trust_anchors(section, "issuer_roots", context.files);
-  read_external_account(section, ca, context.files);
+  ca.roots_file = read_trust_anchors(section, "roots", context.files, context.use);
+  ca.issuer_roots_file =
+      read_trust_anchors(section, "issuer_roots", context.files, ConfigUse::work);
+  read_external_account(section, ca, context);
   ca.profile = section.text("profile").value_or("");
   ca.preferred_chain = section.text("preferred_chain").value_or("");
   ca.account_key_type = read_key_type(section, "account_key_type").value_or(ca.account_key_type);

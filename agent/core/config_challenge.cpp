@@ -24,10 +24,11 @@ void read_listen(ConfigSection& section, ChallengeConfig& challenge) {
   }
 }
 
-void read_webroot(ConfigSection& section, ChallengeConfig& challenge, const Files& files) {
+void read_webroot(ConfigSection& section, ChallengeConfig& challenge,
+                  const ConfigContext& context) {
   challenge.webroot = read_path(section, "webroot");
-  if (challenge.webroot.empty()) return;
-  const auto status = status_through_links(files, challenge.webroot);
+  if (challenge.webroot.empty() || context.use == ConfigUse::look) return;
+  const auto status = status_through_links(context.files, challenge.webroot);
   if (!status && status.error().code == "FILE_MISSING") {
     section.problem("webroot", challenge.webroot + " does not exist",
                     "create it, or name the directory from which the web server serves files");
@@ -70,7 +71,7 @@ void read_challenge(const ConfigNode& table, ConfigContext& context) {
   if (const auto type = read_type(section)) {
     challenge.type = *type;
     read_listen(section, challenge);
-    read_webroot(section, challenge, context.files);
+    read_webroot(section, challenge, context);
     const bool standalone = table.find("listen") != nullptr;
     const bool files = table.find("webroot") != nullptr;
     if (standalone && files) {

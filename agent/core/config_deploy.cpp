@@ -51,6 +51,7 @@ std::string read_hook(ConfigSection& section, const ConfigContext& context) {
     return {};
   }
   const std::string path = resolve_path(context.config.hook_directory, *hook);
+  if (context.use == ConfigUse::look) return path;
   const auto status = status_through_links(context.files, path);
   if (!status && status.error().code == "FILE_MISSING") {
     missing_hook(section, *hook, path, context);

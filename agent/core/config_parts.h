@@ -14,6 +14,7 @@ namespace nolapse {
 
 struct ConfigContext {
   const Files& files;
+  ConfigUse use = ConfigUse::work;
   ConfigProblems problems = {};
   Config config = {};
   // Section word ("ca") to the names defined and where.

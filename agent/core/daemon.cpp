@@ -8,7 +8,7 @@ namespace nolapse {
 namespace {
 
 constexpr Duration lock_retry = std::chrono::seconds(5);
-// More than this between the two clocks since the last heartbeat is a step, less is their drift.
+// Several smaller steps add up to one: the two clocks do not drift against each other.
 constexpr Duration clock_tolerance = std::chrono::minutes(1);
 
 }  // namespace
@@ -32,6 +32,8 @@ void Daemon::start(Completion<void> done) {
       return wait_for_lock(opened.error(), done);
     }
     if (!opened) return done(fail(opened.error()));
+    boot_ = world_.clock.now() - world_.clock.uptime();
+    world_.clock.on_step([this] { watch_the_clock(); });
     beat([this, done] {
       done({});
       housekeep();
@@ -135,7 +137,7 @@ void Daemon::housekeep() {
 void Daemon::beat(std::function<void()> done) {
   watch_the_clock();
   const Time now = world_.clock.now();
-  world_.clock.start_timer(heartbeat_interval, [this] { beat([] {}); });
+  world_.clock.start_timer(config_.daemon.heartbeat_interval, [this] { beat([] {}); });
   if (is_stuck()) return done();
   world_.files.run(store_.beat(now), [this, done = std::move(done)](Result<void> written) {
     if (!written) {
@@ -158,15 +160,13 @@ bool Daemon::is_stuck() {
   return false;
 }
 
-// Every moment on the agenda was computed from the wall clock as it was then.
+// Every moment on the agenda was computed from the wall clock as it was then. Called when the
+// clock says that it was set (also after a suspend, which moves neither clock against the other),
+// and with each heartbeat, should a kernel not tell.
 void Daemon::watch_the_clock() {
-  const Time now = world_.clock.now();
-  const auto uptime = world_.clock.uptime();
-  const Duration step = now - last_beat_ - (uptime - last_beat_uptime_);
-  const bool first = last_beat_ == Time{};
-  last_beat_ = now;
-  last_beat_uptime_ = uptime;
-  if (first || (step < clock_tolerance && -step < clock_tolerance)) return;
+  const Duration step = world_.clock.now() - world_.clock.uptime() - boot_;
+  if (step < clock_tolerance && -step < clock_tolerance) return;
+  boot_ += step;
   events_.emit(Severity::warning, {}, "CLOCK_STEPPED",
                "the wall clock was set " +
                    acme::format_duration(step < Duration{0} ? -step : step) +

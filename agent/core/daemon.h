@@ -1,6 +1,6 @@
 // The agent that never ends: looks at every certificate when it wants to be looked at, and sleeps
-// in between. One timer at the next due moment; besides that only the heartbeat, which also
-// notices a wall clock that was stepped.
+// in between. One timer at the next due moment; besides that only the heartbeat, and the clock
+// when it is set.
 //
 // A new configuration is a new Daemon (and a new world): what was under way is gone on with from
 // the disk, as after any other end of the process.
@@ -19,7 +19,6 @@ namespace nolapse {
 
 class Daemon {
  public:
-  static constexpr Duration heartbeat_interval = std::chrono::minutes(5);
   // No order and no hook takes that long; then the heartbeat ends, for somebody to come and look.
   static constexpr Duration stuck_after = std::chrono::hours(6);
   static constexpr Duration housekeeping_interval = std::chrono::hours(24);
@@ -71,8 +70,7 @@ class Daemon {
   std::map<std::uint32_t, std::chrono::milliseconds> working_;  // since then, by uptime
   std::optional<Clock::TimerId> alarm_;
   bool waits_for_lock_ = false;
-  Time last_beat_{};
-  std::chrono::milliseconds last_beat_uptime_{};
+  Time boot_{};  // when the uptime was zero, by the wall clock
   std::function<void()> stopped_;
 };
 

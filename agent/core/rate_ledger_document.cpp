@@ -1,8 +1,7 @@
 #include "agent/core/rate_ledger_document.h"
 
-#include <nlohmann/json.hpp>
-
 #include "acme/json_read.h"
+#include "agent/core/state_document.h"
 
 namespace nolapse {
 namespace {
@@ -11,8 +10,6 @@ using acme::time_member;
 using nlohmann::json;
 using std::chrono::seconds;
 using Wait = RateLedgerState::Wait;
-
-constexpr int schema = 1;
 
 json rounded_up(Time time) {
   return acme::format_rfc3339(std::chrono::ceil<seconds>(time));
@@ -80,23 +77,16 @@ std::string write_document(const RateLedgerState& state) {
   }
   json waits = json::object();
   for (const auto& [key, wait] : state.set_waits) waits[key] = json_of(wait);
-  const json document = {
-      {"schema", schema},
-      {"full_at", std::move(buckets)},
-      {"account_wait", state.account_wait ? json_of(*state.account_wait) : json(nullptr)},
-      {"set_waits", std::move(waits)},
-      {"assumed_at", state.assumed_at ? rounded_up(*state.assumed_at) : json(nullptr)}};
-  return acme::dump(document, 2) + "\n";
+  return state_document(
+      {{"full_at", std::move(buckets)},
+       {"account_wait", state.account_wait ? json_of(*state.account_wait) : json(nullptr)},
+       {"set_waits", std::move(waits)},
+       {"assumed_at", state.assumed_at ? rounded_up(*state.assumed_at) : json(nullptr)}});
 }
 
 Result<RateLedgerState> read_rate_ledger(std::string_view text) {
-  const auto document = acme::parse_object(text, "the file");
-  if (!document) return refuse(document.error().message);
-  const auto found = acme::integer_member(*document, "schema");
-  if (!found) return refuse("it carries no schema number");
-  if (*found != schema) {
-    return refuse("written by another version of nolapse (schema " + std::to_string(*found) + ")");
-  }
+  const auto document = open_state_document(text);
+  if (!document) return fail(document.error());
   RateLedgerState state;
   const json& buckets = member(*document, "full_at");
   if (!buckets.is_object()) return refuse("full_at is not an object");

@@ -44,6 +44,10 @@ std::string changed_specification(const RenewalInput& input) {
   return {};
 }
 
+Duration longest_renew_before(const acme::Certificate& leaf) {
+  return (leaf.not_after - leaf.not_before) * 5 / 6;
+}
+
 // Moves the renewal point to where the CA wants it, within what we allow it.
 void follow_advice(const RenewalInput& input, Due& due) {
   const SavedRenewalInfo& info = *input.renewal_info;
@@ -67,8 +71,20 @@ void follow_advice(const RenewalInput& input, Due& due) {
 
 Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>& renew_before) {
   const Duration lifetime = leaf.not_after - leaf.not_before;
-  if (renew_before && *renew_before <= lifetime * 5 / 6) return leaf.not_after - *renew_before;
+  if (renew_before && *renew_before <= longest_renew_before(leaf)) {
+    return leaf.not_after - *renew_before;
+  }
   return leaf.not_after - (lifetime < 240h ? lifetime / 2 : lifetime / 3);
+}
+
+std::string ignored_renew_before(const acme::Certificate& leaf,
+                                 const std::optional<Duration>& renew_before) {
+  const Duration longest = longest_renew_before(leaf);
+  if (!renew_before || *renew_before <= longest) return {};
+  return "renew_before of " + acme::format_duration(*renew_before) +
+         " is ignored: the certificate lives for " +
+         acme::format_duration(leaf.not_after - leaf.not_before) + ", so that " +
+         acme::format_duration(longest) + " is the most; lower or remove it";
 }
 
 namespace {
@@ -82,6 +98,8 @@ Due planned_renewal(const RenewalInput& input) {
   due.reason = "the renewal point is " + acme::format_rfc3339(due.at) + ", " +
                acme::format_duration(leaf.not_after - due.at) + " before expiry";
   if (input.renewal_info != nullptr) follow_advice(input, due);
+  const std::string ignored = ignored_renew_before(leaf, input.spec.renew_before);
+  if (!ignored.empty()) due.reason += "; " + ignored;
   due.now = input.now >= due.at;
   if (input.now >= leaf.not_after) due.reason = "the certificate has expired";
   return due;

@@ -37,6 +37,9 @@ Due next_renewal(const RenewalInput& input);
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of
 // the lifetime for use is ignored: it would renew for ever.
 Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>& renew_before);
+// For people: that it is ignored, and what to do. Empty: it is not.
+std::string ignored_renew_before(const acme::Certificate& leaf,
+                                 const std::optional<Duration>& renew_before);
 
 // Less than a sixth of the lifetime (a quarter under ten days), or there is none: from here on
 // what keeps a certificate counts more than what spares a CA.

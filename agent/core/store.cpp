@@ -78,6 +78,8 @@ Error located(Error error, const std::string& path) {
 
 }  // namespace
 
+// ---- documents
+
 // A document that is not there is an empty one; a broken one is an error that names the file.
 template <class T>
 Result<T> Store::load_document(const std::string& path, Result<T> (*read)(std::string_view),
@@ -92,7 +94,7 @@ Result<T> Store::load_document(const std::string& path, Result<T> (*read)(std::s
     return fail(text.error());
   }
   auto document = read(*text);
-  if (!document) return fail(located(document.error(), path));
+  if (!document) return fail(unreadable(document.error(), path, *text));
   if (version != 0) known[path] = {version, *document};
   return document;
 }
@@ -101,6 +103,28 @@ std::uint64_t Store::version_of(const std::string& path) const {
   const auto status = files_.status(path);
   return status ? status->version : 0;
 }
+
+Error Store::unreadable(Error error, const std::string& path, const std::string& text) const {
+  unreadable_[path] = text;
+  return located(std::move(error), path);
+}
+
+// What nobody could read may be of use to a newer nolapse, or to a person. It is found by its
+// content, for a save that the disk did not take left it where it was.
+FileWork Store::put_aside(const std::string& path) const {
+  const auto found = unreadable_.find(path);
+  if (found == unreadable_.end() || files_.read(path) != found->second) return {};
+  return {Rename{path, path + ".unreadable"}};
+}
+
+FileWork Store::replace_document(const std::string& path, std::string content,
+                                 unsigned mode) const {
+  FileWork work = put_aside(path);
+  append(work, replace_file(path, std::move(content), mode));
+  return work;
+}
+
+// ---- the whole directory
 
 FileWork Store::prepare() const {
   // Its parent may be closed to us, and matters only when the folder is new.
@@ -326,7 +350,7 @@ Result<std::optional<SavedIssuance>> Store::load_issuance(const std::string& nam
     return fail(text.error());
   }
   auto issuance = read_issuance(*text);
-  if (!issuance) return fail(located(issuance.error(), path));
+  if (!issuance) return fail(unreadable(issuance.error(), path, *text));
   // The process ended between naming the generation and removing this file: that order is done.
   if (files_.status(certificate_path(name) + "/" + std::to_string(issuance->generation))) {
     return std::optional<SavedIssuance>();
@@ -335,13 +359,16 @@ Result<std::optional<SavedIssuance>> Store::load_issuance(const std::string& nam
 }
 
 FileWork Store::save_issuance(const std::string& name, const SavedIssuance& issuance) const {
-  return replace_file(certificate_path(name) + "/issuance.json", write_document(issuance),
-                      document_mode);
+  return replace_document(certificate_path(name) + "/issuance.json", write_document(issuance),
+                          document_mode);
 }
 
 FileWork Store::drop_order(const std::string& name) const {
-  return {RemoveTree{certificate_path(name) + "/issuance.json"},
-          SyncDirectory{certificate_path(name)}};
+  const std::string path = certificate_path(name) + "/issuance.json";
+  FileWork work = put_aside(path);
+  work.push_back(RemoveTree{path});
+  work.push_back(SyncDirectory{certificate_path(name)});
+  return work;
 }
 
 FileWork Store::drop_issuance(const std::string& name, unsigned number) const {
@@ -358,14 +385,14 @@ Result<LeftProofs> Store::load_left_proofs(const std::string& name) const {
     return fail(text.error());
   }
   auto left = read_left_proofs(*text);
-  if (!left) return fail(located(left.error(), path));
+  if (!left) return fail(unreadable(left.error(), path, *text));
   return left;
 }
 
 FileWork Store::save_left_proofs(const std::string& name, const LeftProofs& left) const {
   FileWork work = new_folder(certificate_path(name));
-  append(work, replace_file(certificate_path(name) + "/left_behind.json", write_document(left),
-                            document_mode));
+  append(work, replace_document(certificate_path(name) + "/left_behind.json", write_document(left),
+                                document_mode));
   return work;
 }
 
@@ -389,6 +416,26 @@ FileWork Store::save_new_key(const std::string& name, unsigned number, const acm
   append(work, new_file(folder + "/privkey.pem", key.to_pem(),
                         group.empty() ? key_mode : group_key_mode, group));
   work.push_back(SyncDirectory{folder});
+  return work;
+}
+
+FileWork Store::give_keys_to(const std::string& name, const std::string& group) const {
+  FileWork work;
+  const unsigned mode = group.empty() ? key_mode : group_key_mode;
+  std::vector<std::string> folders;
+  for (const unsigned number : generation_numbers(name).value_or(std::vector<unsigned>{})) {
+    folders.push_back(certificate_path(name) + "/" + std::to_string(number));
+  }
+  if (const auto issuance = load_issuance(name); issuance && *issuance) {
+    folders.push_back(building_path(name, (*issuance)->generation));
+  }
+  for (const std::string& folder : folders) {
+    const std::string path = folder + "/privkey.pem";
+    const auto status = files_.status(path);
+    if (!status || (group.empty() && status->mode == mode)) continue;
+    work.push_back(SetAccess{path, mode, group});
+    work.push_back(SyncFile{path});
+  }
   return work;
 }
 
@@ -444,8 +491,8 @@ Result<DeploymentRecords> Store::load_deployments(const std::string& name) const
 }
 
 FileWork Store::save_deployments(const std::string& name, const DeploymentRecords& records) const {
-  return replace_file(certificate_path(name) + "/deployments.json", write_document(records),
-                      document_mode);
+  return replace_document(certificate_path(name) + "/deployments.json", write_document(records),
+                          document_mode);
 }
 
 Result<ScheduleRecord> Store::load_schedule(const std::string& name) const {
@@ -454,8 +501,8 @@ Result<ScheduleRecord> Store::load_schedule(const std::string& name) const {
 
 FileWork Store::save_schedule(const std::string& name, const ScheduleRecord& record) const {
   FileWork work = new_folder(certificate_path(name));
-  append(work, replace_file(certificate_path(name) + "/schedule.json", write_document(record),
-                            document_mode));
+  append(work, replace_document(certificate_path(name) + "/schedule.json", write_document(record),
+                                document_mode));
   return work;
 }
 
@@ -469,12 +516,12 @@ Result<std::optional<RateLedgerState>> Store::load_ledger(const std::string& ca)
     return fail(text.error());
   }
   auto state = read_rate_ledger(*text);
-  if (!state) return fail(located(state.error(), path));
+  if (!state) return fail(unreadable(state.error(), path, *text));
   return std::optional<RateLedgerState>(std::move(*state));
 }
 
 FileWork Store::save_ledger(const std::string& ca, const RateLedgerState& ledger) const {
-  return replace_file(root_ + "/ledger/" + ca + ".json", write_document(ledger), document_mode);
+  return replace_document(root_ + "/ledger/" + ca + ".json", write_document(ledger), document_mode);
 }
 
 Result<std::optional<SavedAccount>> Store::load_account(const std::string& ca) const {
@@ -488,8 +535,12 @@ Result<std::optional<SavedAccount>> Store::load_account(const std::string& ca) c
   if (!key) return fail(located(key.error(), key_path));
   SavedAccount account;
   account.key = std::move(*key);
-  if (const auto text = files_.read(account_path(ca) + "/account.json")) {
-    (void)read_account(*text, account);
+  const std::string path = account_path(ca) + "/account.json";
+  if (const auto text = files_.read(path)) {
+    const auto read = read_account(*text, account);
+    if (!read) account.fault = unreadable(read.error(), path, *text).message;
+  } else if (!is_missing(text.error())) {
+    account.fault = text.error().message;
   }
   return std::optional<SavedAccount>(std::move(account));
 }
@@ -501,7 +552,7 @@ FileWork Store::save_account_key(const std::string& ca, const acme::PrivateKey& 
 }
 
 FileWork Store::save_account(const std::string& ca, const SavedAccount& account) const {
-  return replace_file(account_path(ca) + "/account.json", write_account(account), key_mode);
+  return replace_document(account_path(ca) + "/account.json", write_account(account), key_mode);
 }
 
 }  // namespace nolapse

@@ -25,7 +25,9 @@
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
 //   events             the memory of reports; nothing is decided by it
-// Unreadable files are reported by the loading function and never fatal.
+// Unreadable files are reported by the loading function and never fatal. A document that is there
+// and cannot be read, because it is damaged or of a newer nolapse, is not overwritten: what is
+// written in its place puts it aside as <file>.unreadable.
 #pragma once
 
 #include <array>
@@ -145,6 +147,7 @@ struct SavedAccount {
   acme::PrivateKey key;
   std::string url;        // empty: not known, ask the CA
   std::string directory;  // the CA's, to notice that the configuration now means another one
+  std::string fault;      // of account.json, which says nothing then; empty: none
 };
 
 class Store {
@@ -202,6 +205,10 @@ class Store {
   Result<acme::PrivateKey> load_new_key(const std::string& name, unsigned number) const;
   FileWork save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
                         const std::string& group) const;
+  // Gives the keys of all generations to the group that is configured now, as if they had been
+  // written for it: SetAccess for each, where its mode does not say already that no group reads it.
+  FileWork give_keys_to(const std::string& name, const std::string& group) const;
+
   // Says that the daemon lives. Not synced: after a crash an old one is right.
   FileWork beat(Time now) const;
 
@@ -224,7 +231,7 @@ class Store {
   Result<std::optional<RateLedgerState>> load_ledger(const std::string& ca) const;
   FileWork save_ledger(const std::string& ca, const RateLedgerState& ledger) const;
 
-  // Nothing when there is no key yet. A broken account.json is a SavedAccount without URL.
+  // Nothing when there is no key yet. A broken account.json is a fault, and no URL.
   Result<std::optional<SavedAccount>> load_account(const std::string& ca) const;
   FileWork save_account_key(const std::string& ca, const acme::PrivateKey& key) const;
   FileWork save_account(const std::string& ca, const SavedAccount& account) const;
@@ -236,6 +243,9 @@ class Store {
   std::string building_path(const std::string& name, unsigned number) const {
     return root_ + "/tmp/" + name + "." + std::to_string(number);
   }
+  Error unreadable(Error error, const std::string& path, const std::string& text) const;
+  FileWork replace_document(const std::string& path, std::string content, unsigned mode) const;
+  FileWork put_aside(const std::string& path) const;
   std::string account_path(const std::string& ca) const { return root_ + "/accounts/" + ca; }
 
   // Reading and parsing cost a hundred times what a look at a file's version does, and almost
@@ -269,6 +279,7 @@ class Store {
   mutable std::map<std::string, Parsed> parsed_;
   mutable Documents<ScheduleRecord> schedules_;
   mutable Documents<DeploymentRecords> deployments_;
+  mutable std::map<std::string, std::string> unreadable_;  // documents by path: their content
 };
 
 }  // namespace nolapse

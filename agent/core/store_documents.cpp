@@ -3,6 +3,7 @@
 #include <array>
 
 #include "acme/json_read.h"
+#include "agent/core/state_document.h"
 
 namespace nolapse {
 namespace {
@@ -11,8 +12,6 @@ using acme::bool_member;
 using acme::string_member;
 using acme::time_member;
 using nlohmann::json;
-
-constexpr int schema = 1;
 
 struct StageName {
   DeploymentStage stage;
@@ -27,25 +26,6 @@ constexpr std::array<StageName, 6> stage_names = {{
     {DeploymentStage::rolled_back, "rolled_back"},
 }};
 
-Result<json> open_document(std::string_view text) {
-  auto document = acme::parse_object(text, "the file");
-  // The content is not quoted: it may be anything.
-  if (!document) return fail(ErrorKind::local, "BAD_STATE", "not a JSON object");
-  const auto found = acme::integer_member(*document, "schema");
-  if (found != schema) {
-    return fail(
-        ErrorKind::local, "BAD_STATE",
-        found ? "written by another version of nolapse (schema " + std::to_string(*found) + ")"
-              : "it carries no schema number");
-  }
-  return document;
-}
-
-std::string text_of(json document) {
-  document["schema"] = schema;
-  return acme::dump(document, 2) + "\n";
-}
-
 // Member by member: a list in braces is built three times over.
 class Writer {
  public:
@@ -54,7 +34,7 @@ class Writer {
     return *this;
   }
   json take() { return std::move(document_); }
-  std::string text() { return text_of(take()); }
+  std::string text() { return state_document(take()); }
 
  private:
   json document_ = json::object();
@@ -136,7 +116,7 @@ std::string write_document(const SavedIssuance& issuance) {
 }
 
 Result<SavedIssuance> read_issuance(std::string_view text) {
-  const auto document = open_document(text);
+  const auto document = open_state_document(text);
   if (!document) return fail(document.error());
   SavedIssuance issuance;
   issuance.ca = string_member(*document, "ca");
@@ -188,7 +168,7 @@ std::string write_document(const DeploymentRecords& records) {
 }
 
 Result<DeploymentRecords> read_deployments(std::string_view text) {
-  const auto document = open_document(text);
+  const auto document = open_state_document(text);
   if (!document) return fail(document.error());
   DeploymentRecords records;
   for (const auto& [target, object] : acme::object_member(*document, "targets").items()) {
@@ -246,7 +226,7 @@ std::string write_document(const ScheduleRecord& record) {
 }
 
 Result<ScheduleRecord> read_schedule(std::string_view text) {
-  const auto document = open_document(text);
+  const auto document = open_state_document(text);
   if (!document) return fail(document.error());
   const json& alarm = acme::object_member(*document, "alarm");
   std::map<std::string, int> refused;
@@ -264,11 +244,11 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
 }
 
 std::string write_account(const SavedAccount& account) {
-  return text_of({{"url", account.url}, {"directory", account.directory}});
+  return state_document({{"url", account.url}, {"directory", account.directory}});
 }
 
 Result<void> read_account(std::string_view text, SavedAccount& account) {
-  const auto document = open_document(text);
+  const auto document = open_state_document(text);
   if (!document) return fail(document.error());
   account.url = string_member(*document, "url");
   account.directory = string_member(*document, "directory");
@@ -276,18 +256,18 @@ Result<void> read_account(std::string_view text, SavedAccount& account) {
 }
 
 std::string write_meta(const SavedIssuance& issuance, Time issued_at) {
-  return text_of({{"ca", issuance.ca},
-                  {"ca_directory", issuance.ca_directory},
-                  {"account_url", issuance.account_url},
-                  {"order_url", issuance.state.order_url},
-                  {"profile", issuance.profile},
-                  {"identifiers", names_of(issuance.identifiers)},
-                  {"key_type", acme::name_of(issuance.key_type)},
-                  {"issued_at", acme::format_rfc3339(issued_at)}});
+  return state_document({{"ca", issuance.ca},
+                         {"ca_directory", issuance.ca_directory},
+                         {"account_url", issuance.account_url},
+                         {"order_url", issuance.state.order_url},
+                         {"profile", issuance.profile},
+                         {"identifiers", names_of(issuance.identifiers)},
+                         {"key_type", acme::name_of(issuance.key_type)},
+                         {"issued_at", acme::format_rfc3339(issued_at)}});
 }
 
 Result<void> read_meta(std::string_view text, Generation& generation) {
-  const auto document = open_document(text);
+  const auto document = open_state_document(text);
   if (!document) return fail(document.error());
   generation.ca = string_member(*document, "ca");
   generation.ca_directory = string_member(*document, "ca_directory");

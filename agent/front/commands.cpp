@@ -19,8 +19,8 @@ std::string absolute(const std::string& path) {
 
 }  // namespace
 
-ConfigResult read_configuration(const Files& files, const GlobalOptions& global) {
-  return load_config(files, absolute(global.config_path), absolute(global.state_directory));
+ConfigResult read_configuration(const Files& files, const GlobalOptions& global, ConfigUse use) {
+  return load_config(files, absolute(global.config_path), absolute(global.state_directory), use);
 }
 
 RealWorld::Options world_options(const Config& config) {

@@ -14,7 +14,8 @@ int run_check_config(const GlobalOptions& global, const Config& config);
 int run_daemon(const GlobalOptions& global, Config config);
 
 // What the command line says to read, as it is now.
-ConfigResult read_configuration(const Files& files, const GlobalOptions& global);
+ConfigResult read_configuration(const Files& files, const GlobalOptions& global,
+                                ConfigUse use = ConfigUse::work);
 
 // The world as this configuration wants it.
 RealWorld::Options world_options(const Config& config);

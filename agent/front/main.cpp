@@ -18,13 +18,15 @@ int refuse_config(const GlobalOptions& global, const ConfigResult& loaded) {
 }
 
 // Only the files of this world are used: what another one needs to know stands in them.
-ConfigResult load(const GlobalOptions& global) {
+ConfigResult load(const CommandLine& line) {
   RealWorld reader{{}};
-  return read_configuration(reader.world().files, global);
+  const bool looks = std::holds_alternative<StatusCommand>(line.command);
+  return read_configuration(reader.world().files, line.global,
+                            looks ? ConfigUse::look : ConfigUse::work);
 }
 
 int run(const CommandLine& line) {
-  ConfigResult loaded = load(line.global);
+  ConfigResult loaded = load(line);
   if (!loaded.problems.empty()) return refuse_config(line.global, loaded);
   const Config& config = loaded.config;
   if (const auto* renew = std::get_if<RenewCommand>(&line.command)) {

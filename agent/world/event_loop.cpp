@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -35,6 +37,14 @@ Nanoseconds boot_time() {
   timespec value{};
   clock_gettime(CLOCK_BOOTTIME, &value);
   return std::chrono::seconds(value.tv_sec) + Nanoseconds(value.tv_nsec);
+}
+
+// Never expires, but is cancelled whenever the offset between the wall clock and the monotonic one
+// changes: somebody set the clock, or the machine slept.
+void arm_step_timer(int fd) {
+  itimerspec never{};
+  never.it_value.tv_sec = std::numeric_limits<time_t>::max();
+  timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, nullptr);
 }
 
 std::uint32_t to_epoll(unsigned conditions) {
@@ -72,6 +82,7 @@ struct EventLoop::Impl {
   UniqueFd epoll{epoll_create1(EPOLL_CLOEXEC)};
   UniqueFd wake{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   UniqueFd timer{timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
+  UniqueFd step_timer;  // from the first on_step()
   CURLM* multi = curl_multi_init();
   bool running = false;
 
@@ -138,6 +149,21 @@ void EventLoop::cancel_timer(TimerId id) {
   if (found == impl_->deadlines.end()) return;
   const auto timer = impl_->timers.extract({found->second, id});
   impl_->deadlines.erase(found);
+}
+
+// Armed again before the watcher looks, so that no step falls between.
+void EventLoop::on_step(std::function<void()> stepped) {
+  if (impl_->step_timer.get() < 0) {
+    impl_->step_timer = UniqueFd{timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)};
+  }
+  const int fd = impl_->step_timer.get();
+  arm_step_timer(fd);
+  watch(fd, readable, [fd, stepped = std::move(stepped)](unsigned) {
+    std::uint64_t expirations = 0;
+    if (::read(fd, &expirations, sizeof expirations) >= 0 || errno != ECANCELED) return;
+    arm_step_timer(fd);
+    stepped();
+  });
 }
 
 void EventLoop::watch(int fd, unsigned conditions, std::function<void(unsigned)> callback) {

@@ -27,6 +27,7 @@ class EventLoop final : public Clock {
   std::chrono::milliseconds uptime() const override;
   TimerId start_timer(Duration after, std::function<void()> fire) override;
   void cancel_timer(TimerId id) override;
+  void on_step(std::function<void()> stepped) override;
 
   // Conditions of a descriptor; errors and hang-ups are reported as both.
   static constexpr unsigned readable = 1;

@@ -164,6 +164,26 @@ Result<void> FileOperations::perform(const WriteFile& operation) {
   return result;
 }
 
+Result<void> FileOperations::perform(const SetAccess& operation) {
+  auto place = find_place(operation.path, guarded_);
+  if (!place) return fail(std::move(place).error());
+  const UniqueFd fd(::openat(place->parent.get(), place->name.c_str(),
+                             O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
+    return fail(place_error(errno, *place, "cannot open " + operation.path));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::local, "FILE_ERROR", operation.path + " is not a regular file");
+  }
+  // Rights that are to go end before the group changes, others begin after it.
+  if (::fchmod(fd.get(), status.st_mode & operation.mode) != 0) {
+    return fail(file_error(errno, "cannot set the mode of " + operation.path));
+  }
+  return set_owner_and_mode(fd.get(), operation.path, place->owner, operation.group,
+                            operation.mode);
+}
+
 Result<void> FileOperations::perform(const AppendFile& operation) {
   auto place = find_place(operation.path, guarded_);
   if (!place) return fail(std::move(place).error());

@@ -20,6 +20,7 @@ class FileOperations {
  private:
   Result<void> perform(const MakeDirectory& operation);
   Result<void> perform(const WriteFile& operation);
+  Result<void> perform(const SetAccess& operation);
   Result<void> perform(const AppendFile& operation);
   Result<void> perform(const SyncFile& operation);
   Result<void> perform(const SyncDirectory& operation);

@@ -165,6 +165,7 @@ Result<FileStatus> PosixFiles::status(const std::string& path) const {
   result.executable = (S_ISREG(found.st_mode) || (S_ISLNK(found.st_mode) && may_follow)) &&
                       ::faccessat(subject->parent(), subject->name(), X_OK, AT_EACCESS) == 0;
   result.version = version_of(found);
+  result.group = std::to_string(found.st_gid);
   return result;
 }
 

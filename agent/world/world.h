@@ -37,6 +37,9 @@ class Clock {
   using TimerId = std::uint64_t;
   virtual TimerId start_timer(Duration after, std::function<void()> fire) = 0;
   virtual void cancel_timer(TimerId id) = 0;  // unknown or fired ids are ignored
+  // `stepped` is called every time after the wall clock was set, by however little, or the machine
+  // woke from suspend. One watcher: a second call replaces the first.
+  virtual void on_step(std::function<void()> stepped) = 0;
 };
 
 struct HttpOptions {
@@ -98,6 +101,11 @@ struct WriteFile {  // creates; an existing path is an error
   unsigned mode;
   std::string group;  // empty: the process's, or the state directory's owner's
 };
+struct SetAccess {  // of an existing regular file
+  std::string path;
+  unsigned mode;
+  std::string group;  // empty: as for WriteFile
+};
 struct AppendFile {  // creates where it is missing
   std::string path;
   std::string content;
@@ -118,8 +126,8 @@ struct MakeSymlink {
 struct RemoveTree {
   std::string path;
 };  // an absent path is fine
-using FileOperation = std::variant<MakeDirectory, WriteFile, AppendFile, SyncFile, SyncDirectory,
-                                   Rename, MakeSymlink, RemoveTree>;
+using FileOperation = std::variant<MakeDirectory, WriteFile, SetAccess, AppendFile, SyncFile,
+                                   SyncDirectory, Rename, MakeSymlink, RemoveTree>;
 
 struct FileStatus {
   enum class Kind { file, directory, symlink, other };
@@ -129,6 +137,7 @@ struct FileStatus {
   bool executable = false;  // by this process
   // Another number when content, names or mode have changed; 0: too fresh to tell.
   std::uint64_t version = 0;
+  std::string group;  // for comparing only: its number, as the name may take long to find
 };
 
 class Files {

@@ -171,6 +171,31 @@ TEST_CASE("a clock that is set forward and back leaves no certificate behind") {
   CHECK(scene.shop.status().ok());
 }
 
+TEST_CASE("a clock that is set ten days forward is noticed within a second") {
+  FakeCaSettings settings;
+  settings.certificate_lifetime = 15 * 24h;
+  settings.renewal_info = false;
+  DaemonScene scene(17, settings);
+  REQUIRE(scene.start());
+  scene.run_for(30min);
+  scene.shop.world.clock.step_wall_clock(10 * 24h + 12h);
+  CHECK(scene.run_until_event("CLOCK_STEPPED", 1s));
+  CHECK(scene.events.back().message.find("10d 12h forward") != std::string::npos);
+  scene.run_for(1min);
+  CHECK(scene.count("CLOCK_AHEAD") == 1);
+}
+
+TEST_CASE("steps too small to matter are told of once they add up") {
+  DaemonScene scene(18);
+  REQUIRE(scene.start());
+  scene.shop.world.clock.step_wall_clock(40s);
+  scene.run_for(1h);
+  CHECK(scene.count("CLOCK_STEPPED") == 0);
+  scene.shop.world.clock.step_wall_clock(40s);
+  scene.run_for(1s);
+  CHECK(scene.count("CLOCK_STEPPED") == 1);
+}
+
 TEST_CASE("a failure noted by a clock that ran ahead does not hold up the right time") {
   DaemonScene scene(10);
   scene.shop.world.clock.step_wall_clock(5 * 365 * 24h);

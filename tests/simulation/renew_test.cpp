@@ -83,6 +83,38 @@ TEST_CASE("keys are their owner's alone, certificates everybody's") {
   CHECK(shop.world.files.group(state + "/certificates/shop/2/privkey.pem") == "ssl-cert");
 }
 
+TEST_CASE("a changed group is given the keys that there are, once, and taken away again") {
+  Shop shop(33);
+  const std::string key = std::string(Shop::state) + "/certificates/shop/1/privkey.pem";
+  const auto said = [&](const std::string& code) {
+    return std::count_if(shop.trace.begin(), shop.trace.end(), [&](const std::string& line) {
+      return line.find(" " + code + " ") != std::string::npos;
+    });
+  };
+  shop.renewed();
+  const std::string content = shop.world.files.text(key);
+  struct Row {
+    const char* group;
+    unsigned mode;
+    int told;
+  };
+  for (const Row& row : {Row{"", 0600, 0}, Row{"ssl-cert", 0640, 1}, Row{"ssl-cert", 0640, 1},
+                         Row{"www", 0640, 2}, Row{"", 0600, 3}}) {
+    CAPTURE(row.told);
+    shop.config.certificates[0].group = row.group;
+    CHECK(shop.renewed().action == Action::not_due);
+    CHECK(shop.world.files.mode(key) == row.mode);
+    CHECK(shop.world.files.group(key) == row.group);
+    CHECK(said("KEY_GROUP_SET") == row.told);
+  }
+  CHECK(shop.world.files.text(key) == content);
+
+  shop.config.certificates[0].group = "ssl-cert";
+  shop.world.files.set_read_only(key, true);
+  CHECK(shop.renewed().action == Action::not_due);
+  CHECK(said("KEY_GROUP_NOT_SET") == 1);
+}
+
 TEST_CASE(
     "a broken web server configuration keeps the old certificate; the next run deploys again") {
   Shop shop(6);
@@ -299,5 +331,42 @@ TEST_CASE("renewal information that is garbage, reversed or gone never stops a r
     CHECK(shop.renewed().action == Action::not_due);
     shop.world.clock.run_for(61 * 24h);
     CHECK(shop.renewed().action == Action::renewed);
+  }
+}
+
+TEST_CASE("a CA that cannot be reached for a moment costs a person no second command") {
+  struct Row {
+    Duration outage;
+    std::optional<Duration> retry_after;
+    bool renewed;
+    int told;  // that it is tried again
+  };
+  for (const Row& row :
+       {Row{2s, {}, true, 1}, Row{8s, {}, true, 2}, Row{1h, {}, false, 2}, Row{2s, 1h, false, 0}}) {
+    CAPTURE(row.outage.count());
+    Shop shop(31);
+    const Time begin = shop.world.clock.true_time();
+    const auto kind = row.retry_after ? CaOutage::Kind::unavailable : CaOutage::Kind::refused;
+    shop.ca.settings.outages.push_back({begin, begin + row.outage, kind, row.retry_after});
+    const auto outcome = shop.renewed();
+    CHECK((outcome.action == CertificateOutcome::Action::renewed) == row.renewed);
+    if (!row.renewed) CHECK(shop.world.clock.true_time() - begin < 50s);
+    CHECK(std::count_if(shop.trace.begin(), shop.trace.end(), [](const std::string& line) {
+            return line.find("; trying again in ") != std::string::npos;
+          }) == row.told);
+  }
+}
+
+TEST_CASE("the daemon does not insist on a CA, it comes back later") {
+  Shop shop(32);
+  shop.renewed();
+  const Time now = shop.world.clock.true_time();
+  shop.ca.settings.outages.push_back({now, now + 1h, CaOutage::Kind::refused});
+  RenewOptions by_daemon;
+  by_daemon.by_daemon = true;
+  by_daemon.force = true;
+  shop.renewed(by_daemon);
+  for (const std::string& line : shop.trace) {
+    CHECK(line.find("; trying again in ") == std::string::npos);
   }
 }

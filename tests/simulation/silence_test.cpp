@@ -294,3 +294,16 @@ TEST_CASE("what a changed configuration began anew is on the disk") {
   CHECK(text.find(digest_of(scene.shop.config.certificates[0], scene.shop.config)) !=
         std::string::npos);
 }
+
+TEST_CASE("a renew_before that is ignored is told of once for each certificate that is issued") {
+  DaemonScene scene(114);
+  scene.shop.config.certificates[0].renew_before = 80 * 24h;
+  REQUIRE(scene.start());
+  scene.run_for(30 * 24h);
+  CHECK(scene.count("RENEW_BEFORE_IGNORED") == 1);
+  CHECK(scene.shop.status().renew_reason.find("renew_before of 80d is ignored") !=
+        std::string::npos);
+  scene.run_for(40 * 24h);
+  REQUIRE(scene.issued() == 2);
+  CHECK(scene.count("RENEW_BEFORE_IGNORED") == 2);
+}

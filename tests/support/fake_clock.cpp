@@ -54,6 +54,11 @@ void FakeClock::cancel_timer(TimerId id) {
   const auto dropped = take_out(slots_[number]);  // destroyed last: it may come back here
 }
 
+void FakeClock::step_wall_clock(Duration by) {
+  step_ += by;
+  if (stepped_) post([this] { stepped_(); });
+}
+
 void FakeClock::outside_after(Duration after, std::function<void()> run) {
   add(after, std::move(run), true);
 }
@@ -93,6 +98,7 @@ void FakeClock::run_for(Duration duration) {
 }
 
 void FakeClock::drop_all() {
+  stepped_ = nullptr;
   std::vector<std::function<void()>> dropped;
   do {  // a closure's destructor may ask for another one
     dropped.clear();

@@ -24,9 +24,10 @@ class FakeClock final : public Clock {
   std::chrono::milliseconds uptime() const override { return uptime_; }
   TimerId start_timer(Duration after, std::function<void()> fire) override;
   void cancel_timer(TimerId id) override;
+  void on_step(std::function<void()> stepped) override { stepped_ = std::move(stepped); }
 
   Time true_time() const { return start_ + uptime_; }
-  void step_wall_clock(Duration by) { step_ += by; }
+  void step_wall_clock(Duration by);
 
   // On behalf of the process: dropped by drop_all(). post() runs after all that is pending now.
   void post(std::function<void()> run) { start_timer(Duration(0), std::move(run)); }
@@ -75,6 +76,7 @@ class FakeClock final : public Clock {
 
   Time start_;
   Duration step_{0};
+  std::function<void()> stepped_;
   std::chrono::milliseconds uptime_{0};
   TimerId count_ = 0;
   std::size_t pending_ = 0;  // slots that are in use

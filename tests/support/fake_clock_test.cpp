@@ -58,6 +58,24 @@ TEST_CASE("a step of the wall clock moves neither the monotonic nor the true tim
   CHECK(clock.uptime() == 1s);
 }
 
+TEST_CASE("a step is told to the process, later, unless it has died meanwhile") {
+  FakeClock clock(start);
+  int told = 0;
+  clock.step_wall_clock(1h);
+  clock.on_step([&] { ++told; });
+  clock.run_for(1s);
+  CHECK(told == 0);
+  clock.step_wall_clock(1h);
+  CHECK(told == 0);
+  clock.run_for(0s);
+  CHECK(told == 1);
+  clock.step_wall_clock(-1h);
+  clock.drop_all();
+  clock.step_wall_clock(-1h);
+  clock.run_for(1s);
+  CHECK(told == 1);
+}
+
 TEST_CASE("run_until ends with the predicate, an empty queue, the limit or a livelock") {
   FakeClock clock(start);
   int count = 0;

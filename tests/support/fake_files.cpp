@@ -158,6 +158,19 @@ Result<void> FakeFiles::perform(const WriteFile& operation) {
   return space;
 }
 
+// Durable at once: what a crash undoes of it, the next process does again.
+Result<void> FakeFiles::perform(const SetAccess& operation) {
+  auto place = writable(operation.path);
+  if (!place) return fail(place.error());
+  if (!place->node) {
+    return file_error("FILE_MISSING", operation.path, cause_of("FILE_MISSING"));
+  }
+  tree_.touch(*place->node);
+  place->node->mode = operation.mode;
+  place->node->group = operation.group;
+  return {};
+}
+
 Result<void> FakeFiles::perform(const AppendFile& operation) {
   const auto place = writable(operation.path);
   if (!place) return fail(place.error());
@@ -265,9 +278,12 @@ Result<FileStatus> FakeFiles::status(const std::string& path) const {
   if (!place) return fail(place.error());
   if (!place->node) return file_error("FILE_MISSING", path, cause_of("FILE_MISSING"));
   const FileNode& node = *place->node;
-  return FileStatus{node.kind, node.content.size(), node.mode,
+  return FileStatus{node.kind,
+                    node.content.size(),
+                    node.mode,
                     node.kind == Kind::file && (node.mode & 0111U) != 0,
-                    is_unreadable(path) ? 0 : node.version};
+                    is_unreadable(path) ? 0 : node.version,
+                    node.group};
 }
 
 Result<std::unique_ptr<Files::Lock>> FakeFiles::lock(const std::string& path,

@@ -78,6 +78,7 @@ class FakeFiles final : public Files {
   Result<void> execute(const FileOperation& operation);
   Result<void> perform(const MakeDirectory& operation);
   Result<void> perform(const WriteFile& operation);
+  Result<void> perform(const SetAccess& operation);
   Result<void> perform(const AppendFile& operation);
   Result<void> perform(const SyncFile& operation);
   Result<void> perform(const SyncDirectory& operation);

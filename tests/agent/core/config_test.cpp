@@ -285,5 +285,31 @@ TEST_CASE("hooks and web roots are found through symbolic links") {
                                  "of symbolic links; name a hook that nolapse may run"});
 }
 
+TEST_CASE("a look needs no file that only work needs, and all that it does need") {
+  const std::string text =
+      "hook_directory = \"/hooks\"\n"
+      "[challenge.web]\ntype = \"http-01\"\nwebroot = \"/srv/www\"\n"
+      "[deploy.web]\nhook = \"nginx\"\n[deploy.own]\nhook = \"/root/hook\"\n"
+      "[[ca]]\nname = \"ca\"\ndirectory = \"https://ca.test/dir\"\n"
+      "terms_of_service_agreed = true\nroots = \"/srv/root.pem\"\n"
+      "eab_key_id = \"id\"\neab_hmac_key_file = \"/srv/eab.key\"\n";
+  const auto problems = [](const ConfigFiles& files, ConfigUse use) {
+    return load_config(files, main_file, {}, use).problems.size();
+  };
+  ConfigFiles files;
+  files.add(main_file, text);
+  for (const char* path :
+       {"/srv/www", "/hooks/nginx", "/root/hook", "/srv/root.pem", "/srv/eab.key"}) {
+    files.deny(path);
+  }
+  CHECK(problems(files, ConfigUse::work) == 5);
+  CHECK(problems(files, ConfigUse::look) == 0);
+  const auto read = load_config(files, main_file, {}, ConfigUse::look).config;
+  CHECK(read.targets.at("own").hook == "/root/hook");
+  CHECK(read.cas.front().eab_hmac_key_file == "/srv/eab.key");
+  files.deny(main_file);
+  CHECK(problems(files, ConfigUse::look) == 1);
+}
+
 }  // namespace
 }  // namespace nolapse

@@ -73,6 +73,35 @@ TEST_CASE("the renewal point is a third of the lifetime before expiry, half unde
   }
 }
 
+TEST_CASE("a renew_before that is ignored is said to be, with the most that there can be") {
+  struct Row {
+    Duration lifetime;
+    std::optional<Duration> renew_before;
+    const char* said;
+  };
+  const Row rows[] = {
+      {90 * 24h, {}, ""},
+      {90 * 24h, 30 * 24h, ""},
+      {90 * 24h, 75 * 24h, ""},
+      {90 * 24h, 76 * 24h,
+       "renew_before of 76d is ignored: the certificate lives for 90d, so that 75d is the most; "
+       "lower or remove it"},
+      {6 * 24h, 30 * 24h,
+       "renew_before of 30d is ignored: the certificate lives for 6d, so that 5d is the most; "
+       "lower or remove it"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.lifetime.count());
+    CHECK(ignored_renew_before(leaf_of(row.lifetime), row.renew_before) == row.said);
+    Wanted wanted;
+    wanted.generation.chain = {leaf_of(row.lifetime)};
+    wanted.spec.renew_before = row.renew_before;
+    const std::string reason = wanted.due(now).reason;
+    CHECK((reason.find("is ignored") != std::string::npos) == (*row.said != '\0'));
+    CHECK(reason.find("before expiry") != std::string::npos);
+  }
+}
+
 TEST_CASE("a sound certificate is due at its renewal point and says which") {
   const Wanted wanted;
   CHECK_FALSE(wanted.due(now).now);

@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <thread>
 
 #include "agent/world/worker_pool.h"
@@ -48,6 +52,36 @@ TEST_CASE("a negative and an absurdly long wait are both accepted") {
   loop.start_timer(milliseconds(-5), [&] { fired = true; });
   run_for(loop, milliseconds(5));
   CHECK(fired);
+}
+
+// The clock of this machine is nobody's to set for a test. What the kernel shows of the descriptor
+// says the rest. [proc(5), /proc/pid/fdinfo of a timerfd]
+TEST_CASE(
+    "the loop has itself told when the wall clock is set, and is left alone while it is not") {
+  const auto armed = [] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+      std::ifstream file(entry.path());
+      const std::string text{std::istreambuf_iterator<char>(file), {}};
+      const bool of_wall_clock = text.find("clockid: 0\n") != std::string::npos;
+      const bool absolute_and_cancelled_on_set =
+          text.find("settime flags: 03\n") != std::string::npos;
+      const bool never = text.find("it_value: (0, 0)") == std::string::npos;
+      count += of_wall_clock && absolute_and_cancelled_on_set && never;
+    }
+    return count;
+  };
+  const int before = armed();
+  {
+    EventLoop loop;
+    int told = 0;
+    loop.on_step([&] { told += 100; });
+    loop.on_step([&] { ++told; });
+    run_for(loop, milliseconds(10));
+    CHECK(told == 0);
+    CHECK(armed() == before + 1);
+  }
+  CHECK(armed() == before);
 }
 
 TEST_CASE("what is posted runs later, in order, also from other threads") {
