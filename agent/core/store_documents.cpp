@@ -146,7 +146,7 @@ std::string write_document(const LeftProofs& left) {
 }
 
 Result<LeftProofs> read_left_proofs(std::string_view text) {
-  const auto document = open_document(text);
+  const auto document = open_state_document(text);
   if (!document) return fail(document.error());
   auto state = acme::parse_issuance_state(acme::object_member(*document, "left"));
   if (!state) return fail(state.error());
