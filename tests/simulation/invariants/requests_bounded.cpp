@@ -18,12 +18,15 @@ constexpr unsigned other_requests_a_day = 20;  // advice, directories, accounts
 class RequestsBounded final : public Invariant {
  public:
   explicit RequestsBounded(const Fleet& fleet)
-      : Invariant("requests are bounded", fleet), counts_(fleet.certificates().size()) {}
+      : Invariant("requests are bounded", fleet),
+        counts_(fleet.certificates().size()),
+        standbys_(fleet.certificates().size()) {}
 
   void on_event(const Event& event, const Kept* about) override {
     if (about == nullptr) return;
-    if (event.code == "ISSUANCE_STARTED") ++counts_[about->index].attempts;
-    if (event.code == "CERTIFICATE_ISSUED") ++counts_[about->index].issued;
+    Counts& counts = (event.series.empty() ? counts_ : standbys_)[about->index];
+    if (event.code == "ISSUANCE_STARTED") ++counts.attempts;
+    if (event.code == "CERTIFICATE_ISSUED") ++counts.issued;
   }
 
   void look() override {
@@ -31,16 +34,12 @@ class RequestsBounded final : public Invariant {
     day_began_ = fleet_.now();
     const auto deaths = static_cast<unsigned>(fleet_.deaths() - deaths_before_);
     deaths_before_ = fleet_.deaths();
-    const auto cas = static_cast<unsigned>(fleet_.world.cas.size());
     std::uint64_t allowed = 0;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
-      const std::string& name = fleet_.certificates()[i].spec->name;
-      const Counts today = std::exchange(counts_[i], {});
-      if (today.attempts > cas * (attempts_a_day + 2 * deaths))
-        violated(name + ": " + std::to_string(today.attempts) + " attempts in a day");
-      if (today.issued > certificates_a_day + deaths)
-        violated(name + ": " + std::to_string(today.issued) + " certificates in a day");
-      allowed += today.attempts * requests_an_attempt + other_requests_a_day * (1 + deaths);
+      const CertificateSpec& spec = *fleet_.certificates()[i].spec;
+      allowed += judge(spec.name, std::exchange(counts_[i], {}), deaths);
+      if (spec.standby)
+        allowed += judge("standby of " + spec.name, std::exchange(standbys_[i], {}), deaths);
     }
     std::uint64_t requests = 0;
     for (const auto& ca : fleet_.world.cas)
@@ -55,7 +54,19 @@ class RequestsBounded final : public Invariant {
     unsigned attempts = 0;
     unsigned issued = 0;
   };
+
+  // What its attempts may ask for.
+  std::uint64_t judge(const std::string& name, const Counts& today, unsigned deaths) {
+    const auto cas = static_cast<unsigned>(fleet_.world.cas.size());
+    if (today.attempts > cas * (attempts_a_day + 2 * deaths))
+      violated(name + ": " + std::to_string(today.attempts) + " attempts in a day");
+    if (today.issued > certificates_a_day + deaths)
+      violated(name + ": " + std::to_string(today.issued) + " certificates in a day");
+    return today.attempts * requests_an_attempt + other_requests_a_day * (1 + deaths);
+  }
+
   std::vector<Counts> counts_;
+  std::vector<Counts> standbys_;
   Time day_began_ = fleet_.beginning();
   std::uint64_t requests_before_ = 0;
   std::uint64_t deaths_before_ = 0;
