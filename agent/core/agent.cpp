@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/core/standby.h"
+
 namespace nolapse {
 
 Agent::Agent(World world, const Config& config, EventStream& events, SolverFactory make_solver)
@@ -45,9 +47,17 @@ void Agent::sweep(Completion<void> done) {
 
 FileWork Agent::remove_what_is_old() const {
   FileWork work = store_.remove_events_before(world_.clock.now() - config_.daemon.keep_events);
-  for (const std::string& name : store_.names()) {
-    FileWork more = store_.remove_old_generations(name, config_.daemon.keep_generations);
+  const auto add = [&work](FileWork more) {
     for (FileOperation& operation : more) work.push_back(std::move(operation));
+  };
+  for (const std::string& name : store_.names()) {
+    add(store_.remove_old_generations(name, config_.daemon.keep_generations));
+    // The newest is used or replaced; the one before it is for a newest that is damaged.
+    add(store_.remove_old_generations(standby_name(name), 2));
+  }
+  // A key that nobody watches any more is not left lying about.
+  for (const CertificateSpec& spec : config_.certificates) {
+    if (!spec.standby) add(store_.remove_standby(spec.name));
   }
   return work;
 }
@@ -94,13 +104,19 @@ void Agent::renew(RenewOptions options, std::function<void(std::vector<Certifica
   run.options = std::move(options);
   run.done = std::move(done);
   run.each = std::move(each);
-  for (const CertificateSpec* spec : select(run.options.names)) {
+  const std::vector<std::string>& names = run.options.names;
+  for (const CertificateSpec* spec : select(names))
     run.jobs.push_back(make_job(*spec, run.options));
+  // The daemon looks at a standby by its own name; a person's run takes it along, but has it do
+  // nothing that was asked for the certificate itself.
+  const bool along = !run.options.by_daemon && !run.options.force && run.options.ca.empty();
+  for (const CertificateSpec* spec : along ? select(names) : select_standbys(names)) {
+    if (!spec->standby || !(along || run.options.by_daemon)) continue;
+    run.jobs.push_back(make_job(standby_of(*spec), run.options));
   }
   if (run.jobs.empty()) return end(run);
   for (const auto& job : run.jobs) {
-    certificate_turns_.enter(job->outcome().name,
-                             [this, &run, &job = *job] { wait_for_slot(run, job); });
+    if (!along || !is_standby(job->outcome().name)) wait_for_turn(run, *job);
   }
 }
 
@@ -119,8 +135,22 @@ std::vector<const CertificateSpec*> Agent::select(const std::vector<std::string>
   return selected;
 }
 
-std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
-                                                const RenewOptions& options) {
+// Those whose standby is named.
+std::vector<const CertificateSpec*> Agent::select_standbys(
+    const std::vector<std::string>& names) const {
+  std::vector<const CertificateSpec*> selected;
+  for (const std::string& name : names) {
+    const auto found = certificates_.find(certificate_of(name));
+    if (found != certificates_.end() && is_standby(name)) selected.push_back(found->second);
+  }
+  return selected;
+}
+
+void Agent::wait_for_turn(Run& run, CertificateJob& job) {
+  certificate_turns_.enter(job.outcome().name, [this, &run, &job] { wait_for_slot(run, job); });
+}
+
+std::unique_ptr<CertificateJob> Agent::make_job(CertificateSpec spec, const RenewOptions& options) {
   const auto first_contact =
       options.by_daemon ? CaClient::FirstContact::once : CaClient::FirstContact::insisted;
   JobParts parts{world_,
@@ -134,7 +164,7 @@ std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
                  },
                  [this](const std::string& challenge) { return solver(challenge); },
                  left_behind_};
-  return std::make_unique<CertificateJob>(std::move(parts), spec, options);
+  return std::make_unique<CertificateJob>(std::move(parts), std::move(spec), options);
 }
 
 // A person goes before the daemon's own.
@@ -179,8 +209,16 @@ void Agent::free_slot() {
 void Agent::job_ended(Run& run, CertificateJob& job) {
   certificate_turns_.leave(job.outcome().name);
   if (run.each) run.each(job.outcome());
+  // Which CAs may issue the standby shows when the certificate is there.
+  if (!run.options.by_daemon) start_standby(run, job.outcome().name);
   if (++run.ended == run.jobs.size()) end(run);
   if (--running_ == 0 && ended_) world_.clock.start_timer(Duration{0}, ended_);
+}
+
+void Agent::start_standby(Run& run, const std::string& certificate) {
+  for (const auto& job : run.jobs) {
+    if (job->outcome().name == standby_name(certificate)) wait_for_turn(run, *job);
+  }
 }
 
 void Agent::finish(std::function<void()> ended) {

@@ -28,7 +28,8 @@ class Agent {
 
   // After open(). Works on the named certificates (none named: all), several at once, each one
   // only once at a time. `each` is told as soon as one has ended; outcomes come in the order of
-  // the configuration.
+  // the configuration, those of standbys, "<name>/standby", behind all others. The daemon names
+  // standbys itself; without `force` and `ca` any other run takes them along.
   void renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
              std::function<void(const CertificateOutcome&)> each = nullptr);
 
@@ -56,15 +57,17 @@ class Agent {
   };
 
   std::vector<const CertificateSpec*> select(const std::vector<std::string>& names) const;
+  std::vector<const CertificateSpec*> select_standbys(const std::vector<std::string>& names) const;
   void sweep(Completion<void> done);
   FileWork remove_what_is_old() const;
-  std::unique_ptr<CertificateJob> make_job(const CertificateSpec& spec,
-                                           const RenewOptions& options);
+  std::unique_ptr<CertificateJob> make_job(CertificateSpec spec, const RenewOptions& options);
+  void wait_for_turn(Run& run, CertificateJob& job);
   void wait_for_slot(Run& run, CertificateJob& job);
   void start_jobs();
   void start_job(Run& run, CertificateJob& job);
   void free_slot();
   void job_ended(Run& run, CertificateJob& job);
+  void start_standby(Run& run, const std::string& certificate);
   void end(Run& run);
   CaClient& ca_client(const std::string& name, CaClient::FirstContact first_contact);
   Solver* solver(const std::string& challenge);  // nothing: it is not configured

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/expiry.h"
+#include "agent/core/series.h"
 
 namespace nolapse {
 
@@ -27,10 +28,9 @@ const char* name_of(CertificateOutcome::Action action) {
   return "failed";
 }
 
-CertificateJob::CertificateJob(JobParts parts, const CertificateSpec& spec,
-                               const RenewOptions& options)
-    : parts_(parts), spec_(spec), options_(options) {
-  outcome_.name = spec.name;
+CertificateJob::CertificateJob(JobParts parts, CertificateSpec spec, const RenewOptions& options)
+    : parts_(parts), spec_(std::move(spec)), options_(options) {
+  outcome_.name = spec_.name;
 }
 
 void CertificateJob::start(std::function<void()> deploying, std::function<void()> done) {
@@ -71,6 +71,7 @@ void CertificateJob::give_keys_to_group() {
 }
 
 void CertificateJob::look() {
+  if (is_standby(spec_.name) && !find_other_cas()) return end(Action::not_due);
   std::vector<std::string> damaged;
   auto newest = parts_.store.newest_generation(spec_.name, Store::Keys::checked, &damaged);
   if (!newest) {
@@ -202,7 +203,6 @@ Time CertificateJob::now_or_later() {
 
 void CertificateJob::decide() {
   const auto issuance = parts_.store.load_issuance(spec_.name);
-  const Time now = parts_.world.clock.now();
   RenewalInput input{spec_, parts_.config};
   input.newest = outcome_.generation ? &*outcome_.generation : nullptr;
   input.requested = options_.force;
@@ -214,8 +214,13 @@ void CertificateJob::decide() {
   outcome_.reason = due_.reason;
   tell_of_ignored_renew_before();
   if (!due_.now) return deploy_or_probe();
-  if (options_.by_daemon && must_wait(schedule_, now)) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);
+  take_over_or(false, [this] { renew_or_wait(); });
+}
+
+void CertificateJob::renew_or_wait() {
+  const Time now = parts_.world.clock.now();
+  if (options_.by_daemon && must_wait(schedule_, now)) return deploy_or_probe();
   // Only what the CA itself asked us to wait for holds up a person's command.
   const auto& last = schedule_.last_error;
   if (!options_.force && !reconfigured_ && last &&
@@ -276,7 +281,9 @@ void CertificateJob::report() {
   LookInput look{due_, schedule_, outcome_.deployments, parts_.world.clock.now(),
                  parts_.world.random.next()};
   look.check_interval = parts_.config.daemon.check_interval;
-  look.verifiable = outcome_.generation && !(spec_.endpoints && spec_.endpoints->empty());
+  // A standby is looked at as often: the one in use may be from its CA now.
+  look.verifiable = outcome_.generation &&
+                    (is_standby(spec_.name) || !spec_.endpoints || !spec_.endpoints->empty());
   outcome_.next_look = next_look(look);
   if (outcome_.generation) {
     const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now);

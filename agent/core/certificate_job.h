@@ -79,7 +79,7 @@ struct JobParts {
 
 class CertificateJob {
  public:
-  CertificateJob(JobParts parts, const CertificateSpec& spec, const RenewOptions& options);
+  CertificateJob(JobParts parts, CertificateSpec spec, const RenewOptions& options);
 
   // `deploying` is called when what is left to do costs no CA anything, before `done`.
   void start(std::function<void()> deploying, std::function<void()> done);
@@ -97,6 +97,7 @@ class CertificateJob {
   void tell_of_ignored_renew_before();
   Time now_or_later();
   void decide();
+  void renew_or_wait();
   Who asker() const;
   bool inside_window() const;
   Renewal::Request request();
@@ -106,7 +107,15 @@ class CertificateJob {
   std::vector<std::string> ca_order() const;
   void ask_next_ca();
   void failed(const Error& error);
+  void came_to_nothing(const Error& error);
   void issued(Result<Generation> generation);
+  void obtained(Generation generation);
+  bool find_other_cas();
+  void take_over_or(bool failed, std::function<void()> otherwise);
+  void give_up_order(std::function<void(FileWork)> then);
+  void move_standby(FileWork work, unsigned number, const std::string& reason,
+                    const std::function<void()>& otherwise);
+  void taken_over(Generation generation, const std::string& reason);
   void retry_later(ErrorKind kind, std::optional<Time> retry_after);
   void save_schedule(std::function<void()> then);
   void deploy_or_probe();
@@ -123,13 +132,14 @@ class CertificateJob {
   void report();
 
   JobParts parts_;
-  const CertificateSpec& spec_;
+  CertificateSpec spec_;
   const RenewOptions& options_;
   std::function<void()> deploying_;
   std::function<void()> done_;
   CertificateOutcome outcome_;
   ScheduleRecord schedule_;
-  bool anew_ = false;          // what the disk has of the schedule is to be replaced
+  std::optional<Time> certificate_until_;  // of a standby: what is in use meanwhile
+  bool anew_ = false;                      // what the disk has of the schedule is to be replaced
   bool reconfigured_ = false;  // since the last attempt: what held it up then no longer counts
   Due due_;
   std::optional<Error> issuance_error_;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "agent/core/series.h"
+
 namespace nolapse {
 
 bool CertificateJob::deployment_is_due() const {
@@ -29,7 +31,8 @@ void CertificateJob::deploy_or_probe() {
   if (deploying_) std::exchange(deploying_, nullptr)();
   if (!outcome_.generation) return end(Action::failed);
   const bool live = parts_.store.live_generation(spec_.name) == outcome_.generation->number;
-  if (!options_.deploy) return end(outcome_.issued ? Action::renewed : Action::not_due);
+  if (!options_.deploy || is_standby(spec_.name))
+    return end(outcome_.issued ? Action::renewed : Action::not_due);
   if (options_.dry_run) {
     return end(!live || deployment_is_due() ? Action::would_deploy : Action::not_due);
   }

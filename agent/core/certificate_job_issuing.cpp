@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "agent/core/series.h"
+
 namespace nolapse {
 
 // As configured, but an order that is under way is gone on with first.
@@ -89,7 +91,15 @@ void CertificateJob::ask_next_ca() {
 void CertificateJob::issued(Result<Generation> generation) {
   schedule_.last_attempt = parts_.world.clock.now();
   if (!generation) return failed(generation.error());
-  outcome_.generation = std::move(*generation);
+  parts_.events.emit(Severity::info, spec_.name, "CERTIFICATE_ISSUED",
+                     "generation " + std::to_string(generation->number) + " is issued by " +
+                         generation->ca + ", valid until " +
+                         acme::format_rfc3339(generation->leaf().not_after));
+  obtained(std::move(*generation));
+}
+
+void CertificateJob::obtained(Generation generation) {
+  outcome_.generation = std::move(generation);
   outcome_.issued = true;
   if (left_out_.empty()) {
     schedule_.failures = 0;
@@ -99,10 +109,6 @@ void CertificateJob::issued(Result<Generation> generation) {
   } else {
     retry_later(ErrorKind::validation, {});
   }
-  parts_.events.emit(Severity::info, spec_.name, "CERTIFICATE_ISSUED",
-                     "generation " + std::to_string(outcome_.generation->number) +
-                         " is issued by " + outcome_.generation->ca + ", valid until " +
-                         acme::format_rfc3339(outcome_.generation->leaf().not_after));
   RenewalInput input{spec_, parts_.config};
   input.newest = &*outcome_.generation;
   input.now = parts_.world.clock.now();
@@ -123,6 +129,14 @@ void CertificateJob::failed(const Error& error) {
                        "asking " + cas_left_.front() + " instead");
     return ask_next_ca();
   }
+  // By a clock that is wrong it only looks as if little were left.
+  if (error.code == "CLOCK_AHEAD") return came_to_nothing(error);
+  take_over_or(true, [this, error] { came_to_nothing(error); });
+}
+
+void CertificateJob::came_to_nothing(const Error& error) {
+  const Time now = parts_.world.clock.now();
+  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
   ++schedule_.failures;
   schedule_.last_error = save_error(error, now);
   retry_later(error.kind, error.retry_after);
@@ -140,6 +154,7 @@ void CertificateJob::retry_later(ErrorKind kind, std::optional<Time> retry_after
   RetryInput retry{schedule_.failures,        kind, retry_after, {}, parts_.world.clock.now(),
                    parts_.world.random.next()};
   if (outcome_.generation) retry.not_after = outcome_.generation->leaf().not_after;
+  if (is_standby(spec_.name)) retry.not_after = certificate_until_;
   schedule_.next_attempt = next_attempt(retry);
 }
 

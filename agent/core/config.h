@@ -69,8 +69,9 @@ struct CertificateSpec {
   std::vector<std::string> deploy;                 // names of targets
   std::optional<std::vector<Endpoint>> endpoints;  // nothing: local listeners; empty: unverified
   std::optional<Duration> renew_before;
-  std::string profile;  // empty: the CA's setting
-  std::string group;    // may read the key; empty: none
+  std::string profile;   // empty: the CA's setting
+  std::string group;     // may read the key; empty: none
+  bool standby = false;  // a second one from another CA is kept ready, see standby.h
 };
 
 // How the agent goes about its work when nobody watches.

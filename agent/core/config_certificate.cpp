@@ -1,6 +1,7 @@
 // [[certificate]]: what the operator wants of one certificate. Names are judged the way CAs judge
 // them, because a refusal at order time costs rate limit and a night. [RFC 8555 §7.1.3, RFC 8738]
 #include <algorithm>
+#include <set>
 
 #include "agent/core/config_endpoint.h"
 #include "agent/core/config_not_yet.h"
@@ -118,6 +119,24 @@ void read_cas(ConfigSection& section, CertificateSpec& spec, const ConfigContext
   }
 }
 
+// Two names for one CA are no help on the day it is gone.
+void read_standby(ConfigSection& section, CertificateSpec& spec, const ConfigContext& context) {
+  spec.standby = section.boolean("standby").value_or(false);
+  if (!spec.standby || !context.complete || spec.cas.empty()) return;
+  const ConfigNode* node = section.table().find("ca");
+  const bool all_known = node == nullptr || node->kind != ConfigNode::Kind::list ||
+                         node->children.size() == spec.cas.size();
+  std::set<std::string> directories;
+  for (const std::string& name : spec.cas) {
+    const CaConfig* ca = context.config.find_ca(name);
+    if (ca == nullptr || ca->directory.empty()) return;  // has its own problem
+    directories.insert(ca->directory);
+  }
+  if (!all_known || directories.size() > 1) return;
+  section.problem("standby", "a standby is from another CA, and this certificate has only one",
+                  "add a second [[ca]] and let `ca` list both, or remove standby");
+}
+
 void read_key(ConfigSection& section, CertificateSpec& spec) {
   const ConfigNode* key = section.find("key");
   if (key != nullptr && key->kind == ConfigNode::Kind::list &&
@@ -154,6 +173,7 @@ void read_certificate(const ConfigNode& table, int number, ConfigContext& contex
   read_challenge_name(section, domains, spec, context);
   read_key(section, spec);
   read_cas(section, spec, context);
+  read_standby(section, spec, context);
   spec.deploy = read_references(section, "deploy", context);
   read_endpoints(section, spec);
   spec.renew_before = section.duration("renew_before", std::chrono::seconds(1),

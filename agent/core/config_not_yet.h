@@ -28,7 +28,6 @@ inline constexpr std::array not_yet_supported = {
     NotYet{"certificate", "key", as_list},
     NotYet{"certificate", "csr_file"},
     NotYet{"certificate", "key_file"},
-    NotYet{"certificate", "standby"},
     NotYet{"certificate", "must_staple"},
     NotYet{"certificate", "endpoints", with_starttls},
     NotYet{"deploy", "kind", "certbot"},

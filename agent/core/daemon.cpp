@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/expiry.h"
+#include "agent/core/series.h"
 
 namespace nolapse {
 namespace {
@@ -19,9 +20,11 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
       events_(events),
       store_(config.state_directory, world.files),
       agent_(world, config, events, std::move(make_solver)) {
-  for (std::uint32_t entry = 0; entry < config.certificates.size(); ++entry) {
-    entries_[config.certificates[entry].name] = entry;
+  for (const CertificateSpec& spec : config.certificates) names_.push_back(spec.name);
+  for (const CertificateSpec& spec : config.certificates) {
+    if (spec.standby) names_.push_back(standby_name(spec.name));
   }
+  for (std::uint32_t entry = 0; entry < names_.size(); ++entry) entries_[names_[entry]] = entry;
 }
 
 // ---- beginning and end
@@ -74,7 +77,7 @@ void Daemon::look_at_all() {
 void Daemon::wake() {
   while (const auto due = agenda_.take_due(world_.clock.now())) {
     RenewOptions options;
-    options.names = {config_.certificates[*due].name};
+    options.names = {names_[*due]};
     options.by_daemon = true;
     working_[*due] = world_.clock.uptime();
     agent_.renew(
@@ -108,7 +111,15 @@ void Daemon::renew(RenewOptions options, std::function<void(std::vector<Certific
 void Daemon::looked(const CertificateOutcome& outcome) {
   const std::uint32_t entry = entries_.at(outcome.name);
   if (!working_.contains(entry)) agenda_.set(entry, outcome.next_look);
+  if (outcome.issued) look_at_the_other(outcome.name);
   sleep();
+}
+
+// A new certificate may be from the standby's CA; a new standby may be waited for.
+void Daemon::look_at_the_other(const std::string& name) {
+  const auto other = entries_.find(is_standby(name) ? certificate_of(name) : standby_name(name));
+  if (other == entries_.end() || working_.contains(other->second)) return;
+  agenda_.set(other->second, world_.clock.now());
 }
 
 // Once a day: what is too old goes, and what is no longer configured is still watched.
@@ -151,7 +162,7 @@ void Daemon::beat(std::function<void()> done) {
 bool Daemon::is_stuck() {
   for (const auto& [entry, since] : working_) {
     if (world_.clock.uptime() - since < stuck_after) continue;
-    events_.emit(Severity::error, config_.certificates[entry].name, "STUCK",
+    events_.emit(Severity::error, names_[entry], "STUCK",
                  "it has been worked on for " +
                      acme::format_duration(world_.clock.uptime() - since) +
                      "; the heartbeat is held back until that ends. Restarting nolapse is safe");
@@ -175,7 +186,7 @@ void Daemon::watch_the_clock() {
 }
 
 std::string Daemon::summary() const {
-  std::string text = std::to_string(entries_.size()) + " certificate(s)";
+  std::string text = std::to_string(config_.certificates.size()) + " certificate(s)";
   if (agent_.running() > 0) text += ", working on " + std::to_string(agent_.running());
   if (const auto next = agenda_.next()) text += ", next look " + acme::format_rfc3339(*next);
   return text;

@@ -55,6 +55,7 @@ class Daemon {
   void wake();
   void sleep();
   void looked(const CertificateOutcome& outcome);
+  void look_at_the_other(const std::string& name);
   void housekeep();
   bool is_stuck();
   void beat(std::function<void()> done);
@@ -66,7 +67,8 @@ class Daemon {
   Store store_;
   Agent agent_;
   Agenda agenda_;                                 // without those that are being worked on
-  std::map<std::string, std::uint32_t> entries_;  // by name
+  std::vector<std::string> names_;                // of the certificates, then of their standbys
+  std::map<std::string, std::uint32_t> entries_;  // by name: the index there
   std::map<std::uint32_t, std::chrono::milliseconds> working_;  // since then, by uptime
   std::optional<Clock::TimerId> alarm_;
   bool waits_for_lock_ = false;

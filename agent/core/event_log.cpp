@@ -22,11 +22,13 @@ const char* name_of(Severity severity) {
 std::string to_json_line(const Event& event) {
   const nlohmann::json certificate =
       event.certificate.empty() ? nlohmann::json(nullptr) : nlohmann::json(event.certificate);
-  return acme::dump({{"at", acme::format_rfc3339(event.at)},
-                     {"severity", name_of(event.severity)},
-                     {"code", event.code},
-                     {"certificate", certificate},
-                     {"message", event.message}});
+  nlohmann::json line{{"at", acme::format_rfc3339(event.at)},
+                      {"severity", name_of(event.severity)},
+                      {"code", event.code},
+                      {"certificate", certificate},
+                      {"message", event.message}};
+  if (!event.series.empty()) line["series"] = event.series;
+  return acme::dump(line);
 }
 
 EventLog::EventLog(World world, const Store& store) : world_(world), store_(store) {}

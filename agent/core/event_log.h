@@ -55,7 +55,8 @@ class EventLog {
   std::vector<std::function<void()>> flushes_;
 };
 
-// {"at","severity","code","certificate"|null,"message"} on one line, without its end.
+// {"at","severity","code","certificate"|null,"message"} on one line, without its end. What is about
+// the certificate's standby has "series":"standby" besides.
 std::string to_json_line(const Event& event);
 
 }  // namespace nolapse

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "acme/json_read.h"
+#include "agent/core/series.h"
 #include "agent/world/world.h"
 
 namespace nolapse {
@@ -20,6 +21,7 @@ struct Event {
   Severity severity = Severity::info;
   std::string code;  // "ORDER_PLACED"
   std::string message;
+  std::string series = {};  // of the certificate: "standby"; empty: the one in use
 };
 
 // Single requests and waits: of interest only while they last.
@@ -35,11 +37,14 @@ class EventStream {
 
   void add_reader(Reader reader) { readers_.push_back(std::move(reader)); }
 
-  void emit(Severity severity, std::string certificate, std::string code,
+  // `name` is a certificate's, or a series of one's: readers are told of the certificate, as the
+  // configuration has it.
+  void emit(Severity severity, const std::string& name, std::string code,
             const std::string& message) {
-    const Event event{clock_.now(), std::move(certificate), severity, std::move(code),
+    const std::string series = series_of(name);
+    const Event event{clock_.now(), certificate_of(name), severity, std::move(code),
                       // Parts of it come from CAs, hooks and certificates.
-                      acme::printable(message)};
+                      acme::printable(series.empty() ? message : series + ": " + message), series};
     for (const Reader& reader : readers_) reader(event);
   }
 

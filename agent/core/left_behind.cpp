@@ -2,10 +2,14 @@
 
 #include <algorithm>
 
+#include "agent/core/series.h"
+
 namespace nolapse {
 
 void LeftBehind::load() {
-  for (const std::string& name : store_.names()) {
+  std::vector<std::string> names = store_.names();
+  for (std::size_t i = names.size(); i-- > 0;) names.push_back(standby_name(names[i]));
+  for (const std::string& name : names) {
     auto proofs = store_.load_left_proofs(name);
     if (!proofs) {
       events_.emit(Severity::warning, name, "STATE_UNREADABLE", proofs.error().message);

@@ -92,11 +92,11 @@ bool Renewal::is_worn_out(const SavedIssuance& issuance) const {
 void Renewal::take_up() {
   saved_ = wanted();
   saved_.placed_at = world_.clock.now();
-  const auto numbers = store_.generation_numbers(request_.spec.name);
+  const auto number = store_.next_number(request_.spec.name);
   auto newest = store_.newest_generation(request_.spec.name);
-  if (!numbers) return done_(fail(numbers.error()));
+  if (!number) return done_(fail(number.error()));
   if (newest) newest_ = std::move(*newest);
-  saved_.generation = numbers->empty() ? 1 : numbers->back() + 1;
+  saved_.generation = *number;
 
   auto saved = store_.load_issuance(request_.spec.name);
   if (!saved) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/core/series.h"
+
 namespace nolapse {
 namespace {
 
@@ -13,7 +15,8 @@ std::vector<Identifier> sorted(std::vector<Identifier> identifiers) {
   return identifiers;
 }
 
-// Names the first difference between what was issued and what is wanted now; empty: none.
+}  // namespace
+
 std::string changed_specification(const RenewalInput& input) {
   const Generation& generation = *input.newest;
   const auto& present = generation.leaf().subject_alternative_names;
@@ -33,7 +36,9 @@ std::string changed_specification(const RenewalInput& input) {
   if (generation.ca.empty()) return {};
   const auto& cas = input.spec.cas;
   if (std::find(cas.begin(), cas.end(), generation.ca) == cas.end()) {
-    return "the configuration no longer lists the CA " + generation.ca;
+    return (is_standby(input.spec.name) ? "the certificate itself is now from "
+                                        : "the configuration no longer lists the CA ") +
+           generation.ca;
   }
   const CaConfig* ca = input.config.find_ca(generation.ca);
   if (ca == nullptr) return {};
@@ -47,6 +52,8 @@ std::string changed_specification(const RenewalInput& input) {
 Duration longest_renew_before(const acme::Certificate& leaf) {
   return (leaf.not_after - leaf.not_before) * 5 / 6;
 }
+
+namespace {
 
 // Moves the renewal point to where the CA wants it, within what we allow it.
 void follow_advice(const RenewalInput& input, Due& due) {

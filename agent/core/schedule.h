@@ -34,6 +34,10 @@ struct RenewalInput {
 // `renew_before`, else a third of the lifetime left, half when the lifetime is under ten days.
 Due next_renewal(const RenewalInput& input);
 
+// The first difference between what was issued (`newest`, which must be there) and what is wanted
+// now, in words; empty: none.
+std::string changed_specification(const RenewalInput& input);
+
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of
 // the lifetime for use is ignored: it would renew for ever.
 Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>& renew_before);

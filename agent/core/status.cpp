@@ -97,6 +97,17 @@ void describe_renewal(const StatusInput& input, CertificateStatus& status) {
   status.renew_reason = due.reason;
 }
 
+void take_account_of_standby(CertificateStatus& status) {
+  if (!status.standby || status.renewal != RenewalHealth::ok) return;
+  const CertificateStatus& standby = *status.standby;
+  if (standby.renewal == RenewalHealth::ok) return;
+  status.renewal = standby.renewal;
+  if (standby.renewal == RenewalHealth::missing) {
+    status.renewal = standby.failures > 0 ? RenewalHealth::failing : RenewalHealth::due;
+  }
+  status.renew_reason = "its standby: " + standby.renew_reason;
+}
+
 }  // namespace
 
 CertificateStatus make_status(StatusInput input) {
@@ -114,6 +125,8 @@ CertificateStatus make_status(StatusInput input) {
   status.generation = std::move(input.newest);
   status.deployments = std::move(input.deployments);
   status.endpoints = std::move(input.endpoints);
+  status.standby = std::move(input.standby);
+  take_account_of_standby(status);
   return status;
 }
 

@@ -2,6 +2,7 @@
 // A pure function: unknown is never shown as good.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ struct CertificateStatus {
   int failures = 0;
   DeploymentRecords deployments;
   std::vector<EndpointState> endpoints;
+  // Of its standby, all that concerns its renewal; nothing: none is wanted.
+  std::shared_ptr<const CertificateStatus> standby;
 
   bool ok() const { return serving == Serving::ok && renewal == RenewalHealth::ok; }
 };
@@ -47,8 +50,11 @@ struct StatusInput {
   bool records_readable = true;
   Time now{};
   bool orphan = false;  // there is no configuration for it any more
+  std::shared_ptr<const CertificateStatus> standby = {};
 };
 
+// A standby that cannot be had is a renewal that is not well: the protection that is asked for is
+// not there.
 CertificateStatus make_status(StatusInput input);
 
 }  // namespace nolapse

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "agent/core/deployment.h"
+#include "agent/core/standby.h"
 
 namespace nolapse {
 namespace {
@@ -22,7 +23,7 @@ struct Collection {
 StatusInput read_records(World world, const Config& config, const CertificateSpec& spec) {
   const Store store(config.state_directory, world.files);
   StatusInput input{spec, config, {}, {}, {}, {}, false, true, world.clock.now()};
-  input.orphan = config.find_certificate(spec.name) == nullptr;
+  input.orphan = config.find_certificate(certificate_of(spec.name)) == nullptr;
   auto schedule = store.load_schedule(spec.name);
   auto deployments = store.load_deployments(spec.name);
   const auto issuance = store.load_issuance(spec.name);
@@ -35,9 +36,19 @@ StatusInput read_records(World world, const Config& config, const CertificateSpe
   return input;
 }
 
+std::shared_ptr<const CertificateStatus> standby_status(World world, const Config& config,
+                                                        const CertificateSpec& certificate,
+                                                        const std::optional<Generation>& in_use) {
+  CertificateSpec spec = standby_of(certificate);
+  if (in_use) spec.cas = other_cas(spec, config, *in_use);
+  if (spec.cas.empty()) return nullptr;
+  return std::make_shared<const CertificateStatus>(make_status(read_records(world, config, spec)));
+}
+
 void collect_one(World world, const Config& config, const CertificateSpec& spec,
                  const std::shared_ptr<Collection>& collection) {
   auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
+  if (spec.standby) input->standby = standby_status(world, config, spec, input->newest);
   const std::size_t index = collection->statuses.size();
   collection->statuses.emplace_back();
   ++collection->open;

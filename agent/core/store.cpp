@@ -5,6 +5,7 @@
 
 #include "acme/base64url.h"
 #include "agent/core/rate_ledger_document.h"
+#include "agent/core/series.h"
 #include "agent/core/store_documents.h"
 
 namespace nolapse {
@@ -140,7 +141,9 @@ FileWork Store::sweep() const {
   FileWork work;
   std::vector<std::string> needed;
   // All there are, not only the configured ones: a file of the configuration may be away.
-  for (const std::string& name : files_.list(root_ + "/certificates").value_or(Names{})) {
+  Names series = names();
+  for (const std::string& name : names()) series.push_back(standby_name(name));
+  for (const std::string& name : series) {
     const auto issuance = load_issuance(name);
     if (issuance && *issuance) needed.push_back(building_path(name, (*issuance)->generation));
     const std::string path = certificate_path(name) + "/issuance.json";
@@ -171,9 +174,31 @@ FileWork Store::forget(const std::string& name) const {
                    SyncDirectory{root_ + "/deployed"},
                    RemoveTree{certificate_path(name)},
                    SyncDirectory{root_ + "/certificates"}};
+  append(work, remove_building_folders(name));
+  append(work, remove_building_folders(standby_name(name)));
+  return work;
+}
+
+FileWork Store::remove_standby(const std::string& name) const {
+  const std::string path = certificate_path(standby_name(name));
+  if (!files_.status(path)) return {};
+  FileWork work = {RemoveTree{path}, SyncDirectory{certificate_path(name)}};
+  append(work, remove_building_folders(standby_name(name)));
+  return work;
+}
+
+std::string Store::building_path(const std::string& name, unsigned number) const {
+  std::string folder = name;
+  std::replace(folder.begin(), folder.end(), '/', '+');
+  return root_ + "/tmp/" + folder + "." + std::to_string(number);
+}
+
+FileWork Store::remove_building_folders(const std::string& name) const {
+  FileWork work;
   for (const std::string& entry : files_.list(root_ + "/tmp").value_or(Names{})) {
-    const std::size_t dot = entry.rfind('.');
-    if (entry.substr(0, dot) == name) work.push_back(RemoveTree{root_ + "/tmp/" + entry});
+    const auto number = parse_number(std::string_view(entry).substr(entry.rfind('.') + 1));
+    const std::string path = root_ + "/tmp/" + entry;
+    if (number && path == building_path(name, *number)) work.push_back(RemoveTree{path});
   }
   return work;
 }
@@ -189,6 +214,16 @@ Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name)
   }
   std::sort(numbers.begin(), numbers.end());
   return numbers;
+}
+
+Result<unsigned> Store::next_number(const std::string& name) const {
+  unsigned last = 0;
+  for (const std::string& series : {name, certificate_of(name)}) {
+    const auto numbers = generation_numbers(series);
+    if (!numbers) return fail(numbers.error());
+    if (!numbers->empty()) last = std::max(last, numbers->back());
+  }
+  return last + 1;
 }
 
 Result<Generation> Store::parse_generation(std::string directory, unsigned number,
@@ -296,9 +331,11 @@ FileWork Store::remove_old_generations(const std::string& name, unsigned keep) c
   if (!numbers || numbers->size() <= keep) return {};
   // Whatever is in use stays, and what came after it: one of those may be gone back to.
   unsigned oldest_needed = (*numbers)[numbers->size() - keep];
-  std::vector<std::string> links = {live_path(name)};
+  std::vector<std::string> links;
   const std::string deployed = root_ + "/deployed/" + name;
-  for (const std::string& target : files_.list(deployed).value_or(Names{})) {
+  if (!is_standby(name)) links.push_back(live_path(name));
+  for (const std::string& target :
+       is_standby(name) ? Names{} : files_.list(deployed).value_or(Names{})) {
     links.push_back(deployed + "/" + target);
   }
   for (const std::string& link : links) {
@@ -461,7 +498,8 @@ FileWork Store::complete_generation(const std::string& name, const SavedIssuance
   append(work, new_file(folder + "/cert.pem", leaf, document_mode));
   append(work, new_file(folder + "/chain.pem", intermediates, document_mode));
   append(work, new_file(folder + "/fullchain.pem", leaf + intermediates, document_mode));
-  append(work, new_file(folder + "/meta.json", write_meta(issuance, now), document_mode));
+  append(work, new_file(folder + "/meta.json", write_meta(issuance, series_of(name), now),
+                        document_mode));
   work.push_back(SyncDirectory{folder});
   work.push_back(
       Rename{folder, certificate_path(name) + "/" + std::to_string(issuance.generation)});
@@ -469,6 +507,13 @@ FileWork Store::complete_generation(const std::string& name, const SavedIssuance
   work.push_back(SyncDirectory{root_ + "/tmp"});
   append(work, drop_issuance(name, issuance.generation));
   return work;
+}
+
+FileWork Store::move_standby(const std::string& name, unsigned number, unsigned next) const {
+  const std::string standby = certificate_path(standby_name(name));
+  return {Rename{standby + "/" + std::to_string(number),
+                 certificate_path(name) + "/" + std::to_string(next)},
+          SyncDirectory{certificate_path(name)}, SyncDirectory{standby}};
 }
 
 // ---- deployment

@@ -5,12 +5,15 @@
 //   accounts/<ca>/{account.json,key.pem}
 //   certificates/<name>/<generation>/{privkey,cert,chain,fullchain}.pem + meta.json   immutable
 //   certificates/<name>/{issuance,deployments,schedule,left_behind}.json
+//   certificates/<name>/standby/…   the same of the certificate's standby, named "<name>/standby"
+//                      below; never deployed, and without links
 //   live/<name> -> ../certificates/<name>/<generation>
 //   deployed/<name>/<target> -> ../../certificates/<name>/<generation>
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   events/<month>.jsonl   what happened, see event_log.h
 //   heartbeat          when the daemon lived last
-//   lock   tmp/<name>.<generation>/   a generation being built, the key first
+//   lock   tmp/<name>.<generation>/   a generation being built, the key first; of a standby it is
+//                      tmp/<name>+standby.<generation>: no name has a plus
 //
 // What the loss of a file costs, and how it is made good:
 //   account key.pem    a new account; CAA and dns-persist records that name the old one break
@@ -168,11 +171,16 @@ class Store {
   std::vector<std::string> names() const;
   // Removes the generations before the newest `keep`, before what live/ and deployed/ point to.
   FileWork remove_old_generations(const std::string& name, unsigned keep) const;
+  // Removes all there is of a certificate's standby. Nothing to do where there is none.
+  FileWork remove_standby(const std::string& name) const;
   // Removes all there is of a certificate.
   FileWork forget(const std::string& name) const;
 
   // Numbers, ascending. Other entries are ignored. An error: nobody knows what is there.
   Result<std::vector<unsigned>> generation_numbers(const std::string& name) const;
+  // Of the next generation. A standby's is above its certificate's too, so that no path is ever
+  // used twice, wherever a standby moves.
+  Result<unsigned> next_number(const std::string& name) const;
   Result<Generation> load_generation(const std::string& name, unsigned number) const;
   // The newest that is whole; nothing where none was ever issued. Damaged newer ones are named in
   // `damaged`. Whether the key fits is only looked at where keys may be read.
@@ -217,6 +225,9 @@ class Store {
                                const std::vector<acme::Certificate>& chain, Time now) const;
   Result<acme::PrivateKey> load_key(const Generation& generation) const;
 
+  // Makes the standby's generation `number` the certificate's generation `next`.
+  FileWork move_standby(const std::string& name, unsigned number, unsigned next) const;
+
   FileWork switch_live(const std::string& name, unsigned number) const;
   FileWork record_deployed(const std::string& name, const std::string& target,
                            unsigned number) const;
@@ -240,9 +251,8 @@ class Store {
   std::string certificate_path(const std::string& name) const {
     return root_ + "/certificates/" + name;
   }
-  std::string building_path(const std::string& name, unsigned number) const {
-    return root_ + "/tmp/" + name + "." + std::to_string(number);
-  }
+  std::string building_path(const std::string& name, unsigned number) const;
+  FileWork remove_building_folders(const std::string& name) const;
   Error unreadable(Error error, const std::string& path, const std::string& text) const;
   FileWork replace_document(const std::string& path, std::string content, unsigned mode) const;
   FileWork put_aside(const std::string& path) const;

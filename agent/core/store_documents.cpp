@@ -255,15 +255,18 @@ Result<void> read_account(std::string_view text, SavedAccount& account) {
   return {};
 }
 
-std::string write_meta(const SavedIssuance& issuance, Time issued_at) {
-  return state_document({{"ca", issuance.ca},
-                         {"ca_directory", issuance.ca_directory},
-                         {"account_url", issuance.account_url},
-                         {"order_url", issuance.state.order_url},
-                         {"profile", issuance.profile},
-                         {"identifiers", names_of(issuance.identifiers)},
-                         {"key_type", acme::name_of(issuance.key_type)},
-                         {"issued_at", acme::format_rfc3339(issued_at)}});
+// A generation that was a standby's is known by its `series` later, too.
+std::string write_meta(const SavedIssuance& issuance, const std::string& series, Time issued_at) {
+  json meta{{"ca", issuance.ca},
+            {"ca_directory", issuance.ca_directory},
+            {"account_url", issuance.account_url},
+            {"order_url", issuance.state.order_url},
+            {"profile", issuance.profile},
+            {"identifiers", names_of(issuance.identifiers)},
+            {"key_type", acme::name_of(issuance.key_type)},
+            {"issued_at", acme::format_rfc3339(issued_at)}};
+  if (!series.empty()) meta["series"] = series;
+  return state_document(std::move(meta));
 }
 
 Result<void> read_meta(std::string_view text, Generation& generation) {

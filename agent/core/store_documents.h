@@ -15,7 +15,7 @@ Result<LeftProofs> read_left_proofs(std::string_view text);
 std::string write_document(const DeploymentRecords& records);
 std::string write_document(const ScheduleRecord& record);
 std::string write_account(const SavedAccount& account);  // without the key
-std::string write_meta(const SavedIssuance& issuance, Time issued_at);
+std::string write_meta(const SavedIssuance& issuance, const std::string& series, Time issued_at);
 
 // Errors (local, BAD_STATE) say what is wrong; the caller adds the path.
 Result<SavedIssuance> read_issuance(std::string_view text);

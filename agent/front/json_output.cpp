@@ -76,6 +76,19 @@ void add_generation(json& object, const std::optional<Generation>& generation) {
   object["not_after"] = leaf != nullptr ? json(acme::format_rfc3339(leaf->not_after)) : nullptr;
 }
 
+json standby_object(const CertificateStatus& standby) {
+  const auto& generation = standby.generation;
+  return {{"ca", standby.ca},
+          {"generation", generation ? json(generation->number) : json(nullptr)},
+          {"not_after",
+           generation ? json(acme::format_rfc3339(generation->leaf().not_after)) : json(nullptr)},
+          {"renewal", name_of(standby.renewal)},
+          {"next_attempt", time_or_null(standby.next_attempt)},
+          {"renew_reason", standby.renew_reason},
+          {"last_error", error_object(standby.last_error)},
+          {"failures", standby.failures}};
+}
+
 std::string document_of(const char* member, json list) {
   return acme::dump(json{{"schema", 1}, {member, std::move(list)}}, 2) + "\n";
 }
@@ -98,6 +111,7 @@ std::string status_document(const std::vector<CertificateStatus>& certificates) 
                 {"deployments", deployments_array(status.deployments)},
                 {"endpoints", endpoints_array(status.endpoints)}};
     add_generation(object, status.generation);
+    if (status.standby) object["standby"] = standby_object(*status.standby);
     list.push_back(std::move(object));
   }
   return document_of("certificates", std::move(list));

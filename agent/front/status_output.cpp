@@ -16,16 +16,29 @@ std::string next_moment(const CertificateStatus& status, Time now) {
   return at + " (in " + acme::format_duration(*status.next_attempt - now) + ")";
 }
 
+void print_error(std::ostream& out, const CertificateStatus& status, const char* whose) {
+  if (!status.last_error) return;
+  out << "  " << whose << "last error, " << acme::format_rfc3339(status.last_error->at) << " ("
+      << status.failures << " in a row): " << status.last_error->message << '\n';
+}
+
+std::string describe(const CertificateStatus& standby) {
+  const std::string renewal = std::string(", renewal ") + name_of(standby.renewal);
+  if (!standby.generation) return "none" + renewal;
+  return standby.ca + " until " + acme::format_rfc3339(standby.generation->leaf().not_after) +
+         renewal;
+}
+
 void print(std::ostream& out, const CertificateStatus& status, std::size_t width, int verbosity,
            Time now) {
   std::string name = status.name;
   name.resize(std::max(width, name.size()), ' ');
   out << name << "  serving " << name_of(status.serving) << "  renewal " << name_of(status.renewal)
-      << "  " << next_moment(status, now) << "  " << status.renew_reason << '\n';
-  if (status.last_error) {
-    out << "  last error, " << acme::format_rfc3339(status.last_error->at) << " ("
-        << status.failures << " in a row): " << status.last_error->message << '\n';
-  }
+      << "  " << next_moment(status, now) << "  " << status.renew_reason;
+  if (status.standby) out << "  standby " << describe(*status.standby);
+  out << '\n';
+  print_error(out, status, "");
+  if (status.standby) print_error(out, *status.standby, "standby: ");
   for (const auto& [target, record] : status.deployments) {
     if (record.last_error) {
       out << "  target " << target << " is " << name_of(record.stage) << ": "

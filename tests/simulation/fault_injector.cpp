@@ -172,9 +172,11 @@ void FaultInjector::revoke(const Fault& fault) {
   for (const auto& authority : fleet_.world.cas) {
     for (const auto& [id, certificate] : authority->certificates()) {
       if (certificate.not_after <= now || certificate.revoked ||
-          certificate.not_before != kept.issued->not_before ||
-          certificate.identifiers.front().value.find(kept.spec->name) == std::string::npos)
+          certificate.not_before != kept.issued->not_before)
         continue;
+      // Its standby may have begun in the same second.
+      const auto leaf = acme::parse_certificate(certificate.leaf);
+      if (!leaf || leaf->fingerprint_sha256 != kept.issued->fingerprint) continue;
       // Who gives no advice cannot tell anybody of it.
       if (!authority->settings.renewal_info) return;
       authority->revoke(id, now);

@@ -54,7 +54,9 @@ bool Kept::served_as_issued() const {
 // ---- the scene
 
 Fleet::Fleet(const Scenario& scenario)
-    : world(scenario.seed), random_(scenario.seed ^ 0x666c656574U) {
+    : world(scenario.seed),
+      random_(scenario.seed ^ 0x666c656574U),
+      standbys_(scenario.seed ^ 0x7374616e646279U) {
   beginning_ = now();
   advice_may_be_bad_ = scenario.faults.contains(FaultClass::ari);
   health.fall_ill("process", beginning_);  // until it has started
@@ -181,6 +183,7 @@ void Fleet::add_certificate(std::size_t index) {
     kept.sites.push_back(&host.add_site(index, spec.name, first_name));
     kept.parts.push_back(host.name());
   }
+  spec.standby = standbys_.chance(10) && spec.cas.size() > 1;
   config.certificates.push_back(std::move(spec));
   kept.spec = &config.certificates.back();
 }
@@ -259,7 +262,8 @@ void Fleet::receive(const Event& event) {
     std::from_chars(digits.data(), digits.data() + digits.size(), index);
   }
   if (index < certificates_.size()) about = &certificates_[index];
-  if (about != nullptr && event.code == "CERTIFICATE_ISSUED") look_for_generation(*about);
+  const bool is_new = event.code == "CERTIFICATE_ISSUED" || event.code == "STANDBY_PROMOTED";
+  if (about != nullptr && is_new) look_for_generation(*about);
   if (watcher_ != nullptr) watcher_->on_event(event, about);
 }
 
@@ -278,6 +282,7 @@ void Fleet::look_for_generation(Kept& kept) {
   if (!chain) return;
   kept.generation = newest;
   kept.issued = leaf_of(chain->front());
+  kept.since = now();
   kept.revoked.reset();
   if (watcher_ != nullptr) watcher_->on_issued(kept);
 }

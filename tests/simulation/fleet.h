@@ -25,6 +25,7 @@ struct Kept {
   std::vector<std::string> parts;  // of the world's health that its renewal needs beside a CA
   unsigned generation = 0;         // the newest in the state directory
   std::optional<Leaf> issued;      // its leaf
+  Time since{};                    // when it was seen there first
   bool hopeless = false;           // its names are gone for longer than it lasts
   std::optional<Time> revoked;     // the newest, by its CA
 
@@ -90,6 +91,7 @@ class Fleet {
   void start_later(Duration after);
 
   SeededRandom random_;
+  SeededRandom standbys_;  // apart, so that all else is as it would be without them
   FleetWatcher* watcher_ = nullptr;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<Kept> certificates_;

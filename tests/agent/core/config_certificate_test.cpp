@@ -128,10 +128,9 @@ TEST_CASE("a certificate's other keys are checked") {
       {good_shop("key = [\"ecdsa-p256\", \"rsa-2048\"]"),
        {":4: certificate.shop.key: a list of key types is not supported by this version; write one "
         "of them as a string, such as \"ecdsa-p256\""}},
-      {good_shop("csr_file = \"a\"\nkey_file = \"b\"\nstandby = true\nmust_staple = false"),
+      {good_shop("csr_file = \"a\"\nkey_file = \"b\"\nmust_staple = false"),
        {":4: certificate.shop.csr_file: " + not_yet, ":5: certificate.shop.key_file: " + not_yet,
-        ":6: certificate.shop.standby: " + not_yet,
-        ":7: certificate.shop.must_staple: " + not_yet}},
+        ":6: certificate.shop.must_staple: " + not_yet}},
       {good_shop("reuse_key = 1"),
        {":4: certificate.shop.reuse_key: is a number, but must be true or false; write reuse_key = "
         "true, without quotes"}},
@@ -147,6 +146,33 @@ TEST_CASE("a certificate's other keys are checked") {
       {good_shop("domain = \"x\""),
        {":4: certificate.shop.domain: unknown key; did you mean \"domains\"?"}},
   });
+}
+
+TEST_CASE("a standby wants a second CA that is really another") {
+  const auto second = [](const std::string& directory, const std::string& keys) {
+    return good_shop(keys + "\n[[ca]]\nname = \"other\"\ndirectory = \"" + directory +
+                     "\"\nterms_of_service_agreed = true");
+  };
+  const std::string other = "https://other.example/directory";
+  const std::string problem =
+      ":4: certificate.shop.standby: a standby is from another CA, and this certificate has only "
+      "one; add a second [[ca]] and let `ca` list both, or remove standby";
+  check_cases({
+      {second(other, "standby = true"), {}},
+      {second(other, "standby = true\nca = [\"other\", \"pebble\"]"), {}},
+      {good_shop("standby = false"), {}},
+      {good_shop("standby = true"), {problem}},
+      {second(other, "standby = true\nca = \"pebble\""), {problem}},
+      {second(config_of(good_shop("")).cas.front().directory, "standby = true"), {problem}},
+      // One mistake, one message.
+      {second(other, "standby = true\nca = [\"pebble\", \"othre\"]"),
+       {":5: certificate.shop.ca: no CA is named \"othre\"; did you mean \"other\"? known are: "
+        "other, pebble"}},
+      {good_shop("standby = 1"),
+       {":4: certificate.shop.standby: is a number, but must be true or false; write standby = "
+        "true, without quotes"}},
+  });
+  CHECK(config_of(second(other, "standby = true")).certificates[0].standby);
 }
 
 TEST_CASE("an endpoint is ADDRESS:PORT and perhaps #SNI") {

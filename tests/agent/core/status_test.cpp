@@ -81,3 +81,39 @@ TEST_CASE("the next attempt waits for the back-off and for the renewal point") {
   known.under_way = true;
   CHECK(known.status().renewal == RenewalHealth::failing);
 }
+
+TEST_CASE("a standby that is not kept is a renewal that is not ok") {
+  struct Row {
+    RenewalHealth own;
+    RenewalHealth standby;
+    int failures;  // of the standby
+    RenewalHealth together;
+  };
+  using Health = RenewalHealth;
+  const Row rows[] = {
+      {Health::ok, Health::ok, 0, Health::ok},
+      {Health::ok, Health::due, 0, Health::due},
+      {Health::ok, Health::overdue, 0, Health::overdue},
+      {Health::ok, Health::failing, 2, Health::failing},
+      {Health::ok, Health::missing, 0, Health::due},
+      {Health::ok, Health::missing, 1, Health::failing},
+      {Health::ok, Health::unknown, 0, Health::unknown},
+      {Health::due, Health::failing, 1, Health::due},
+      {Health::missing, Health::missing, 0, Health::missing},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(static_cast<int>(row.standby));
+    Known known;
+    if (row.own == Health::missing) known.newest.reset();
+    CertificateStatus standby;
+    standby.renewal = row.standby;
+    standby.failures = row.failures;
+    standby.renew_reason = "why";
+    const Time at = row.own == Health::due ? now + 60 * 24h : now;
+    StatusInput input{known.spec, known.config, known.newest, {}, {}, {}, false, true, at};
+    input.standby = std::make_shared<const CertificateStatus>(standby);
+    const CertificateStatus status = make_status(std::move(input));
+    CHECK(status.renewal == row.together);
+    CHECK((status.renew_reason == "its standby: why") == (row.own != row.together));
+  }
+}

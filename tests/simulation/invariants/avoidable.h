@@ -6,7 +6,7 @@
 // quarter under ten days).
 //
 // The renewal point is the one by lifetime; where the CA's advice may be bad it is the latest one
-// that an advice may set, a sixth before expiry.
+// that an advice may set, a sixth before expiry. A standby that took over counts from then on.
 #pragma once
 
 #include "tests/simulation/fleet.h"
@@ -23,13 +23,16 @@ inline bool lapse_was_avoidable(const Fleet& fleet, const Kept& kept, const Leaf
   const Duration lifetime = leaf.lifetime();
   const bool is_short = lifetime < std::chrono::hours(240);
   const Duration before = fleet.advice_may_be_bad() ? lifetime / 6 : lifetime / (is_short ? 2 : 3);
-  const Time point = leaf.not_after - before + lifetime / 100;  // windows are that wide
+  Time point = leaf.not_after - before + lifetime / 100;  // windows are that wide
+  if (kept.issued && kept.issued->fingerprint == leaf.fingerprint) {
+    point = std::max(point, kept.since);
+  }
   const Time last_part = leaf.not_after - lifetime / (is_short ? 4 : 6);
   bool first = true;
   for (const std::string& ca : kept.spec->cas) {
     std::vector<std::string> parts = kept.parts;
     parts.push_back(fleet.ca_part(ca));
-    const Time from = std::max(first ? point : last_part, fleet.beginning());
+    const Time from = std::max({point, first ? point : last_part, fleet.beginning()});
     if (fleet.health.longest_stretch(parts, from, leaf.not_after) >= stretch_needed(lifetime))
       return true;
     first = false;

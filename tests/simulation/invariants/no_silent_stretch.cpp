@@ -23,7 +23,8 @@ class NoSilentStretch final : public Invariant {
       : Invariant("no silent stretch", fleet), known_(fleet.certificates().size()) {}
 
   void on_event(const Event& event, const Kept* about) override {
-    if (about == nullptr || event.severity == Severity::info) return;
+    // What is said of its standby is not said of what is served.
+    if (about == nullptr || event.severity == Severity::info || !event.series.empty()) return;
     // That the CA's advice is missing tells nobody that the certificate is in trouble.
     if (event.code == "RENEWAL_INFO_FAILED") return;
     known_[about->index].last_word = fleet_.now();

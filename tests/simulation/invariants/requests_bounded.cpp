@@ -20,12 +20,13 @@ class RequestsBounded final : public Invariant {
   explicit RequestsBounded(const Fleet& fleet)
       : Invariant("requests are bounded", fleet),
         counts_(fleet.certificates().size()),
-        attempts_before_(counts_.size()) {}
+        standbys_(fleet.certificates().size()) {}
 
   void on_event(const Event& event, const Kept* about) override {
     if (about == nullptr) return;
-    if (event.code == "ISSUANCE_STARTED") ++counts_[about->index].attempts;
-    if (event.code == "CERTIFICATE_ISSUED") ++counts_[about->index].issued;
+    Counts& counts = (event.series.empty() ? counts_ : standbys_)[about->index];
+    if (event.code == "ISSUANCE_STARTED") ++counts.attempts;
+    if (event.code == "CERTIFICATE_ISSUED") ++counts.issued;
   }
 
   void look() override {
@@ -33,18 +34,11 @@ class RequestsBounded final : public Invariant {
     day_began_ = fleet_.now();
     const auto deaths = static_cast<unsigned>(fleet_.deaths() - deaths_before_);
     deaths_before_ = fleet_.deaths();
-    const auto cas = static_cast<unsigned>(fleet_.world.cas.size());
     std::uint64_t allowed = 0;
     for (std::size_t i = 0; i < counts_.size(); ++i) {
-      const std::string& name = fleet_.certificates()[i].spec->name;
-      const Counts today = std::exchange(counts_[i], {});
-      // Of the day before, too: what began at its end goes on in this one.
-      const unsigned attempts = today.attempts + std::exchange(attempts_before_[i], today.attempts);
-      if (today.attempts > cas * (attempts_a_day + 2 * deaths))
-        violated(name + ": " + std::to_string(today.attempts) + " attempts in a day");
-      if (today.issued > certificates_a_day + deaths)
-        violated(name + ": " + std::to_string(today.issued) + " certificates in a day");
-      allowed += attempts * requests_an_attempt + other_requests_a_day * (1 + deaths);
+      const CertificateSpec& spec = *fleet_.certificates()[i].spec;
+      allowed += judge(spec.name, counts_[i], deaths);
+      if (spec.standby) allowed += judge("standby of " + spec.name, standbys_[i], deaths);
     }
     std::uint64_t requests = 0;
     for (const auto& ca : fleet_.world.cas)
@@ -58,9 +52,25 @@ class RequestsBounded final : public Invariant {
   struct Counts {
     unsigned attempts = 0;
     unsigned issued = 0;
+    unsigned attempts_before = 0;  // on the day before
   };
+
+  // What its attempts may ask for.
+  std::uint64_t judge(const std::string& name, Counts& counts, unsigned deaths) {
+    const Counts today = counts;
+    counts = {0, 0, today.attempts};
+    const auto cas = static_cast<unsigned>(fleet_.world.cas.size());
+    if (today.attempts > cas * (attempts_a_day + 2 * deaths))
+      violated(name + ": " + std::to_string(today.attempts) + " attempts in a day");
+    if (today.issued > certificates_a_day + deaths)
+      violated(name + ": " + std::to_string(today.issued) + " certificates in a day");
+    // Of the day before, too: what began at its end goes on in this one.
+    return (today.attempts + today.attempts_before) * requests_an_attempt +
+           other_requests_a_day * (1 + deaths);
+  }
+
   std::vector<Counts> counts_;
-  std::vector<unsigned> attempts_before_;
+  std::vector<Counts> standbys_;
   Time day_began_ = fleet_.beginning();
   std::uint64_t requests_before_ = 0;
   std::uint64_t deaths_before_ = 0;
