@@ -99,8 +99,8 @@ void Agent::forget(const std::string& name, Completion<void> done) {
 
 void Agent::renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
                   std::function<void(const CertificateOutcome&)> each) {
-  runs_.push_back(std::make_unique<Run>());
-  Run& run = *runs_.back();
+  Run& run = runs_.emplace_back();
+  run.place = std::prev(runs_.end());
   run.options = std::move(options);
   run.done = std::move(done);
   run.each = std::move(each);
@@ -227,15 +227,14 @@ void Agent::finish(std::function<void()> ended) {
 }
 
 void Agent::end(Run& run) {
-  std::vector<CertificateOutcome> outcomes;
-  for (const auto& job : run.jobs) outcomes.push_back(job->outcome());
   // Late, because the job that reports its end is destroyed with the run, and because a command
   // ends with it: what is to be read later must be on the disk.
-  const auto report = [this, &run, outcomes = std::move(outcomes)] {
+  const auto report = [this, &run] {
+    std::vector<CertificateOutcome> outcomes;
+    for (const auto& job : run.jobs) outcomes.push_back(job->take_outcome());
     const auto done = std::move(run.done);
-    runs_.erase(std::find_if(runs_.begin(), runs_.end(),
-                             [&](const std::unique_ptr<Run>& each) { return each.get() == &run; }));
-    done(outcomes);
+    runs_.erase(run.place);
+    done(std::move(outcomes));
   };
   if (event_log_) return event_log_->flush(report);
   world_.clock.start_timer(Duration{0}, report);

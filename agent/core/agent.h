@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,7 @@ class Agent {
     std::function<void(const CertificateOutcome&)> each;
     std::vector<std::unique_ptr<CertificateJob>> jobs;
     std::size_t ended = 0;
+    std::list<Run>::iterator place;
   };
 
   std::vector<const CertificateSpec*> select(const std::vector<std::string>& names) const;
@@ -86,7 +88,7 @@ class Agent {
   std::unique_ptr<EventLog> event_log_;
   std::map<std::string, std::unique_ptr<CaClient>> ca_clients_;
   std::map<std::string, std::unique_ptr<Solver>> solvers_;
-  std::vector<std::unique_ptr<Run>> runs_;
+  std::list<Run> runs_;
   std::deque<std::function<void()>> waiting_;  // jobs to start, of all runs; each has its turn
   std::size_t running_ = 0;
   std::size_t slots_used_ = 0;  // by those that may yet ask a CA for something

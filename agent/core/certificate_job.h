@@ -84,6 +84,7 @@ class CertificateJob {
   // `deploying` is called when what is left to do costs no CA anything, before `done`.
   void start(std::function<void()> deploying, std::function<void()> done);
   const CertificateOutcome& outcome() const { return outcome_; }
+  CertificateOutcome take_outcome() { return std::move(outcome_); }  // the last to be asked
 
  private:
   using Action = CertificateOutcome::Action;

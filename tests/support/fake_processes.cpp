@@ -28,9 +28,10 @@ ProcessResult install(FakeService& service, const Files& files, const ProcessSpe
     return exited(1, "", service.name() + ": configuration file test failed\n");
   const KeyPair pair{*fullchain, *private_key};
   if (service.installed() == pair) return exited(0, "unchanged\n");
-  if (!is_matching(pair) && !service.serves_anything)
+  const FakeService::Facts facts = FakeService::facts_of(pair);
+  if (!facts.matching && !service.serves_anything)
     return exited(1, "", service.name() + ": key values mismatch\n");
-  service.install(pair);
+  service.install(pair, facts);
   return exited(0, "changed\n");
 }
 

@@ -12,19 +12,20 @@
 namespace nolapse {
 
 bool is_matching(const KeyPair& pair) {
-  const auto chain = acme::parse_pem_chain(pair.fullchain);
-  const auto key = acme::PrivateKey::from_pem(pair.private_key);
-  return chain && key && chain->front().public_key_der == key->public_key_der();
+  return FakeService::facts_of(pair).matching;
 }
 
-void FakeService::install(KeyPair pair) {
-  installed_facts_ = {};
+FakeService::Facts FakeService::facts_of(const KeyPair& pair) {
   const auto key = acme::PrivateKey::from_pem(pair.private_key);
-  if (auto chain = acme::parse_pem_chain(pair.fullchain)) {
-    installed_facts_.matching = key && chain->front().public_key_der == key->public_key_der();
-    installed_facts_.chain = std::move(*chain);
-  }
+  auto chain = acme::parse_pem_chain(pair.fullchain);
+  if (!chain) return {};
+  const bool matching = key && chain->front().public_key_der == key->public_key_der();
+  return {matching, std::move(*chain)};
+}
+
+void FakeService::install(KeyPair pair, Facts facts) {
   installed_ = std::move(pair);
+  installed_facts_ = std::move(facts);
 }
 
 bool FakeService::reload() {

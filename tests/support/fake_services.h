@@ -36,7 +36,18 @@ class FakeService {
   const std::optional<KeyPair>& serving() const { return serving_; }
   const std::vector<std::string>& served() const { return served_; }  // leaf fingerprints, in turn
 
-  void install(KeyPair pair);
+  // Looked at once, when it is installed: a service is probed far more often than changed.
+  struct Facts {
+    bool matching = false;
+    std::vector<acme::Certificate> chain;
+  };
+  static Facts facts_of(const KeyPair& pair);
+
+  void install(KeyPair pair) {
+    const Facts facts = facts_of(pair);
+    install(std::move(pair), facts);
+  }
+  void install(KeyPair pair, Facts facts);
   // False where the installed pair is unusable: then what was served goes on being served.
   bool reload();
   // What a client is shown; nothing: no handshake succeeds.
@@ -56,11 +67,6 @@ class FakeService {
   std::string name_;
   std::optional<KeyPair> installed_;
   std::optional<KeyPair> serving_;
-  // Looked at once, when it is installed: a service is probed far more often than changed.
-  struct Facts {
-    bool matching = false;
-    std::vector<acme::Certificate> chain;
-  };
   Facts installed_facts_;
   Facts serving_facts_;
   std::vector<std::string> served_;
