@@ -213,8 +213,8 @@ TEST_CASE("a proof that could not be removed is removed at the next look, after 
   shop.ca.settings.alter = nullptr;
   CHECK(shop.renewed().action == Action::not_due);
   CHECK(shop.world.files.list("/var/www/.well-known/acme-challenge")->empty());
-  CHECK_FALSE(shop.world.files.exists(std::string(Shop::state) +
-                                      "/certificates/shop/left_behind.json"));
+  CHECK_FALSE(
+      shop.world.files.exists(std::string(Shop::state) + "/certificates/shop/left_behind.json"));
 }
 
 TEST_CASE("a certificate for another key changes nothing on disk, and is named") {

@@ -89,7 +89,8 @@ Result<FileStatus> ConfigFiles::status(const std::string& path) const {
     if (below_file) return fail(ErrorKind::local, "FILE_ERROR", path + ": Not a directory");
     return missing(path);
   }
-  return FileStatus{entry->kind, entry->content.size(), entry->mode, (entry->mode & 0100) != 0};
+  return FileStatus{entry->kind, entry->content.size(), entry->mode, (entry->mode & 0100) != 0, 0,
+                    {}};
 }
 
 Result<std::unique_ptr<Files::Lock>> ConfigFiles::lock(const std::string& path,

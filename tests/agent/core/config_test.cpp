@@ -289,7 +289,7 @@ TEST_CASE("a look needs no file that only work needs, and all that it does need"
   const std::string text =
       "hook_directory = \"/hooks\"\n"
       "[challenge.web]\ntype = \"http-01\"\nwebroot = \"/srv/www\"\n"
-      "[deploy.web]\nhook = \"nginx\"\n[deploy.own]\nhook = \"/root/hook\"\n"
+      "[deploy.web]\nhook = \"nginx\"\n[deploy.own]\nhook = \"/opt/hook\"\n"
       "[[ca]]\nname = \"ca\"\ndirectory = \"https://ca.test/dir\"\n"
       "terms_of_service_agreed = true\nroots = \"/srv/root.pem\"\n"
       "eab_key_id = \"id\"\neab_hmac_key_file = \"/srv/eab.key\"\n";
@@ -299,13 +299,13 @@ TEST_CASE("a look needs no file that only work needs, and all that it does need"
   ConfigFiles files;
   files.add(main_file, text);
   for (const char* path :
-       {"/srv/www", "/hooks/nginx", "/root/hook", "/srv/root.pem", "/srv/eab.key"}) {
+       {"/srv/www", "/hooks/nginx", "/opt/hook", "/srv/root.pem", "/srv/eab.key"}) {
     files.deny(path);
   }
   CHECK(problems(files, ConfigUse::work) == 5);
   CHECK(problems(files, ConfigUse::look) == 0);
   const auto read = load_config(files, main_file, {}, ConfigUse::look).config;
-  CHECK(read.targets.at("own").hook == "/root/hook");
+  CHECK(read.targets.at("own").hook == "/opt/hook");
   CHECK(read.cas.front().eab_hmac_key_file == "/srv/eab.key");
   files.deny(main_file);
   CHECK(problems(files, ConfigUse::look) == 1);

@@ -104,7 +104,7 @@ TEST_CASE("every address of an endpoint is asked; a name that does not resolve i
 TEST_CASE("nothing to verify is an empty answer, not a good one") {
   FakeWorld world(2);
   std::optional<std::vector<EndpointState>> states;
-  verify_endpoints(world.world(), {{{"dns", "shop.test"}}, {}, "x", ""},
+  verify_endpoints(world.world(), {{{"dns", "shop.test"}}, {}, {"x", {}}, ""},
                    [&](std::vector<EndpointState> all) { states = std::move(all); });
   REQUIRE(world.clock.run_until([&] { return states.has_value(); }));
   CHECK(states->empty());
@@ -130,7 +130,7 @@ TEST_CASE("without endpoints the local listeners count that serve a certificate 
   world.files.put("/proc/net/tcp",
                   "0: 00000000:01BB 00000000:0000 0A\n1: 00000000:03E1 00000000:0000 0A\n");
   std::optional<std::vector<EndpointState>> states;
-  verify_endpoints(world.world(), {{{"dns", "shop.test"}}, {}, ours.served().back(), ""},
+  verify_endpoints(world.world(), {{{"dns", "shop.test"}}, {}, {ours.served().back(), {}}, ""},
                    [&](std::vector<EndpointState> all) { states = std::move(all); });
   REQUIRE(world.clock.run_until([&] { return states.has_value(); }));
   REQUIRE(states->size() == 1);

@@ -333,3 +333,36 @@ TEST_CASE("appending creates a file, adds to it, and follows no link") {
   CHECK_FALSE(fs::exists(folder / "nowhere"));
   CHECK(disk.run({AppendFile{folder / "none/events", "x", 0600}}).error().code == "FILE_MISSING");
 }
+
+TEST_CASE("the access of a file is set without a touch of its content, and no link is followed") {
+  const TemporaryFolder folder;
+  Disk disk(folder.path());
+  const std::string key = folder / "key";
+  REQUIRE(disk.run({WriteFile{key, "secret", 0600, ""}}));
+  CHECK(disk.run({SetAccess{key, 0640, ""}}));
+  CHECK(mode_of(key) == 0640);
+  CHECK(read_file(key) == "secret");
+  const struct group* other = ::getgrgid(1);
+  if (::geteuid() == 0 && other != nullptr) {
+    CHECK(disk.run({SetAccess{key, 0640, other->gr_name}}));
+    CHECK(status_of(key).st_gid == 1);
+    CHECK(disk.files.status(key)->group == "1");
+    CHECK(disk.run({SetAccess{key, 0600, ""}}));
+    CHECK(mode_of(key) == 0600);
+    CHECK(disk.run({SetAccess{key, 0640, other->gr_name}}));
+  }
+  // What cannot be given takes nothing away.
+  const auto refused = disk.run({SetAccess{key, 0640, "no-such-group-here"}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("no group no-such-group-here") != std::string::npos);
+  CHECK(mode_of(key) == 0640);
+
+  const TemporaryFolder elsewhere;
+  elsewhere.write("victim", "x");
+  ::chmod((elsewhere / "victim").c_str(), 0600);
+  fs::create_symlink(elsewhere / "victim", folder / "link");
+  for (const std::string& path : {folder / "link", folder / "missing", folder.path()}) {
+    CHECK_FALSE(disk.run({SetAccess{path, 0644, ""}}));
+  }
+  CHECK(mode_of(elsewhere / "victim") == 0600);
+}
