@@ -15,6 +15,14 @@ class NothingLapses final : public Invariant {
         lapses_(lapses),
         lapsed_(fleet.certificates().size()) {}
 
+  // Somebody may put an old one back again as soon as it was repaired.
+  void on_served(const Host& /*host*/, const Host::Site& site,
+                 const std::optional<Leaf>& /*before*/) override {
+    const Host::Site* first = first_to_expire(fleet_.certificates()[site.certificate]);
+    if (first == nullptr || first->served->not_after > fleet_.now())
+      lapsed_[site.certificate].reset();
+  }
+
   void look() override {
     for (const Kept& kept : fleet_.certificates()) {
       const Host::Site* site = first_to_expire(kept);
