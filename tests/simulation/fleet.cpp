@@ -230,8 +230,9 @@ void Fleet::die(Death death, Duration down) {
   } else {
     world.crash();
     for (const auto& host : hosts_) host->restart();
-    for (Kept& kept : certificates_) look_for_generation(kept);
   }
+  // Something may be there that was not told of any more, or be gone.
+  for (Kept& kept : certificates_) look_for_generation(kept);
   if (watcher_ != nullptr) watcher_->on_death();
   start_later(down);
 }
