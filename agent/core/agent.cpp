@@ -10,7 +10,8 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
       make_solver_(std::move(make_solver)),
       store_(config.state_directory, world.files),
       target_turns_(world.clock),
-      certificate_turns_(world.clock) {}
+      certificate_turns_(world.clock),
+      revocation_check_(world.clock, world.http) {}
 
 void Agent::open(const std::string& holder, Completion<void> done) {
   world_.files.run(store_.prepare(), [this, holder, done = std::move(done)](Result<void> prepared) {
@@ -111,7 +112,8 @@ std::unique_ptr<CertificateJob> Agent::make_job(const CertificateSpec& spec,
                  remembered_,
                  config_,
                  [this](const std::string& name) -> CaClient& { return ca_client(name); },
-                 solver(spec.challenge)};
+                 solver(spec.challenge),
+                 revocation_check_};
   return std::make_unique<CertificateJob>(std::move(parts), spec, options);
 }
 

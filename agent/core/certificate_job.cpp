@@ -88,12 +88,12 @@ void CertificateJob::ask_the_ca() {
   const CaConfig* ca = generation ? parts_.config.find_ca(generation->ca) : nullptr;
   if (ca == nullptr || ca->directory != generation->ca_directory ||
       generation->leaf().not_after <= now || options_.dry_run) {
-    return decide();
+    return ask_whether_revoked();
   }
   const auto& known = schedule_.renewal_info;
   const bool about_this =
       known && known->fingerprint_sha256 == generation->leaf().fingerprint_sha256;
-  if (about_this && must_wait(known->poll_after, longest_poll, now)) return decide();
+  if (about_this && must_wait(known->poll_after, longest_poll, now)) return ask_whether_revoked();
   CaClient& client = parts_.ca(ca->name);
   client.prepare([this, &client](Result<void> ready) {
     if (!ready) return advised(fail(ready.error()));
@@ -129,7 +129,7 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
     }
   }
   schedule_.renewal_info = std::move(info);
-  save_schedule([this] { decide(); });
+  save_schedule([this] { ask_whether_revoked(); });
 }
 
 // A clock that is behind the CA's makes an old certificate look young.
@@ -155,6 +155,7 @@ void CertificateJob::decide() {
   input.under_way = issuance && *issuance;
   input.now = now_or_later();
   if (schedule_.renewal_info) input.renewal_info = &*schedule_.renewal_info;
+  if (schedule_.revocation) input.revocation = &*schedule_.revocation;
   input.failed = schedule_.failures > 0;
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
@@ -221,6 +222,7 @@ void CertificateJob::report() {
   LookInput look{due_, schedule_, outcome_.deployments, parts_.world.clock.now(),
                  parts_.world.random.next()};
   look.check_interval = parts_.config.daemon.check_interval;
+  look.revocation_poll = parts_.remembered[spec_.name].revocation_poll;
   look.verifiable = outcome_.generation && !(spec_.endpoints && spec_.endpoints->empty());
   outcome_.next_look = next_look(look);
   if (outcome_.generation) {

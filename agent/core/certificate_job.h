@@ -14,6 +14,7 @@
 #include "agent/core/deployment.h"
 #include "agent/core/event_stream.h"
 #include "agent/core/renewal.h"
+#include "agent/core/revocation_check.h"
 #include "agent/core/schedule.h"
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
@@ -55,6 +56,9 @@ struct Remembered {
   std::unique_ptr<ScheduleRecord> unsaved_schedule;
   std::optional<Time> told_at;  // of a trouble that each look finds again
   bool advice_failed = false;   // the CA's, when it was asked last
+  std::optional<Time> told_of_revocation_at;
+  std::optional<Time> revocation_poll;  // when the list of the revoked may be asked again
+  bool revocation_list_failed = false;  // when it was asked for last
 };
 
 // References that outlive every job.
@@ -67,6 +71,7 @@ struct JobParts {
   const Config& config;
   std::function<CaClient&(const std::string& name)> ca;
   Solver& solver;
+  RevocationCheck& revocation_check;
 };
 
 class CertificateJob {
@@ -84,6 +89,10 @@ class CertificateJob {
   void begin_anew_where_reconfigured();
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);
+  void ask_whether_revoked();
+  void told_whether_revoked(Result<RevocationCheck::Answer> answer);
+  bool revoked() const;
+  const acme::Certificate* usable_leaf() const;
   Time now_or_later();
   void decide();
   Who asker() const;
@@ -102,6 +111,7 @@ class CertificateJob {
   bool deployment_is_due() const;
   bool deployment_waits() const;
   void tell(Severity severity, const std::string& code, const std::string& message);
+  bool told_today(std::optional<Time>& told_at) const;
   void mark_verified();
   void probe();
   void probed(std::vector<EndpointState> endpoints);

@@ -19,7 +19,8 @@
 //   meta.json          what was asked of which CA: a changed configuration is noticed less well
 //   issuance.json      the order under way: a new order
 //   deployments.json   one more, idempotent, run of the hooks
-//   schedule.json      the count of failures: back-off starts anew
+//   schedule.json      the count of failures: back-off starts anew; that the CA has revoked the
+//                      certificate: it is asked again at the next look
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
 //   events             the memory of reports; nothing is decided by it
@@ -32,6 +33,7 @@
 #include <vector>
 
 #include "acme/issuance_state.h"
+#include "acme/revocation_list.h"
 #include "acme/x509.h"
 #include "agent/core/config.h"
 #include "agent/core/rate_ledger.h"
@@ -108,6 +110,14 @@ struct SavedRenewalInfo {
   bool window_known() const { return start < end; }  // else only when to ask again is known
 };
 
+// That the CA has revoked a certificate. Kept after its renewal, in case that one is lost.
+struct SavedRevocation {
+  std::string fingerprint_sha256;  // of the certificate it is about
+  acme::Revocation revocation;
+
+  std::string describe() const { return "the CA has revoked it (" + revocation.reason + ")"; }
+};
+
 // What somebody was told about the expiry of a certificate last.
 struct SavedAlarm {
   int step = 0;  // see expiry.h
@@ -126,6 +136,7 @@ struct ScheduleRecord {
   std::map<std::string, int> refused;
   SavedAlarm alarm;
   std::string configuration;  // digest_of() the one that the counts above are about
+  std::optional<SavedRevocation> revocation = {};
 };
 
 struct SavedAccount {
@@ -191,6 +202,9 @@ class Store {
   FileWork complete_generation(const std::string& name, const SavedIssuance& issuance,
                                const std::vector<acme::Certificate>& chain, Time now) const;
   Result<acme::PrivateKey> load_key(const Generation& generation) const;
+  // The certificate that signed the leaf, with its DER: the first of chain.pem. Errors:
+  // FILE_MISSING, BAD_CERTIFICATE, as where the chain is the leaf alone.
+  Result<acme::Certificate> load_issuer(const Generation& generation) const;
 
   FileWork switch_live(const std::string& name, unsigned number) const;
   FileWork record_deployed(const std::string& name, const std::string& target,

@@ -175,9 +175,7 @@ void FaultInjector::revoke(const Fault& fault) {
           certificate.not_before != kept.issued->not_before ||
           certificate.identifiers.front().value.find(kept.spec->name) == std::string::npos)
         continue;
-      // Who gives no advice cannot tell anybody of it.
-      if (!authority->settings.renewal_info) return;
-      authority->revoke(id, now);
+      authority->revoke(id, now, fault.amount % 2 == 0 ? 1 : 4);
       kept.revoked = now;
       return;
     }

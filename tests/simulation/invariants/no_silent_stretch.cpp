@@ -24,8 +24,8 @@ class NoSilentStretch final : public Invariant {
 
   void on_event(const Event& event, const Kept* about) override {
     if (about == nullptr || event.severity == Severity::info) return;
-    // That the CA's advice is missing tells nobody that the certificate is in trouble.
-    if (event.code == "RENEWAL_INFO_FAILED") return;
+    // That the CA's advice or list is missing tells nobody that the certificate is in trouble.
+    if (event.code == "RENEWAL_INFO_FAILED" || event.code == "CRL_FAILED") return;
     known_[about->index].last_word = fleet_.now();
     if (event.severity == Severity::error) known_[about->index].last_error = fleet_.now();
   }
