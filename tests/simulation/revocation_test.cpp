@@ -28,6 +28,14 @@ void revoke(DaemonScene& scene, int reason = 1) {
   scene.shop.ca.revoke(newest_of(scene.shop.ca), scene.shop.world.clock.true_time(), reason);
 }
 
+void refuse_orders(DaemonScene& scene) {
+  scene.shop.ca.settings.instead =
+      [](CaEndpoint endpoint, const acme::HttpRequest&) -> std::optional<acme::HttpResponse> {
+    if (endpoint != CaEndpoint::new_order) return {};
+    return acme::HttpResponse{500, {}, ""};
+  };
+}
+
 int requests_for_lists(const Shop& shop) {
   const auto& all = shop.ca.counters().by_endpoint;
   const auto found = all.find(CaEndpoint::revocation_list);
@@ -80,11 +88,7 @@ TEST_CASE("while a revoked certificate cannot be replaced an error tells of it e
   REQUIRE(scene.start());
   scene.run_for(24h);
   revoke(scene);
-  scene.shop.ca.settings.instead =
-      [](CaEndpoint endpoint, const acme::HttpRequest&) -> std::optional<acme::HttpResponse> {
-    if (endpoint != CaEndpoint::new_order) return {};
-    return acme::HttpResponse{500, {}, ""};
-  };
+  refuse_orders(scene);
   REQUIRE(scene.run_until_event("REVOKED", 31h));
   scene.run_for(1h);
   const CertificateStatus status = scene.shop.status();
@@ -108,25 +112,44 @@ TEST_CASE("what is revoked is not brought to a target any more, what replaces it
   REQUIRE(scene.start());
   scene.run_for(24h);
   const KeyPair old = *scene.shop.nginx.serving();
-  const auto installs = [&] { return scene.count("HOOK_STARTED"); };
+  RenewOptions force;
+  force.force = true;
+  scene.daemon->renew(force, [](const std::vector<CertificateOutcome>&) {});
+  scene.run_for(24h);
+  REQUIRE(scene.issued() == 2);
   revoke(scene);
-  scene.shop.ca.settings.instead =
-      [](CaEndpoint endpoint, const acme::HttpRequest&) -> std::optional<acme::HttpResponse> {
-    if (endpoint != CaEndpoint::new_order) return {};
-    return acme::HttpResponse{500, {}, ""};
-  };
+  refuse_orders(scene);
   REQUIRE(scene.run_until_event("REVOKED", 31h));
-  scene.run_for(2h);
-  const int before = installs();
-  scene.shop.nginx.install({});
+  const int hooks = scene.count("HOOK_STARTED");
   scene.shop.nginx.install(old);
-  scene.shop.nginx.unreachable = true;
+  scene.shop.nginx.reload();
   scene.run_for(3 * 24h);
-  CHECK(installs() == before);
-  scene.shop.nginx.unreachable = false;
+  CHECK(scene.count("HOOK_STARTED") == hooks);
+  CHECK(scene.count("NOT_SERVED") >= 2);
   scene.shop.ca.settings.instead = nullptr;
   scene.run_for(2h);
-  CHECK(scene.issued() == 2);
+  CHECK(scene.issued() == 3);
+  CHECK(scene.shop.status().ok());
+}
+
+TEST_CASE("when what replaced it is lost, the revoked one is not gone back to") {
+  DaemonScene scene(211, without_advice());
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  revoke(scene);
+  scene.run_for(31h);
+  REQUIRE(scene.issued() == 2);
+  scene.shop.world.files.put(std::string(Shop::state) + "/certificates/shop/2/privkey.pem", "lost");
+  refuse_orders(scene);
+  const std::size_t before = scene.events.size();
+  scene.run_for(2 * 24h);
+  CHECK(std::none_of(scene.events.begin() + static_cast<std::ptrdiff_t>(before), scene.events.end(),
+                     [](const Event& event) { return event.code == "HOOK_STARTED"; }));
+  CHECK(scene.count("GENERATION_DAMAGED") >= 1);
+  CHECK(scene.count("REVOKED") >= 2);
+  scene.shop.ca.settings.instead = nullptr;
+  scene.run_for(2h);
+  CHECK(scene.issued() == 3);
   CHECK(scene.shop.status().ok());
 }
 
