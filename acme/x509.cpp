@@ -1,41 +1,15 @@
 #include "acme/x509.h"
 
-#include <openssl/asn1.h>
-#include <openssl/bio.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <ctime>
-#include <memory>
 
 #include "acme/base64url.h"
+#include "acme/x509_openssl.h"
 
 namespace nolapse::acme {
 namespace {
-
-using X509Pointer = std::unique_ptr<X509, decltype(&X509_free)>;
-using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
-
-std::string octets(const ASN1_STRING* string) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
-          static_cast<std::size_t>(ASN1_STRING_length(string))};
-}
-
-X509Pointer decode(std::string_view der) {
-  const auto* data = reinterpret_cast<const unsigned char*>(der.data());
-  const unsigned char* const end = data + der.size();
-  X509Pointer certificate(d2i_X509(nullptr, &data, static_cast<long>(der.size())), X509_free);
-  if (certificate != nullptr && data != end) certificate.reset();
-  return certificate;
-}
-
-Time read_time(const ASN1_TIME* time) {
-  std::tm parts{};
-  ASN1_TIME_to_tm(time, &parts);
-  return std::chrono::sys_seconds{std::chrono::seconds{timegm(&parts)}};
-}
 
 // The content octets of the DER integer: with the zero in front that keeps it positive.
 std::string serial_octets(const X509* certificate) {
@@ -95,6 +69,33 @@ std::string read_authority_key_identifier(const X509* certificate) {
   return identifier;
 }
 
+bool is_web_url(const std::string& url) {
+  return (url.starts_with("http://") || url.starts_with("https://")) &&
+         std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+// Without the lists of others than the issuer. [RFC 5280 §4.2.1.13]
+std::vector<std::string> read_revocation_list_urls(const X509* certificate) {
+  std::vector<std::string> urls;
+  auto* points = static_cast<CRL_DIST_POINTS*>(
+      X509_get_ext_d2i(certificate, NID_crl_distribution_points, nullptr, nullptr));
+  for (int i = 0; i < sk_DIST_POINT_num(points); ++i) {
+    const DIST_POINT* point = sk_DIST_POINT_value(points, i);
+    if (point->CRLissuer != nullptr || point->distpoint == nullptr || point->distpoint->type != 0) {
+      continue;
+    }
+    const GENERAL_NAMES* names = point->distpoint->name.fullname;
+    for (int j = 0; j < sk_GENERAL_NAME_num(names); ++j) {
+      const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, j);
+      if (name->type != GEN_URI) continue;
+      std::string url = octets(name->d.uniformResourceIdentifier);
+      if (is_web_url(url)) urls.push_back(std::move(url));
+    }
+  }
+  CRL_DIST_POINTS_free(points);
+  return urls;
+}
+
 std::string public_key_octets(X509* certificate) {
   unsigned char* data = nullptr;
   const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &data);
@@ -105,8 +106,8 @@ std::string public_key_octets(X509* certificate) {
 }
 
 bool is_signed_by(const Certificate& child, const Certificate& parent) {
-  const X509Pointer subject = decode(child.der);
-  const X509Pointer issuer = decode(parent.der);
+  const X509Pointer subject = decode_certificate(child.der);
+  const X509Pointer issuer = decode_certificate(parent.der);
   return subject != nullptr && issuer != nullptr &&
          X509_check_issued(issuer.get(), subject.get()) == X509_V_OK &&
          X509_verify(subject.get(), X509_get0_pubkey(issuer.get())) == 1;
@@ -123,7 +124,7 @@ std::string fingerprint_sha256(std::string_view der) {
 }
 
 Result<Certificate> parse_certificate(std::string_view der) {
-  const X509Pointer x509 = decode(der);
+  const X509Pointer x509 = decode_certificate(der);
   if (x509 == nullptr) {
     return fail(ErrorKind::transient, "BAD_CERTIFICATE", "not an X.509 certificate");
   }
@@ -135,11 +136,12 @@ Result<Certificate> parse_certificate(std::string_view der) {
   certificate.issuer = one_line(X509_get_issuer_name(x509.get()));
   certificate.issuer_common_name = common_name(X509_get_issuer_name(x509.get()));
   certificate.subject_alternative_names = read_names(x509.get());
-  certificate.not_before = read_time(X509_get0_notBefore(x509.get()));
-  certificate.not_after = read_time(X509_get0_notAfter(x509.get()));
+  certificate.not_before = read_time(X509_get0_notBefore(x509.get())).value_or(Time{});
+  certificate.not_after = read_time(X509_get0_notAfter(x509.get())).value_or(Time{});
   certificate.fingerprint_sha256 = acme::fingerprint_sha256(der);
   certificate.public_key_der = public_key_octets(x509.get());
   certificate.authority_key_identifier = read_authority_key_identifier(x509.get());
+  certificate.revocation_list_urls = read_revocation_list_urls(x509.get());
   return certificate;
 }
 

@@ -25,6 +25,8 @@ struct Certificate {
   std::string fingerprint_sha256;        // 64 lower-case hex digits of the whole certificate
   std::string public_key_der;            // SubjectPublicKeyInfo
   std::string authority_key_identifier;  // raw keyIdentifier octets; empty when absent
+  // Where the issuer keeps the list of what it has revoked: http and https. [RFC 5280 §4.2.1.13]
+  std::vector<std::string> revocation_list_urls;
 };
 
 Result<Certificate> parse_certificate(std::string_view der);

@@ -14,7 +14,8 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
       store_(config.state_directory, world.files),
       left_behind_(world, store_, events),
       target_turns_(world.clock),
-      certificate_turns_(world.clock) {
+      certificate_turns_(world.clock),
+      revocation_check_(world.clock, world.http) {
   for (const CertificateSpec& spec : config.certificates) certificates_[spec.name] = &spec;
 }
 
@@ -163,7 +164,8 @@ std::unique_ptr<CertificateJob> Agent::make_job(CertificateSpec spec, const Rene
                    return ca_client(name, first_contact);
                  },
                  [this](const std::string& challenge) { return solver(challenge); },
-                 left_behind_};
+                 left_behind_,
+                 revocation_check_};
   return std::make_unique<CertificateJob>(std::move(parts), std::move(spec), options);
 }
 

@@ -84,6 +84,7 @@ class Agent {
   Turns certificate_turns_;
   std::map<std::string_view, const CertificateSpec*> certificates_;  // the configuration's
   std::map<std::string, Remembered> remembered_;
+  RevocationCheck revocation_check_;
   std::unique_ptr<Files::Lock> lock_;
   std::unique_ptr<EventLog> event_log_;
   std::map<std::string, std::unique_ptr<CaClient>> ca_clients_;

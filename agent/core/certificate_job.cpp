@@ -130,12 +130,12 @@ void CertificateJob::ask_the_ca() {
   const CaConfig* ca = generation ? parts_.config.find_ca(generation->ca) : nullptr;
   if (ca == nullptr || ca->directory != generation->ca_directory ||
       generation->leaf().not_after <= now || options_.dry_run) {
-    return decide();
+    return ask_whether_revoked();
   }
   const auto& known = schedule_.renewal_info;
   const bool about_this =
       known && known->fingerprint_sha256 == generation->leaf().fingerprint_sha256;
-  if (about_this && must_wait(known->poll_after, longest_poll, now)) return decide();
+  if (about_this && must_wait(known->poll_after, longest_poll, now)) return ask_whether_revoked();
   CaClient& client = parts_.ca(ca->name);
   client.prepare([this, &client](Result<void> ready) {
     if (!ready) return advised(fail(ready.error()));
@@ -174,8 +174,8 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   parts_.remembered[spec_.name].poll_after = info.poll_after;
   const bool as_before = schedule_.renewal_info && info.says_the_same(before);
   schedule_.renewal_info = std::move(info);
-  if (as_before && options_.by_daemon) return decide();
-  save_schedule([this] { decide(); });
+  if (as_before && options_.by_daemon) return ask_whether_revoked();
+  save_schedule([this] { ask_whether_revoked(); });
 }
 
 void CertificateJob::tell_of_ignored_renew_before() {
@@ -209,6 +209,7 @@ void CertificateJob::decide() {
   input.under_way = issuance && *issuance;
   input.now = now_or_later();
   if (schedule_.renewal_info) input.renewal_info = &*schedule_.renewal_info;
+  if (schedule_.revocation) input.revocation = &*schedule_.revocation;
   input.failed = schedule_.failures > 0;
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
@@ -281,6 +282,7 @@ void CertificateJob::report() {
   LookInput look{due_, schedule_, outcome_.deployments, parts_.world.clock.now(),
                  parts_.world.random.next()};
   look.check_interval = parts_.config.daemon.check_interval;
+  look.revocation_poll = parts_.remembered[spec_.name].revocation_poll;
   // A standby is looked at as often: the one in use may be from its CA now.
   look.verifiable = outcome_.generation &&
                     (is_standby(spec_.name) || !spec_.endpoints || !spec_.endpoints->empty());

@@ -15,6 +15,7 @@
 #include "agent/core/event_stream.h"
 #include "agent/core/left_behind.h"
 #include "agent/core/renewal.h"
+#include "agent/core/revocation_check.h"
 #include "agent/core/schedule.h"
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
@@ -62,6 +63,9 @@ struct Remembered {
   // When to ask for it again. Not worth a write of its own: after a restart it is asked once more.
   std::optional<Time> poll_after;
   std::string configuration;  // digest_of() what is in force
+  std::optional<Time> told_of_revocation_at;
+  std::optional<Time> revocation_poll;  // when the list of the revoked may be asked again
+  bool revocation_list_failed = false;  // when it was asked for last
 };
 
 // References that outlive every job.
@@ -75,6 +79,7 @@ struct JobParts {
   std::function<CaClient&(const std::string& name)> ca;
   std::function<Solver*(const std::string& challenge)> solver;  // nothing: not configured
   LeftBehind& left_behind;
+  RevocationCheck& revocation_check;
 };
 
 class CertificateJob {
@@ -96,6 +101,10 @@ class CertificateJob {
   void ask_the_ca();
   void advised(Result<CaClient::RenewalAdvice> advice);
   void tell_of_ignored_renew_before();
+  void ask_whether_revoked();
+  void told_whether_revoked(Result<RevocationCheck::Answer> answer);
+  bool revoked() const;
+  const acme::Certificate* usable_leaf() const;
   Time now_or_later();
   void decide();
   void renew_or_wait();
@@ -123,6 +132,7 @@ class CertificateJob {
   bool deployment_is_due() const;
   bool deployment_waits() const;
   void tell(Severity severity, const std::string& code, const std::string& message);
+  bool told_today(std::optional<Time>& told_at) const;
   void mark_verified();
   void probe();
   void probed(std::vector<EndpointState> endpoints);

@@ -18,8 +18,10 @@ bool CertificateJob::deployment_is_due() const {
   });
 }
 
-// After a failed deployment the daemon waits a little longer each time.
+// After a failed deployment the daemon waits a little longer each time. What the CA has revoked is
+// brought nowhere: what is served instead is no worse.
 bool CertificateJob::deployment_waits() const {
+  if (revoked()) return true;
   if (!options_.by_daemon || outcome_.issued || reconfigured_) return false;
   const auto records = parts_.store.load_deployments(spec_.name);
   return records && std::any_of(records->begin(), records->end(), [&](const auto& entry) {
@@ -81,11 +83,15 @@ void CertificateJob::probed(std::vector<EndpointState> endpoints) {
 
 // A trouble that lasts is told of every day, not at every look.
 void CertificateJob::tell(Severity severity, const std::string& code, const std::string& message) {
-  const Time now = parts_.world.clock.now();
-  auto& told_at = parts_.remembered[spec_.name].told_at;
-  if (told_at && now >= *told_at && now < *told_at + std::chrono::hours(24)) return;
-  told_at = now;
+  if (told_today(parts_.remembered[spec_.name].told_at)) return;
   parts_.events.emit(severity, spec_.name, code, message);
+}
+
+bool CertificateJob::told_today(std::optional<Time>& told_at) const {
+  const Time now = parts_.world.clock.now();
+  if (told_at && now >= *told_at && now < *told_at + std::chrono::hours(24)) return true;
+  told_at = now;
+  return false;
 }
 
 // What could not be seen after the deployment has been seen now.

@@ -36,17 +36,20 @@ bool CertificateJob::inside_window() const {
 Renewal::Request CertificateJob::request() {
   Renewal::Request request{without_failing_names(), asker(), inside_window(), {}};
   if (due_.by_time) request.due_at = due_.at;
-  // Fewer names than wanted are worth asking for only because of the time.
-  if (!left_out_.empty() && outcome_.generation) {
-    request.due_at = renewal_point(outcome_.generation->leaf(), spec_.renew_before);
+  if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
+    request.spec.reuse_key = false;
+  }
+  // Fewer names than wanted are worth asking for only because of the time, or of a revocation.
+  if (const auto* leaf = usable_leaf(); leaf != nullptr && !left_out_.empty()) {
+    request.due_at = renewal_point(*leaf, spec_.renew_before);
   }
   return request;
 }
 
 CertificateSpec CertificateJob::without_failing_names() {
   CertificateSpec spec = spec_;
-  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
-  left_out_ = names_to_leave_out(spec_.domains, schedule_.refused, leaf, parts_.world.clock.now());
+  left_out_ =
+      names_to_leave_out(spec_.domains, schedule_.refused, usable_leaf(), parts_.world.clock.now());
   for (const acme::Identifier& name : left_out_) {
     spec.domains.erase(std::find(spec.domains.begin(), spec.domains.end(), name));
     parts_.events.emit(Severity::error, spec_.name, "NAME_QUARANTINED",
@@ -101,6 +104,10 @@ void CertificateJob::issued(Result<Generation> generation) {
 void CertificateJob::obtained(Generation generation) {
   outcome_.generation = std::move(generation);
   outcome_.issued = true;
+  if (!outcome_.generation->leaf().revocation_list_urls.empty()) {
+    parts_.remembered[spec_.name].revocation_poll =
+        parts_.world.clock.now() + RevocationCheck::ask_every;
+  }
   if (left_out_.empty()) {
     schedule_.failures = 0;
     schedule_.last_error.reset();
@@ -123,7 +130,7 @@ void CertificateJob::failed(const Error& error) {
   const bool waits = error.kind == ErrorKind::deferred;
   parts_.events.emit(waits ? Severity::warning : Severity::error, spec_.name, error.code,
                      error.message);
-  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
+  const acme::Certificate* leaf = usable_leaf();
   if (!cas_left_.empty() && may_fail_over({error.kind, leaf, options_.force, now})) {
     parts_.events.emit(Severity::warning, spec_.name, "CA_FAILED_OVER",
                        "asking " + cas_left_.front() + " instead");
@@ -136,7 +143,7 @@ void CertificateJob::failed(const Error& error) {
 
 void CertificateJob::came_to_nothing(const Error& error) {
   const Time now = parts_.world.clock.now();
-  const acme::Certificate* leaf = outcome_.generation ? &outcome_.generation->leaf() : nullptr;
+  const acme::Certificate* leaf = usable_leaf();
   ++schedule_.failures;
   schedule_.last_error = save_error(error, now);
   retry_later(error.kind, error.retry_after);
@@ -153,7 +160,7 @@ void CertificateJob::came_to_nothing(const Error& error) {
 void CertificateJob::retry_later(ErrorKind kind, std::optional<Time> retry_after) {
   RetryInput retry{schedule_.failures,        kind, retry_after, {}, parts_.world.clock.now(),
                    parts_.world.random.next()};
-  if (outcome_.generation) retry.not_after = outcome_.generation->leaf().not_after;
+  if (const auto* leaf = usable_leaf()) retry.not_after = leaf->not_after;
   if (is_standby(spec_.name)) retry.not_after = certificate_until_;
   schedule_.next_attempt = next_attempt(retry);
 }

@@ -106,7 +106,9 @@ void Renewal::take_up() {
   }
   if (!*saved) return begin();
   const auto key = store_.load_new_key(request_.spec.name, (*saved)->generation);
-  if (!key || !is_same_order(**saved, saved_) || is_worn_out(**saved)) {
+  const bool old_key = key && newest_ && key->public_key_der() == newest_->leaf().public_key_der;
+  if (!key || !is_same_order(**saved, saved_) || is_worn_out(**saved) ||
+      (old_key && !request_.spec.reuse_key)) {
     return drop_and_begin(**saved);
   }
   saved_ = std::move(**saved);

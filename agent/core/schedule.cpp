@@ -117,6 +117,9 @@ Due planned_renewal(const RenewalInput& input) {
 Due next_renewal(const RenewalInput& input) {
   if (input.newest == nullptr) return {true, input.now, "there is no certificate yet"};
   if (input.requested) return {true, input.now, "requested with --force"};
+  if (is_revoked(input.newest, input.revocation)) {
+    return {true, input.now, input.revocation->describe()};
+  }
   Due due = planned_renewal(input);
   if (!input.failed && !input.under_way) return due;
   // Whatever made it due first, it is to be finished.
@@ -124,6 +127,11 @@ Due next_renewal(const RenewalInput& input) {
   due.reason =
       input.failed ? "the last attempt failed" : "an interrupted renewal is to be finished";
   return due;
+}
+
+bool is_revoked(const Generation* generation, const SavedRevocation* revocation) {
+  return generation != nullptr && revocation != nullptr &&
+         generation->leaf().fingerprint_sha256 == revocation->fingerprint_sha256;
 }
 
 bool little_is_left(const acme::Certificate* leaf, Time now) {
@@ -201,6 +209,9 @@ Time next_look(const LookInput& input) {
     next = std::min(next, check);
   }
   if (polls) next = std::min(next, advice->poll_after);
+  if (input.revocation_poll && *input.revocation_poll + 10h > input.now) {
+    next = std::min<Time>(next, *input.revocation_poll + 10h);
+  }
   for (const auto& [target, record] : input.deployments) {
     // One that is over was looked at just now, and there was nothing to do.
     if (record.next_attempt && *record.next_attempt > input.now) {

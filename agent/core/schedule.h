@@ -27,16 +27,20 @@ struct RenewalInput {
   bool failed = false;                 // the last attempt; whatever made it due, it is not done
   Time now{};
   const SavedRenewalInfo* renewal_info =
-      nullptr;  // the CA's advice for the newest; none: not known
+      nullptr;                                  // the CA's advice for the newest; none: not known
+  const SavedRevocation* revocation = nullptr;  // the last that was heard of, of any certificate
 };
 
-// An operator's request, an interrupted attempt, a changed CertificateSpec, or the renewal point:
-// `renew_before`, else a third of the lifetime left, half when the lifetime is under ten days.
+// An operator's request, a revocation, an interrupted attempt, a changed CertificateSpec, or the
+// renewal point: `renew_before`, else a third of the lifetime left, half when the lifetime is under
+// ten days.
 Due next_renewal(const RenewalInput& input);
 
 // The first difference between what was issued (`newest`, which must be there) and what is wanted
 // now, in words; empty: none.
 std::string changed_specification(const RenewalInput& input);
+// Is it this one that is revoked?
+bool is_revoked(const Generation* generation, const SavedRevocation* revocation);
 
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of
 // the lifetime for use is ignored: it would renew for ever.
@@ -103,11 +107,13 @@ struct LookInput {
   std::uint64_t random = 0;
   bool verifiable = false;  // there is something that endpoints may be asked
   Duration check_interval = std::chrono::hours(1);
+  std::optional<Time> revocation_poll = {};  // when the list of the revoked may be asked again
 };
 
 // When the daemon has to look at a certificate again: its renewal or the next attempt at one, the
 // next attempt at a deployment, the next poll of the CA's advice, and every `check_interval`, give
-// or take a quarter, what is served.
+// or take a quarter, what is served. The poll for revocations goes along with a look that comes
+// within ten hours of it.
 Time next_look(const LookInput& input);
 
 }  // namespace nolapse

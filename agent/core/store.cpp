@@ -326,6 +326,15 @@ Result<acme::PrivateKey> Store::load_key(const Generation& generation) const {
   return acme::PrivateKey::from_pem(*pem);
 }
 
+Result<acme::Certificate> Store::load_issuer(const Generation& generation) const {
+  const std::string path = generation.directory + "/chain.pem";
+  const auto pem = files_.read(path);
+  if (!pem) return fail(pem.error());
+  auto chain = acme::parse_pem_chain(*pem);
+  if (!chain) return fail(located(chain.error(), path));
+  return std::move(chain->front());
+}
+
 FileWork Store::remove_old_generations(const std::string& name, unsigned keep) const {
   const auto numbers = generation_numbers(name);
   if (!numbers || numbers->size() <= keep) return {};

@@ -22,8 +22,9 @@
 //   meta.json          what was asked of which CA: a changed configuration is noticed less well
 //   issuance.json      the order under way: a new order
 //   deployments.json   one more, idempotent, run of the hooks
-//   schedule.json      the count of failures: back-off starts anew. When a daemon asks the CA for
-//                      its advice again is not kept: after a restart it asks once more
+//   schedule.json      the count of failures: back-off starts anew; that the CA has revoked the
+//                      certificate: it is asked again at the next look. When a daemon asks the CA
+//                      for its advice again is not kept: after a restart it asks once more
 //   left_behind.json   proofs of control that nobody takes away any more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
@@ -40,6 +41,7 @@
 #include <vector>
 
 #include "acme/issuance_state.h"
+#include "acme/revocation_list.h"
 #include "acme/x509.h"
 #include "agent/core/config.h"
 #include "agent/core/rate_ledger.h"
@@ -120,6 +122,14 @@ struct SavedRenewalInfo {
   }
 };
 
+// That the CA has revoked a certificate. Kept after its renewal, in case that one is lost.
+struct SavedRevocation {
+  std::string fingerprint_sha256;  // of the certificate it is about
+  acme::Revocation revocation;
+
+  std::string describe() const { return "the CA has revoked it (" + revocation.reason + ")"; }
+};
+
 // What somebody was told about the expiry of a certificate last.
 struct SavedAlarm {
   int step = 0;  // see expiry.h
@@ -138,6 +148,7 @@ struct ScheduleRecord {
   std::map<std::string, int> refused;
   SavedAlarm alarm;
   std::string configuration;  // digest_of() the one that the counts above are about
+  std::optional<SavedRevocation> revocation = {};
 };
 
 // Proofs of control that could not be taken away yet.
@@ -224,6 +235,9 @@ class Store {
   FileWork complete_generation(const std::string& name, const SavedIssuance& issuance,
                                const std::vector<acme::Certificate>& chain, Time now) const;
   Result<acme::PrivateKey> load_key(const Generation& generation) const;
+  // The certificate that signed the leaf, with its DER: the first of chain.pem. Errors:
+  // FILE_MISSING, BAD_CERTIFICATE, as where the chain is the leaf alone.
+  Result<acme::Certificate> load_issuer(const Generation& generation) const;
 
   // Makes the standby's generation `number` the certificate's generation `next`.
   FileWork move_standby(const std::string& name, unsigned number, unsigned next) const;

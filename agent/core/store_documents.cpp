@@ -209,6 +209,20 @@ std::optional<SavedRenewalInfo> read_renewal_info(const json& object) {
       string_member(object, "explanation_url"),    *poll_after};
 }
 
+json revocation_or_null(const std::optional<SavedRevocation>& saved) {
+  if (!saved) return nullptr;
+  return {{"fingerprint_sha256", saved->fingerprint_sha256},
+          {"at", acme::format_rfc3339(saved->revocation.at)},
+          {"reason", saved->revocation.reason}};
+}
+
+std::optional<SavedRevocation> read_revocation(const json& object) {
+  const auto at = time_member(object, "at");
+  if (!at) return {};
+  return SavedRevocation{string_member(object, "fingerprint_sha256"),
+                         {*at, string_member(object, "reason")}};
+}
+
 }  // namespace
 
 std::string write_document(const ScheduleRecord& record) {
@@ -221,6 +235,7 @@ std::string write_document(const ScheduleRecord& record) {
       .add("renewal_info", renewal_info_or_null(record.renewal_info))
       .add("refused", record.refused)
       .add("configuration", record.configuration)
+      .add("revocation", revocation_or_null(record.revocation))
       .add("alarm", std::move(alarm))
       .text();
 }
@@ -240,7 +255,8 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         read_renewal_info(acme::object_member(*document, "renewal_info")),
                         std::move(refused),
                         {small_integer(alarm, "step"), time_member(alarm, "at")},
-                        string_member(*document, "configuration")};
+                        string_member(*document, "configuration"),
+                        read_revocation(acme::object_member(*document, "revocation"))};
 }
 
 std::string write_account(const SavedAccount& account) {

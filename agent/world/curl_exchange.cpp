@@ -59,13 +59,14 @@ Result<HostAndPort> host_of(CURLU* url, const std::string& text) {
 
 }  // namespace
 
-Result<HostAndPort> parse_https_url(const std::string& url) {
+Result<HostAndPort> parse_url(const std::string& url, bool plain_http) {
   const UrlPointer parsed(curl_url(), &curl_url_cleanup);
   if (!is_plain_ascii(url) ||
       curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
     return unusable("\"" + url + "\" is not a URL");
   }
-  if (url_part(parsed.get(), CURLUPART_SCHEME) != "https") {
+  const std::string scheme = url_part(parsed.get(), CURLUPART_SCHEME);
+  if (scheme != "https" && !(plain_http && scheme == "http")) {
     return unusable("\"" + url + "\" is not an https URL; ACME is spoken over https only");
   }
   auto result = host_of(parsed.get(), url);
@@ -212,7 +213,7 @@ void CurlExchange::set_network_options(const HostAndPort& peer,
                                        const std::vector<std::string>& addresses) {
   CURL* const easy = easy_;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, options_.plain_http ? "http,https" : "https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy.c_str());
@@ -303,13 +304,15 @@ acme::Error CurlExchange::describe_failure(int code) const {
 
 std::string CurlExchange::pending_step() const {
   CURL* const easy = easy_;
+  curl_off_t connected = 0;
   curl_off_t shaken = 0;
   curl_off_t first_octet = 0;
+  curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
   curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &shaken);
   curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &first_octet);
   if (peer_.host.empty()) return "no address for it";
   if (first_octet > 0) return "the response did not end";
-  if (shaken > 0) return "no response";
+  if (shaken > 0 || (options_.plain_http && connected > 0 && !tls_begun_)) return "no response";
   if (tls_begun_) return "no TLS handshake with " + peer_text();
   return "no connection to " + peer_text();
 }

@@ -1,4 +1,4 @@
-// One HTTPS exchange as curl sees it: the options of an easy handle, what comes back through its
+// One HTTP exchange as curl sees it: the options of an easy handle, what comes back through its
 // callbacks, and what went wrong in words.
 #pragma once
 
@@ -17,8 +17,8 @@ struct HostAndPort {
   std::string port;
 };
 
-// Only https URLs with a host in ASCII. The error says what is wrong with it.
-Result<HostAndPort> parse_https_url(const std::string& url);
+// Only https URLs (or also http) with a host in ASCII. The error says what is wrong with it.
+Result<HostAndPort> parse_url(const std::string& url, bool plain_http);
 // http, https and socks5h proxies: with each of them the proxy resolves the target.
 Result<HostAndPort> parse_proxy(const std::string& proxy);
 

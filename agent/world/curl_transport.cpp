@@ -43,7 +43,7 @@ void CurlTransport::send(acme::HttpRequest request, HttpOptions options,
 
 void CurlTransport::resolve(std::uint64_t id) {
   Exchange& exchange = *exchanges_.at(id);
-  auto target = parse_https_url(exchange.url);
+  auto target = parse_url(exchange.url, exchange.options.plain_http);
   if (target && !exchange.options.proxy.empty()) target = parse_proxy(exchange.options.proxy);
   if (!target) return finish(id, fail(std::move(target).error()));
   exchange.peer = std::move(*target);

@@ -47,14 +47,15 @@ struct HttpOptions {
   std::string proxy;                            // never inherited from the environment; empty: none
   Duration timeout = std::chrono::seconds(30);  // for the whole exchange
   std::size_t body_limit = 1 << 20;             // octets; a longer body is an error
+  bool plain_http = false;                      // http URLs too: for what is signed and no secret
 };
 
 class Http {
  public:
   virtual ~Http() = default;
   // Any HTTP status is a response. Errors: transient CA_UNREACHABLE, CA_TLS, CA_TIMEOUT,
-  // BODY_TOO_LONG (the message names host, address and cause). https only; redirects are not
-  // followed.
+  // BODY_TOO_LONG (the message names host, address and cause). https only, unless the options say
+  // otherwise; redirects are not followed.
   virtual void send(acme::HttpRequest request, HttpOptions options,
                     Completion<acme::HttpResponse> done) = 0;
 };

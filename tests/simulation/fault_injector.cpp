@@ -177,9 +177,7 @@ void FaultInjector::revoke(const Fault& fault) {
       // Its standby may have begun in the same second.
       const auto leaf = acme::parse_certificate(certificate.leaf);
       if (!leaf || leaf->fingerprint_sha256 != kept.issued->fingerprint) continue;
-      // Who gives no advice cannot tell anybody of it.
-      if (!authority->settings.renewal_info) return;
-      authority->revoke(id, now);
+      authority->revoke(id, now, fault.amount % 2 == 0 ? 1 : 4);
       kept.revoked = now;
       return;
     }

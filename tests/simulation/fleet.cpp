@@ -235,7 +235,7 @@ void Fleet::die(Death death, Duration down) {
     world.crash();
     for (const auto& host : hosts_) host->restart();
   }
-  // What it issued last it may have told nobody.
+  // Something may be there that was not told of any more, or be gone.
   for (Kept& kept : certificates_) look_for_generation(kept);
   if (watcher_ != nullptr) watcher_->on_death();
   start_later(down);

@@ -48,7 +48,7 @@ ProcessResult Host::run_hook(const ProcessSpec& spec) {
   ProcessResult result = site.hook.main(spec);
   if (site.service->installed() != installed) {
     site.before = installed;
-    site.put_back = false;
+    site.by_somebody_else = false;
     changed_.push_back(&site);
   }
   if (verb == "reload" && result.code == 0) {
@@ -70,6 +70,7 @@ void Host::reload_all() {
 void Host::notice(Site& site) {
   if (site.service->reloads() == site.reloads_seen) return;
   site.reloads_seen = site.service->reloads();
+  site.put_back = site.by_somebody_else;
   const auto before = site.served;
   const auto* chain = site.service->shown_chain();
   site.served = chain != nullptr ? std::optional(leaf_of(chain->front())) : std::nullopt;
@@ -97,7 +98,7 @@ void Host::restore_backup() {
     if (!site.before) continue;
     site.service->install(*site.before);
     site.before.reset();
-    site.put_back = true;
+    site.by_somebody_else = true;
     site.service->reload();
     notice(site);
   }

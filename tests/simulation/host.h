@@ -32,7 +32,8 @@ class Host {
     std::unique_ptr<FakeService> service;
     FakeProgram hook;
     std::optional<KeyPair> before;  // the pair that was installed before the one that is
-    bool put_back = false;          // somebody else installed what is installed
+    bool by_somebody_else = false;  // what is installed
+    bool put_back = false;          // and what is served
     std::size_t reloads_seen = 0;
     std::optional<Leaf> served;
   };

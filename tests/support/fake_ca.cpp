@@ -24,7 +24,7 @@ constexpr std::size_t nonces_kept = 10'000;  // older ones are bad, as at any CA
 constexpr const char* endpoint_names[] = {
     "directory",     "new-nonce", "new-account", "account",     "new-order",          "order",
     "authorization", "challenge", "finalize",    "certificate", "revoke-certificate", "key-change",
-    "renewal-info",  "unknown"};
+    "renewal-info",  "crl",       "unknown"};
 
 std::string http_date(Time time) {
   const std::time_t seconds =
@@ -88,7 +88,9 @@ Result<HttpResponse> FakeCa::handle(const HttpRequest& http, Time now) {
   ++counters_.requests;
   Request request{http, now};
   const std::string prefix = settings.base_url + "/";
-  if (http.url.starts_with(prefix)) {
+  if (http.url == revocation_list_url()) {
+    request.endpoint = CaEndpoint::revocation_list;
+  } else if (http.url.starts_with(prefix)) {
     const std::string path = http.url.substr(prefix.size());
     const std::size_t slash = std::min(path.find('/'), path.size());
     const auto* const found =
@@ -154,6 +156,9 @@ FakeCa::Reply FakeCa::dispatch(Request& request) {
       break;
     case CaEndpoint::renewal_info:
       if (get) return renewal_info(request);
+      break;
+    case CaEndpoint::revocation_list:
+      if (get) return revocation_list(request);
       break;
     default:
       if (method != "POST") break;

@@ -65,7 +65,7 @@ class FakeCa {
   void lose_reply(CaEndpoint endpoint) { lose_next_.insert(endpoint); }  // to the next request
   void lose_reply_after(int requests) { lose_at_ = counters_.requests + requests; }
 
-  void revoke(const std::string& id, Time now) { certificates_.at(id).revoked = now; }
+  void revoke(const std::string& id, Time now, int reason = 0);
 
   FakeCaSettings settings;  // may be changed at any time
   const Counters& counters() const { return counters_; }
@@ -75,6 +75,7 @@ class FakeCa {
   const std::map<std::string, CaCertificate>& certificates() const { return certificates_; }
   std::size_t authorizations() const { return authorizations_.size(); }
   std::string directory_url() const { return settings.base_url + "/directory"; }
+  std::string revocation_list_url() const;  // plain http, as everywhere
   const TestIssuer& root() const { return root_; }
   std::vector<std::string> trust_anchors() const;  // DER, the alternate roots included
 
@@ -149,6 +150,7 @@ class FakeCa {
   Reply certificate(const Request& request);
   Reply revoke_certificate(const Request& request);
   Reply renewal_info(const Request& request) const;
+  Reply revocation_list(const Request& request) const;
   const CaCertificate* certificate_with_renewal_id(const std::string& renewal_id) const;
 
   // fake_ca_memory.cpp: what is due, and what is forgotten

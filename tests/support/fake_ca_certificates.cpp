@@ -91,6 +91,8 @@ void FakeCa::issue(CaOrder& order) {
   leaf.not_before = certificate.not_before;
   leaf.not_after = certificate.not_after;
   leaf.serial = serial;
+  if (settings.revocation_list) leaf.revocation_list_urls = {revocation_list_url()};
+  certificate.serial = serial;
   certificate.leaf = issuer.issue(leaf, order.certificate_key);
   certificate.renewal_id = acme::base64url_encode(issuer.key_identifier()) + "." +
                            acme::base64url_encode(integer_octets(serial));
@@ -148,10 +150,38 @@ FakeCa::Reply FakeCa::revoke_certificate(const Request& request) {
     if (reason != 0 && reason != 1 && reason != 4 && reason != 5)
       return refuse(400, "badRevocationReason", "reasons 0, 1, 4 and 5 are accepted");
     if (certificate.revoked) return refuse(400, "alreadyRevoked", "it has been revoked before");
-    certificate.revoked = request.now;
+    revoke(id, request.now, static_cast<int>(reason));
     return HttpResponse{200, {}, ""};
   }
   return refuse(404, "malformed", "this CA did not issue the certificate");
+}
+
+void FakeCa::revoke(const std::string& id, Time now, int reason) {
+  CaCertificate& certificate = certificates_.at(id);
+  certificate.revoked = now;
+  certificate.revocation_reason = reason;
+}
+
+std::string FakeCa::revocation_list_url() const {
+  return "http" + settings.base_url.substr(settings.base_url.find(':')) + "/crl";
+}
+
+// As Let's Encrypt's: it names the place where it is to be found. [RFC 5280 §5.2.5]
+FakeCa::Reply FakeCa::revocation_list(const Request& request) const {
+  if (!settings.revocation_list || request.http.url != revocation_list_url())
+    return refuse(404, "malformed", "no such page");
+  RevocationListOptions list;
+  list.this_update = request.now - std::chrono::hours(1);
+  list.next_update = request.now + std::chrono::hours(24 * 7);
+  list.place = revocation_list_url();
+  for (const auto& [id, certificate] : certificates_) {
+    if (!certificate.revoked) continue;
+    list.revoked.push_back(
+        {certificate.serial, *certificate.revoked, certificate.revocation_reason});
+  }
+  const TestIssuer& issuer = intermediates_.empty() ? root_ : intermediates_.back();
+  return HttpResponse{
+      200, {{"Content-Type", "application/pkix-crl"}}, issuer.sign_revocation_list(list)};
 }
 
 const CaCertificate* FakeCa::certificate_with_renewal_id(const std::string& renewal_id) const {

@@ -28,6 +28,7 @@ enum class CaEndpoint {
   revoke_certificate,
   key_change,
   renewal_info,
+  revocation_list,
   unknown,
 };
 const char* name_of(CaEndpoint endpoint);
@@ -88,6 +89,8 @@ struct FakeCaSettings {
   std::size_t intermediates = 1;
   std::size_t alternate_chains = 0;
   std::map<std::string, CaProfile> profiles;
+
+  bool revocation_list = true;  // certificates name one, which is served at base_url/crl
 
   // Renewal information. [RFC 9773]
   bool renewal_info = true;

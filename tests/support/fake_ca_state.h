@@ -71,8 +71,10 @@ struct CaCertificate {
   std::string renewal_id;                        // certID [RFC 9773 §4.1]
   acme::Time not_before{};
   acme::Time not_after{};
+  std::string serial;  // unsigned octets
   std::optional<acme::Time> revoked;
-  std::string replaced_by;  // an order
+  int revocation_reason = 0;  // [RFC 5280 §5.3.1]
+  std::string replaced_by;    // an order
 };
 
 }  // namespace nolapse

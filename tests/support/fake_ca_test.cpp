@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "acme/base64url.h"
+#include "acme/revocation_list.h"
 #include "tests/support/issuance_driver.h"
 
 using namespace nolapse;
@@ -337,6 +338,29 @@ TEST_CASE("the renewal window follows the lifetime, and lies in the past once re
   REQUIRE(fixture.driver.call(revoke));
   CHECK(window().second < fixture.driver.now);
   CHECK(fixture.driver.call(revoke).error().code == "CA_ALREADY_REVOKED");
+}
+
+TEST_CASE("the list that a certificate names tells of its revocation, over plain http") {
+  Fixture fixture;
+  const auto chain = fixture.issue({"shop.test"});
+  REQUIRE(chain);
+  const std::string url = fixture.ca.revocation_list_url();
+  CHECK(url == "http://ca.test/crl");
+  CHECK(chain->front().revocation_list_urls == std::vector<std::string>{url});
+  const auto revocation = [&] {
+    const auto reply = fixture.ca.handle({"GET", url, {}, ""}, fixture.driver.now);
+    const auto list =
+        acme::parse_revocation_list(reply.value().body, chain->at(1), url, fixture.driver.now);
+    return list.value().find(chain->front().serial_number);
+  };
+  CHECK_FALSE(revocation());
+  fixture.ca.revoke(fixture.ca.certificates().begin()->first, fixture.driver.now, 1);
+  REQUIRE(revocation());
+  CHECK(revocation()->reason == "keyCompromise");
+  const std::string secure = fixture.ca.settings.base_url + "/crl";
+  CHECK(fixture.ca.handle({"GET", secure, {}, ""}, fixture.driver.now)->status == 404);
+  fixture.ca.settings.revocation_list = false;
+  CHECK(fixture.issue({"shop.test"})->front().revocation_list_urls.empty());
 }
 
 TEST_CASE("`replaces` is accepted once, for a certificate of the account [RFC 9773 §5]") {

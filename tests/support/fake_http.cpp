@@ -27,8 +27,11 @@ void FakeHttp::send(acme::HttpRequest request, HttpOptions options,
   waiting_[id] = std::move(done);
   if (record_exchanges)
     exchanges_.push_back({clock_.true_time(), request.method + " " + request.url, ""});
+  // The same host, the same fate.
+  std::string url = request.url;
+  if (options.plain_http && url.starts_with("http://")) url.insert(4, "s");
   for (auto& [prefix, route] : routes_) {
-    if (!request.url.starts_with(prefix + "/")) continue;
+    if (!url.starts_with(prefix + "/")) continue;
     if (route.fault != Fault::none) {
       const bool silent = route.fault == Fault::no_answer;
       return deliver(id, silent ? options.timeout : route.latency,

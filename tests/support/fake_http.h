@@ -1,6 +1,6 @@
-// HTTPS to the CAs: requests travel, arrive, are answered and travel back, each in virtual time.
-// A request on its way is the world's: the CA acts on it even if its sender crashes, and then
-// nobody hears the answer.
+// HTTPS, and plain HTTP where it is asked for, to the CAs: requests travel, arrive, are answered
+// and travel back, each in virtual time. A request on its way is the world's: the CA acts on it
+// even if its sender crashes, and then nobody hears the answer.
 #pragma once
 
 #include <cstdint>

@@ -317,6 +317,11 @@ TEST_CASE("HTTP fails in the ways the transport does, in its time") {
   CHECK(send(world, {"GET", world.cas.front()->directory_url(), {}, ""}, small).error().code ==
         "BODY_TOO_LONG");
   CHECK(send(world, {"GET", "https://elsewhere.test/", {}, ""}).error().code == "CA_UNREACHABLE");
+  const acme::HttpRequest list{"GET", world.cas.front()->revocation_list_url(), {}, ""};
+  CHECK(send(world, list).error().code == "CA_UNREACHABLE");
+  HttpOptions plain;
+  plain.plain_http = true;
+  CHECK(send(world, list, plain)->status == 200);
 }
 
 TEST_CASE("DNS fails in the ways a resolver does") {

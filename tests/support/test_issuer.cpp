@@ -52,13 +52,21 @@ void set_common_name(X509_NAME* name, const std::string& common_name) {
           "set a name");
 }
 
-void set_serial(X509* certificate, const std::string& octets) {
+// To be freed; unsigned octets, most significant first.
+ASN1_INTEGER* integer(const std::string& octets) {
   const std::unique_ptr<BIGNUM, decltype(&BN_free)> number(
       BN_bin2bn(reinterpret_cast<const unsigned char*>(octets.data()),
                 static_cast<int>(octets.size()), nullptr),
       BN_free);
-  require(BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr,
-          "set a serial number");
+  ASN1_INTEGER* const result = BN_to_ASN1_INTEGER(number.get(), nullptr);
+  require(result != nullptr, "make a number");
+  return result;
+}
+
+void set_serial(X509* certificate, const std::string& octets) {
+  const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> serial(integer(octets),
+                                                                           ASN1_INTEGER_free);
+  require(X509_set_serialNumber(certificate, serial.get()) == 1, "set a serial number");
 }
 
 void add_extension(X509* certificate, int nid, const std::string& value) {
@@ -164,6 +172,10 @@ std::string TestIssuer::issue(const LeafOptions& leaf, const acme::PrivateKey& s
   add_extension(certificate.get(), NID_ext_key_usage, "serverAuth");
   if (leaf.authority_key_identifier)
     add_authority_key_identifier(certificate.get(), key_identifier_);
+  std::string lists;
+  for (const std::string& url : leaf.revocation_list_urls)
+    lists += (lists.empty() ? "URI:" : ",URI:") + url;
+  if (!lists.empty()) add_extension(certificate.get(), NID_crl_distribution_points, lists);
   std::string names = leaf.common_name.empty() ? "critical" : "";
   for (const auto& identifier : leaf.identifiers) {
     names += names.empty() ? "" : ",";
@@ -171,6 +183,74 @@ std::string TestIssuer::issue(const LeafOptions& leaf, const acme::PrivateKey& s
   }
   if (!leaf.identifiers.empty()) add_extension(certificate.get(), NID_subject_alt_name, names);
   return sign(certificate.get(), key_);
+}
+
+// ---- revocation lists
+
+namespace {
+
+void add_revoked(X509_CRL* list, const RevokedSerial& revoked) {
+  const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> serial(integer(revoked.serial),
+                                                                           ASN1_INTEGER_free);
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> at(
+      ASN1_TIME_set(nullptr, seconds(revoked.at)), ASN1_TIME_free);
+  X509_REVOKED* entry = X509_REVOKED_new();
+  require(X509_REVOKED_set_serialNumber(entry, serial.get()) == 1 &&
+              X509_REVOKED_set_revocationDate(entry, at.get()) == 1,
+          "revoke");
+  if (revoked.reason != 0) {
+    const std::unique_ptr<ASN1_ENUMERATED, decltype(&ASN1_ENUMERATED_free)> reason(
+        ASN1_ENUMERATED_new(), ASN1_ENUMERATED_free);
+    require(ASN1_ENUMERATED_set(reason.get(), revoked.reason) == 1 &&
+                X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason.get(), 0, 0) == 1,
+            "give a reason");
+  }
+  require(X509_CRL_add0_revoked(list, entry) == 1, "add to a list");
+}
+
+void add_extension(X509_CRL* list, int nid, const std::string& value) {
+  const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
+      X509V3_EXT_conf_nid(nullptr, nullptr, nid, value.c_str()), X509_EXTENSION_free);
+  require(extension && X509_CRL_add_ext(list, extension.get(), -1) == 1, "add an extension");
+}
+
+}  // namespace
+
+std::string TestIssuer::sign_revocation_list(const RevocationListOptions& options) const {
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> list(X509_CRL_new(), X509_CRL_free);
+  const std::unique_ptr<X509_NAME, decltype(&X509_NAME_free)> issuer(X509_NAME_new(),
+                                                                     X509_NAME_free);
+  set_common_name(issuer.get(), common_name_);
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> from(
+      ASN1_TIME_set(nullptr, seconds(options.this_update)), ASN1_TIME_free);
+  require(X509_CRL_set_version(list.get(), 1) == 1 &&
+              X509_CRL_set_issuer_name(list.get(), issuer.get()) == 1 &&
+              X509_CRL_set1_lastUpdate(list.get(), from.get()) == 1,
+          "begin a list");
+  if (options.next_update) {
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> until(
+        ASN1_TIME_set(nullptr, seconds(*options.next_update)), ASN1_TIME_free);
+    require(X509_CRL_set1_nextUpdate(list.get(), until.get()) == 1, "set dates");
+  }
+  for (const RevokedSerial& each : options.revoked) add_revoked(list.get(), each);
+  std::string scope = options.place.empty() ? "" : ",fullname:URI:" + options.place;
+  if (!options.scope.empty()) scope += "," + options.scope;
+  if (!scope.empty()) {
+    add_extension(list.get(), NID_issuing_distribution_point, "critical" + scope);
+  }
+  if (options.delta) {
+    const std::unique_ptr<ASN1_INTEGER, decltype(&ASN1_INTEGER_free)> base(integer("\x01"),
+                                                                           ASN1_INTEGER_free);
+    require(X509_CRL_add1_ext_i2d(list.get(), NID_delta_crl, base.get(), 1, 0) == 1,
+            "add an extension");
+  }
+  require(X509_CRL_sign(list.get(), key_.get(), EVP_sha256()) > 0, "sign a list");
+  unsigned char* data = nullptr;
+  const int size = i2d_X509_CRL(list.get(), &data);
+  require(size > 0, "write a list");
+  std::string der(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
+  OPENSSL_free(data);
+  return der;
 }
 
 std::string pem_of(std::string_view der) {

@@ -3,6 +3,7 @@
 // one is a broken test and ends it. [RFC 5280]
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,22 @@ struct LeafOptions {
   std::string serial = "\x01";  // unsigned octets, most significant first
   std::string common_name;      // empty: an empty subject
   bool authority_key_identifier = true;
+  std::vector<std::string> revocation_list_urls;
+};
+
+struct RevokedSerial {
+  std::string serial;  // as in LeafOptions
+  acme::Time at{};
+  int reason = 0;  // CRLReason; 0: none is given
+};
+
+struct RevocationListOptions {
+  acme::Time this_update{};
+  std::optional<acme::Time> next_update;
+  std::vector<RevokedSerial> revoked;
+  std::string place;  // a URL, in the issuing distribution point; empty: no such extension
+  std::string scope;  // what else is in it, in OpenSSL's words: "onlyCA:TRUE"
+  bool delta = false;
 };
 
 class TestIssuer {
@@ -33,6 +50,8 @@ class TestIssuer {
   std::string issue(const LeafOptions& leaf, const acme::PrivateKey& subject_key) const;
   // DER of another certificate for `other`: its name and key, signed by this one.
   std::string cross_sign(const TestIssuer& other) const;
+  // DER of a list that this one signs. [RFC 5280 §5]
+  std::string sign_revocation_list(const RevocationListOptions& options) const;
 
   const std::string& certificate() const { return certificate_; }  // DER
   const std::string& common_name() const { return common_name_; }

@@ -205,6 +205,34 @@ TEST_CASE("an attempt that failed is to be repeated, whatever made it due") {
   CHECK(due.reason == "the last attempt failed");
 }
 
+TEST_CASE("a revoked certificate is due now, whatever else is known of it") {
+  struct Row {
+    const char* revoked;  // its fingerprint
+    bool requested, under_way, failed;
+    const char* reason;  // empty: not due
+  };
+  const Row rows[] = {
+      {"f", false, false, false, "the CA has revoked it (keyCompromise)"},
+      {"f", false, false, true, "the CA has revoked it (keyCompromise)"},
+      {"f", false, true, false, "the CA has revoked it (keyCompromise)"},
+      {"f", true, false, false, "requested with --force"},
+      {"other", false, false, false, ""},
+      {"other", false, false, true, "the last attempt failed"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.reason);
+    Wanted wanted;
+    wanted.generation.chain[0].fingerprint_sha256 = "f";
+    const SavedRevocation revocation{row.revoked, {now, "keyCompromise"}};
+    const Due due = next_renewal({wanted.spec, wanted.config, &wanted.generation, row.requested,
+                                  row.under_way, row.failed, now, nullptr, &revocation});
+    CHECK(due.now == (*row.reason != '\0'));
+    if (due.now) CHECK(due.reason == row.reason);
+    // The lifetime has not asked for it, so no clock that is wrong may speak against it.
+    CHECK(due.by_time == !due.now);
+  }
+}
+
 TEST_CASE("back-off doubles from a minute to twelve hours, give or take a quarter") {
   const Duration expected[] = {1min,   2min,   4min,   8min, 16min, 32min, 64min,
                                128min, 256min, 512min, 12h,  12h,   12h};
@@ -311,6 +339,11 @@ TEST_CASE("the next look is no later than the check interval, give or take a qua
     CHECK(next_look(input) >= now + 6h);
     CHECK(next_look(input) <= now + 10h);
     input.verifiable = false;
+    CHECK(next_look(input) == now + 60 * 24h);
+    // The poll for revocations waits some hours for another look that takes it along.
+    input.revocation_poll = now + 20h;
+    CHECK(next_look(input) == now + 30h);
+    input.revocation_poll = now - 10h;  // of a certificate that is not asked about any more
     CHECK(next_look(input) == now + 60 * 24h);
   }
 }

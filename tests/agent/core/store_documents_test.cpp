@@ -61,7 +61,8 @@ TEST_CASE("deployments and schedules come back as they were saved") {
                                                   SavedRenewalInfo{"f", now, now, now, "u", now},
                                                   {{"www", 2}},
                                                   {3, now},
-                                                  "digest"}));
+                                                  "digest",
+                                                  SavedRevocation{"r", {now, "superseded"}}}));
   REQUIRE(schedule);
   CHECK(schedule->failures == 5);
   CHECK(schedule->last_attempt == now);
@@ -72,6 +73,10 @@ TEST_CASE("deployments and schedules come back as they were saved") {
   CHECK(schedule->refused == std::map<std::string, int>{{"www", 2}});
   CHECK(schedule->alarm == SavedAlarm{3, now});
   CHECK(schedule->configuration == "digest");
+  CHECK(schedule->revocation->fingerprint_sha256 == "r");
+  CHECK(schedule->revocation->revocation.at == now);
+  CHECK(schedule->revocation->revocation.reason == "superseded");
+  CHECK_FALSE(read_schedule(write_document(ScheduleRecord{}))->revocation);
 }
 
 TEST_CASE("a document that is broken, foreign or newer is an error that says so") {

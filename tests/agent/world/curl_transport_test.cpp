@@ -196,6 +196,31 @@ TEST_CASE("failures name the place and the cause") {
   CHECK(split.error().message.find("line break") != std::string::npos);
 }
 
+TEST_CASE("plain http is spoken only where the caller asks for it") {
+  const PlainTestServer server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false);
+  const std::string url = "http://ca.example:" + std::to_string(server.port()) + "/7.crl";
+  Client client;
+  HttpOptions options;
+  const auto refused = client.send({"GET", url, {}, ""}, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("not an https URL") != std::string::npos);
+  CHECK(server.received().empty());
+  options.plain_http = true;
+  client.dns.addresses = {"127.0.0.1"};
+  const auto reply = client.send({"GET", url, {}, ""}, options);
+  if (!reply) FAIL(reply.error().message);
+  CHECK(reply->body == "hi");
+  CHECK(server.received().starts_with("GET /7.crl HTTP/1.1\r\n"));
+  CHECK_FALSE(client.send({"GET", "ftp://ca.example/7.crl", {}, ""}, options));
+
+  const PlainTestServer silent("", true);
+  options.timeout = milliseconds(200);
+  const auto late = client.send(
+      {"GET", "http://127.0.0.1:" + std::to_string(silent.port()) + "/", {}, ""}, options);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().message.find("no response") != std::string::npos);
+}
+
 TEST_CASE("a certificate of another name is refused") {
   Site site(&echo);
   Client client;

@@ -25,8 +25,8 @@ class NoSilentStretch final : public Invariant {
   void on_event(const Event& event, const Kept* about) override {
     // What is said of its standby is not said of what is served.
     if (about == nullptr || event.severity == Severity::info || !event.series.empty()) return;
-    // That the CA's advice is missing tells nobody that the certificate is in trouble.
-    if (event.code == "RENEWAL_INFO_FAILED") return;
+    // That the CA's advice or list is missing tells nobody that the certificate is in trouble.
+    if (event.code == "RENEWAL_INFO_FAILED" || event.code == "CRL_FAILED") return;
     known_[about->index].last_word = fleet_.now();
     if (event.severity == Severity::error) known_[about->index].last_error = fleet_.now();
   }

@@ -15,13 +15,18 @@ namespace {
 
 constexpr std::string_view signed_by = "signature=";
 
+}  // namespace
+
 acme::Time read_time(const std::string& text) {
   std::int64_t milliseconds = 0;
   std::from_chars(text.data(), text.data() + text.size(), milliseconds);
   return acme::Time(acme::Duration(milliseconds));
 }
 
-}  // namespace
+std::string sign_lines(std::string text, const std::string& public_text) {
+  text += std::string(signed_by) + signature(public_text, text) + "\n";
+  return text;
+}
 
 std::string write_names(const std::vector<acme::Identifier>& names) {
   std::string text;
@@ -50,9 +55,8 @@ std::string write_certificate(const CertificateFields& fields,
                      "\nuntil=" + std::to_string(fields.not_after.time_since_epoch().count()) +
                      "\nkey=" + fields.public_text +
                      "\nauthority=" + acme::base64url_encode(fields.authority_key_identifier) +
-                     "\n";
-  text += std::string(signed_by) + signature(issuer_public_text, text) + "\n";
-  return text;
+                     "\nlists=" + fields.revocation_lists + "\n";
+  return sign_lines(std::move(text), issuer_public_text);
 }
 
 bool is_signed_with(std::string_view certificate, std::string_view public_text) {
@@ -104,6 +108,8 @@ Result<Certificate> parse_certificate(std::string_view der) {
   certificate.public_key_der = quick::field(der, "key");
   certificate.authority_key_identifier =
       base64url_decode(quick::field(der, "authority")).value_or("");
+  std::string lists = quick::field(der, "lists");
+  if (!lists.empty()) certificate.revocation_list_urls.push_back(std::move(lists));
   return certificate;
 }
 

@@ -55,6 +55,8 @@ std::string TestIssuer::issue(const LeafOptions& leaf, const acme::PrivateKey& s
   fields.not_before = leaf.not_before;
   fields.not_after = leaf.not_after;
   fields.public_text = subject_key.public_key_der();
+  if (!leaf.revocation_list_urls.empty())
+    fields.revocation_lists = leaf.revocation_list_urls.front();
   if (leaf.authority_key_identifier) fields.authority_key_identifier = key_identifier_;
   return quick::write_certificate(fields, key_.public_key_der());
 }
