@@ -41,7 +41,8 @@ TEST_CASE("names that no CA accepts are refused with the reason") {
       {"1.2.3.256", "neither a host name nor an IP address"},
       {"fe80::1%eth0", "neither a host name nor an IP address"},
       {"a.b.c.d.e.f.g.h.i.j.k", "more than 10 labels"},
-      {std::string(64, 'a') + ".example", "host name"},
+      {std::string(64, 'a') + ".example", "63 characters"},
+      {std::string(64, 'A') + ".example", "host name"},
       {std::string("a\0b.example", 11), "NUL"},
   };
   for (const auto& [text, reason] : rows) {

@@ -76,14 +76,14 @@ class NoSilentStretch final : public Invariant {
     if (!until || *until > fleet_.now() || *until <= fleet_.now() - look_interval) return;
     const Duration lifetime = kept.issued ? kept.issued->lifetime() : Duration(240h);
     // Enough time to notice.
-    Time seen = right;
+    Time noticed = right + lifetime / 12;
     if (known.put_back_at != Time{}) {
       // Only a look at what is served finds such a one.
       const auto well = fleet_.health.well_since(kept.parts, fleet_.beginning());
       if (!well) return;
-      seen = std::max(*well, known.put_back_at);
+      noticed = std::max(*well, known.put_back_at) + longest_silence;
     }
-    if (seen > *until - lifetime / 12) return;
+    if (noticed > *until) return;
     if (known.last_error < *until - lifetime / 2)
       violated(kept.spec->name + " expired at " + acme::format_rfc3339(*until) +
                " without an error event about it");

@@ -1,0 +1,256 @@
+// The store's generations: found, read and checked, completed, and in use.
+#include <algorithm>
+
+#include "acme/base64url.h"
+#include "agent/core/series.h"
+#include "agent/core/store_documents.h"
+#include "agent/core/store_work.h"
+
+namespace nolapse {
+
+Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name) const {
+  std::vector<unsigned> numbers;
+  const auto entries = files_.list(certificate_path(name));
+  if (!entries && !is_missing(entries.error())) return fail(entries.error());
+  for (const std::string& entry : entries.value_or(Names{})) {
+    if (const auto number = parse_number(entry)) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+Result<unsigned> Store::next_number(const std::string& name) const {
+  unsigned last = 0;
+  for (const std::string& series : {name, certificate_of(name)}) {
+    const auto numbers = generation_numbers(series);
+    if (!numbers) return fail(numbers.error());
+    if (!numbers->empty()) last = std::max(last, numbers->back());
+  }
+  return last + 1;
+}
+
+// ---- reading
+
+Result<Generation> Store::parse_generation(std::string directory, unsigned number,
+                                           const std::string& fullchain,
+                                           const std::string& meta) const {
+  Generation generation;
+  generation.number = number;
+  generation.directory = std::move(directory);
+  auto chain = acme::parse_pem_chain(fullchain);
+  if (!chain) return fail(located(chain.error(), generation.directory + "/fullchain.pem"));
+  // A daemon remembers thousands of these: what nobody asks for is not kept.
+  generation.chain.push_back(std::move(chain->front()));
+  generation.chain.front().der = {};
+  // Without meta.json the certificate is still a certificate.
+  if (!meta.empty()) (void)read_meta(meta, generation);
+  return generation;
+}
+
+Result<Generation> Store::load_generation(const std::string& name, unsigned number) const {
+  const std::string directory = certificate_path(name) + "/" + std::to_string(number);
+  const auto fullchain = files_.read(directory + "/fullchain.pem");
+  if (!fullchain) return fail(fullchain.error());
+  const auto key = files_.status(directory + "/privkey.pem");
+  if (!key) return fail(key.error());
+  return parse_generation(directory, number, *fullchain,
+                          files_.read(directory + "/meta.json").value_or(std::string()));
+}
+
+Store::Versions Store::versions_of(const std::string& name, unsigned number) const {
+  const std::string directory = certificate_path(name) + "/" + std::to_string(number);
+  return {version_of(certificate_path(name)), version_of(directory + "/fullchain.pem"),
+          version_of(directory + "/privkey.pem"), version_of(directory + "/meta.json")};
+}
+
+Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned number) const {
+  const Versions versions = versions_of(name, number);
+  const std::string directory = certificate_path(name) + "/" + std::to_string(number);
+  const auto fullchain = files_.read(directory + "/fullchain.pem");
+  if (!fullchain) return fail(fullchain.error());
+  const auto key_text = files_.read(directory + "/privkey.pem");
+  if (!key_text) return fail(located(key_text.error(), directory + "/privkey.pem"));
+  const std::string meta = files_.read(directory + "/meta.json").value_or(std::string());
+  auto generation = parse_generation(directory, number, *fullchain, meta);
+  if (!generation) return fail(generation.error());
+  Parsed parsed{versions, std::move(*generation), {}};
+  const auto key = acme::PrivateKey::from_pem(*key_text);
+  if (!key) parsed.fault = directory + "/privkey.pem: " + key.error().message;
+  if (key && key->public_key_der() != parsed.generation.leaf().public_key_der) {
+    parsed.fault = directory + "/privkey.pem is not the key of the certificate";
+  }
+  return parsed_[name] = std::move(parsed);
+}
+
+// The folder's version says that no newer one has come.
+const Store::Parsed* Store::unchanged(const std::string& name) const {
+  const auto known = parsed_.find(name);
+  if (known == parsed_.end() || !known->second.fault.empty()) return nullptr;
+  const Versions& versions = known->second.versions;
+  const bool certain = std::find(versions.begin(), versions.end(), 0U) == versions.end();
+  return certain && versions == versions_of(name, known->second.generation.number) ? &known->second
+                                                                                   : nullptr;
+}
+
+Result<std::optional<Generation>> Store::newest_generation(
+    const std::string& name, Keys keys, std::vector<std::string>* damaged) const {
+  if (const Parsed* known = keys == Keys::checked ? unchanged(name) : nullptr) {
+    return std::optional<Generation>(known->generation);
+  }
+  const auto numbers = generation_numbers(name);
+  if (!numbers) return fail(numbers.error());
+  for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
+    std::string fault;
+    if (keys == Keys::checked) {
+      auto parsed = load_checked(name, *number);
+      fault = parsed ? parsed->fault : parsed.error().message;
+      if (fault.empty()) {
+        // What is damaged is to be found again.
+        if (number != numbers->rbegin()) parsed_.erase(name);
+        return std::optional<Generation>(std::move(parsed->generation));
+      }
+    } else {
+      auto generation = load_generation(name, *number);
+      if (generation) return std::optional<Generation>(std::move(*generation));
+      fault = generation.error().message;
+    }
+    if (damaged != nullptr) damaged->push_back(std::move(fault));
+  }
+  return std::optional<Generation>();
+}
+
+std::optional<unsigned> Store::live_generation(const std::string& name) const {
+  const auto target = files_.read_link(live_path(name));
+  if (!target) return {};
+  return parse_number(std::string_view(*target).substr(target->rfind('/') + 1));
+}
+
+Result<acme::PrivateKey> Store::load_key(const Generation& generation) const {
+  const auto pem = files_.read(generation.directory + "/privkey.pem");
+  if (!pem) return fail(pem.error());
+  return acme::PrivateKey::from_pem(*pem);
+}
+
+Result<acme::Certificate> Store::load_issuer(const Generation& generation) const {
+  const std::string path = generation.directory + "/chain.pem";
+  const auto pem = files_.read(path);
+  if (!pem) return fail(pem.error());
+  auto chain = acme::parse_pem_chain(*pem);
+  if (!chain) return fail(located(chain.error(), path));
+  return std::move(chain->front());
+}
+
+// ---- making and keeping
+
+Result<acme::PrivateKey> Store::load_new_key(const std::string& name, unsigned number) const {
+  const auto pem = files_.read(building_path(name, number) + "/privkey.pem");
+  if (!pem) return fail(pem.error());
+  return acme::PrivateKey::from_pem(*pem);
+}
+
+FileWork Store::save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
+                             const std::string& group) const {
+  FileWork work = new_folder(certificate_path(name));
+  const std::string folder = building_path(name, number);
+  work.push_back(RemoveTree{folder});
+  append(work, new_folder(folder));
+  append(work, new_file(folder + "/privkey.pem", key.to_pem(),
+                        group.empty() ? key_mode : group_key_mode, group));
+  work.push_back(SyncDirectory{folder});
+  return work;
+}
+
+FileWork Store::complete_generation(const std::string& name, const SavedIssuance& issuance,
+                                    const std::vector<acme::Certificate>& chain, Time now) const {
+  const std::string folder = building_path(name, issuance.generation);
+  std::string intermediates;
+  for (std::size_t i = 1; i < chain.size(); ++i) intermediates += acme::to_pem(chain[i]);
+  const std::string leaf = acme::to_pem(chain.front());
+
+  FileWork work;
+  // A crash may have left some of them.
+  for (const char* file : {"/cert.pem", "/chain.pem", "/fullchain.pem", "/meta.json"}) {
+    work.push_back(RemoveTree{folder + file});
+  }
+  append(work, new_file(folder + "/cert.pem", leaf, document_mode));
+  append(work, new_file(folder + "/chain.pem", intermediates, document_mode));
+  append(work, new_file(folder + "/fullchain.pem", leaf + intermediates, document_mode));
+  append(work, new_file(folder + "/meta.json", write_meta(issuance, series_of(name), now),
+                        document_mode));
+  work.push_back(SyncDirectory{folder});
+  work.push_back(
+      Rename{folder, certificate_path(name) + "/" + std::to_string(issuance.generation)});
+  work.push_back(SyncDirectory{certificate_path(name)});
+  work.push_back(SyncDirectory{root_ + "/tmp"});
+  append(work, drop_issuance(name, issuance.generation));
+  return work;
+}
+
+FileWork Store::move_standby(const std::string& name, unsigned number, unsigned next) const {
+  const std::string standby = certificate_path(standby_name(name));
+  return {Rename{standby + "/" + std::to_string(number),
+                 certificate_path(name) + "/" + std::to_string(next)},
+          SyncDirectory{certificate_path(name)}, SyncDirectory{standby}};
+}
+
+FileWork Store::give_keys_to(const std::string& name, const std::string& group) const {
+  FileWork work;
+  const unsigned mode = group.empty() ? key_mode : group_key_mode;
+  std::vector<std::string> folders;
+  for (const unsigned number : generation_numbers(name).value_or(std::vector<unsigned>{})) {
+    folders.push_back(certificate_path(name) + "/" + std::to_string(number));
+  }
+  if (const auto issuance = load_issuance(name); issuance && *issuance) {
+    folders.push_back(building_path(name, (*issuance)->generation));
+  }
+  for (const std::string& folder : folders) {
+    const std::string path = folder + "/privkey.pem";
+    const auto status = files_.status(path);
+    if (!status || (group.empty() && status->mode == mode)) continue;
+    work.push_back(SetAccess{path, mode, group});
+    work.push_back(SyncFile{path});
+  }
+  return work;
+}
+
+FileWork Store::remove_old_generations(const std::string& name, unsigned keep) const {
+  const auto numbers = generation_numbers(name);
+  if (!numbers || numbers->size() <= keep) return {};
+  // Whatever is in use stays, and what came after it: one of those may be gone back to.
+  unsigned oldest_needed = (*numbers)[numbers->size() - keep];
+  std::vector<std::string> links;
+  const std::string deployed = root_ + "/deployed/" + name;
+  if (!is_standby(name)) links.push_back(live_path(name));
+  for (const std::string& target :
+       is_standby(name) ? Names{} : files_.list(deployed).value_or(Names{})) {
+    links.push_back(deployed + "/" + target);
+  }
+  for (const std::string& link : links) {
+    const auto target = files_.read_link(link);
+    if (!target) continue;
+    const auto number = parse_number(std::string_view(*target).substr(target->rfind('/') + 1));
+    if (number) oldest_needed = std::min(oldest_needed, *number);
+  }
+  FileWork work;
+  for (const unsigned number : *numbers) {
+    if (number < oldest_needed) {
+      work.push_back(RemoveTree{certificate_path(name) + "/" + std::to_string(number)});
+    }
+  }
+  if (!work.empty()) work.push_back(SyncDirectory{certificate_path(name)});
+  return work;
+}
+
+FileWork Store::switch_live(const std::string& name, unsigned number) const {
+  return replace_link(live_path(name), "../certificates/" + name + "/" + std::to_string(number));
+}
+
+FileWork Store::record_deployed(const std::string& name, const std::string& target,
+                                unsigned number) const {
+  FileWork work = new_folder(root_ + "/deployed/" + name);
+  append(work, replace_link(root_ + "/deployed/" + name + "/" + target,
+                            "../../certificates/" + name + "/" + std::to_string(number)));
+  return work;
+}
+
+}  // namespace nolapse
