@@ -32,7 +32,11 @@ void SavedLedger::load(bool expected) {
 RateVerdict SavedLedger::may_order(const std::vector<acme::Identifier>& identifiers, OrderKind kind,
                                    Who who) {
   const Time now = world_.clock.now();
-  ledger_.prune(now);
+  // Not at every order: it looks at all that a whole fleet has spent.
+  if (!pruned_at_ || now < *pruned_at_ || now - *pruned_at_ >= std::chrono::hours(1)) {
+    ledger_.prune(now);
+    pruned_at_ = now;
+  }
   return ledger_.may_order(identifiers, kind, who, now);
 }
 

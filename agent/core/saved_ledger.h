@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ class SavedLedger {
   RateLimits limits_;
   RateLedger ledger_;
   bool loaded_ = false;
+  std::optional<Time> pruned_at_;
   std::vector<std::function<void()>> waiting_;  // for the next save
   std::vector<std::function<void()>> saving_;   // for the one that runs
 };
