@@ -124,8 +124,8 @@ void FileTree::change(Assignment first, Assignment second) {
   }
   if (unsynced_.size() < forget_at_) return;
   forget_superseded();
-  if (2 * unsynced_.size() > forget_at_) forget_unreachable();  // looks at every directory
-  forget_at_ = std::max(few, 2 * unsynced_.size());
+  const std::size_t looked_at = 2 * unsynced_.size() > forget_at_ ? forget_unreachable() : 0;
+  forget_at_ = std::max({few, 2 * unsynced_.size(), looked_at});
 }
 
 void FileTree::forget_settled(std::vector<std::uint64_t>& changes) const {
@@ -148,8 +148,9 @@ void FileTree::forget_superseded() {
   }
 }
 
-// Names in a directory that is neither seen now, nor found after any crash.
-void FileTree::forget_unreachable() {
+// Names in a directory that is neither seen now, nor found after any crash. How many directories it
+// had to look at: with many it is worth doing only for many changes.
+std::size_t FileTree::forget_unreachable() {
   std::set<const FileNode*> reachable;
   const std::function<void(const FileNode&)> mark = [&](const FileNode& node) {
     if (node.kind != FileStatus::Kind::directory || !reachable.insert(&node).second) return;
@@ -170,6 +171,7 @@ void FileTree::forget_unreachable() {
       return reachable.contains(each.directory.get());
     });
   });
+  return reachable.size();
 }
 
 void FileTree::add(const Place& place, FileNodePtr node) {

@@ -79,7 +79,7 @@ class FileTree {
   Result<Place> find_through_links(const std::string& path, bool follow_final) const;
   void change(Assignment first, Assignment second = {});
   void forget_superseded();
-  void forget_unreachable();
+  std::size_t forget_unreachable();
   void forget_settled(std::vector<std::uint64_t>& changes) const;
   void apply(const Change& change, bool durable);
 
