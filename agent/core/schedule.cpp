@@ -209,6 +209,11 @@ Time next_look(const LookInput& input) {
     next = std::min(next, check);
   }
   if (polls) next = std::min(next, advice->poll_after);
+  // The CA's advice about a new certificate is asked for by its next look; where nothing is
+  // verified, that would be the renewal.
+  if (!polls && !input.verifiable && input.due.by_time) {
+    next = std::min<Time>(next, input.now + longest_poll);
+  }
   if (input.revocation_poll && *input.revocation_poll + 10h > input.now) {
     next = std::min<Time>(next, *input.revocation_poll + 10h);
   }
