@@ -15,4 +15,13 @@ std::string key_authorization(std::string_view token, std::string_view thumbprin
 // "/.well-known/acme-challenge/" + token. [RFC 8555 §8.3]
 std::string http01_path(std::string_view token);
 
+// The TXT value of a key authorization: base64url of its SHA-256. [RFC 8555 §8.4]
+std::string dns01_value(std::string_view key_authorization);
+
+// What stands before the name where a challenge looks for its TXT record: "_acme-challenge" for
+// dns-01 [RFC 8555 §8.4]; for dns-account-01 with a label of the account before it, so that several
+// accounts can prove the same name [draft-ietf-acme-dns-account-label-02 §3.1]. Empty for
+// challenges outside the DNS.
+std::string dns_label(std::string_view challenge_type, std::string_view account_url);
+
 }  // namespace nolapse::acme

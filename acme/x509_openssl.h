@@ -1,23 +1,27 @@
-// What the readers of certificates and of revocation lists share: OpenSSL's objects with owners,
-// its strings and times as ours. For acme/x509*.cpp only.
+// What the readers and makers of certificates, requests and revocation lists share: OpenSSL's
+// objects with owners, its strings, names and times as ours. For the X.509 sources of acme/ only.
 #pragma once
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "acme/identifier.h"
 #include "acme/time.h"
 
 namespace nolapse::acme {
 
 using X509Pointer = std::unique_ptr<X509, decltype(&X509_free)>;
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
+using GeneralNames = std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)>;
 
 inline std::string octets(const ASN1_STRING* string) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(string)),
@@ -31,6 +35,21 @@ inline X509Pointer decode_certificate(std::string_view der) {
   X509Pointer certificate(d2i_X509(nullptr, &data, static_cast<long>(der.size())), X509_free);
   if (certificate != nullptr && data != end) certificate.reset();
   return certificate;
+}
+
+// For a subjectAltName. [RFC 5280 §4.2.1.6]
+inline GeneralNames general_names(const std::vector<Identifier>& identifiers) {
+  GeneralNames names(sk_GENERAL_NAME_new_null(), GENERAL_NAMES_free);
+  for (const Identifier& identifier : identifiers) {
+    const bool address = identifier.type == "ip";
+    const std::string content = address ? address_octets(identifier.value) : identifier.value;
+    ASN1_STRING* string = ASN1_STRING_type_new(address ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
+    ASN1_STRING_set(string, content.data(), static_cast<int>(content.size()));
+    GENERAL_NAME* name = GENERAL_NAME_new();
+    GENERAL_NAME_set0_value(name, address ? GEN_IPADD : GEN_DNS, string);
+    sk_GENERAL_NAME_push(names.get(), name);
+  }
+  return names;
 }
 
 // Nothing where it is no time.

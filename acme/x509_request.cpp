@@ -1,33 +1,19 @@
 // Certificate signing requests. Apart from x509.cpp because this is the only place that *makes*
 // X.509. [RFC 2986, RFC 8555 §7.4]
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include <memory>
 
 #include "acme/x509.h"
+#include "acme/x509_openssl.h"
 
 namespace nolapse::acme {
 namespace {
 
 using Extensions = std::unique_ptr<STACK_OF(X509_EXTENSION), void (*)(STACK_OF(X509_EXTENSION)*)>;
-using Names = std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)>;
-
-GENERAL_NAME* make_name(const Identifier& identifier) {
-  const bool address = identifier.type == "ip";
-  const std::string content = address ? address_octets(identifier.value) : identifier.value;
-  ASN1_STRING* string = ASN1_STRING_type_new(address ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
-  ASN1_STRING_set(string, content.data(), static_cast<int>(content.size()));
-  GENERAL_NAME* name = GENERAL_NAME_new();
-  GENERAL_NAME_set0_value(name, address ? GEN_IPADD : GEN_DNS, string);
-  return name;
-}
 
 bool add_names(X509_REQ* request, const std::vector<Identifier>& identifiers) {
-  const Names alternatives(sk_GENERAL_NAME_new_null(), GENERAL_NAMES_free);
-  for (const Identifier& identifier : identifiers) {
-    sk_GENERAL_NAME_push(alternatives.get(), make_name(identifier));
-  }
+  const GeneralNames alternatives = general_names(identifiers);
   STACK_OF(X509_EXTENSION)* raw = nullptr;
   if (X509V3_add1_i2d(&raw, NID_subject_alt_name, alternatives.get(), 0, X509V3_ADD_APPEND) != 1) {
     return false;

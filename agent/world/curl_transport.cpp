@@ -47,6 +47,10 @@ void CurlTransport::resolve(std::uint64_t id) {
   if (target && !exchange.options.proxy.empty()) target = parse_proxy(exchange.options.proxy);
   if (!target) return finish(id, fail(std::move(target).error()));
   exchange.peer = std::move(*target);
+  if (!exchange.options.address.empty()) {
+    exchange.addresses = {exchange.options.address};
+    return start(id);
+  }
   dns_.resolve(exchange.peer.host, [this, id](Result<std::vector<std::string>> addresses) {
     const auto found = exchanges_.find(id);
     if (found == exchanges_.end()) return;

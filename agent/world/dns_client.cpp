@@ -6,13 +6,16 @@
 #include <array>
 
 #include "acme/identifier.h"
+#include "agent/world/dns_update.h"
 
 namespace nolapse {
 namespace {
 
 // Each holds a descriptor or a few for each family.
 constexpr std::size_t most_lookups = 64;
-constexpr std::array families = {DnsQuestion::Type::a, DnsQuestion::Type::aaaa};
+constexpr std::array families = {DnsType::a, DnsType::aaaa};
+// For a name server that is asked by its address: nobody else could answer instead.
+constexpr Duration server_deadline = std::chrono::seconds(5);
 // Long enough for one repetition after a lost packet.
 constexpr Duration grace_for_other_family = std::chrono::seconds(3);
 
@@ -114,7 +117,7 @@ void DnsClient::ask(Lookup& lookup) {
     question.type = families[family];
     lookup.replies[family].reset();
     lookup.queries[family] =
-        std::make_unique<DnsQuery>(loop_, lookup.config, std::move(question), rest,
+        std::make_unique<DnsQuery>(loop_, lookup.config, DnsQuery::question(question), rest,
                                    [this, id = lookup.id, family](Result<DnsReply> reply) {
                                      on_reply(id, family, std::move(reply));
                                    });
@@ -123,7 +126,7 @@ void DnsClient::ask(Lookup& lookup) {
 
 void DnsClient::on_reply(std::uint64_t id, std::size_t family, Result<DnsReply> reply) {
   Lookup& lookup = *lookups_.at(id);
-  const bool has_addresses = reply && !reply->addresses.empty();
+  const bool has_addresses = reply && !reply->values.empty();
   lookup.replies[family] = std::move(reply);
   lookup.queries[family].reset();
   const std::size_t other = 1 - family;
@@ -143,7 +146,7 @@ void DnsClient::conclude(std::uint64_t id) {
       continue;
     }
     if ((*reply)->response_code == 0) lookup.name_exists = true;
-    for (const auto& address : (*reply)->addresses) {
+    for (const auto& address : (*reply)->values) {
       const bool known = std::find(addresses.begin(), addresses.end(), address) != addresses.end();
       if (!known) addresses.push_back(address);
     }
@@ -162,6 +165,76 @@ void DnsClient::conclude(std::uint64_t id) {
           ? owner->host + " has no address: neither an A nor an AAAA record" + asked +
                 "; add one to its zone"
           : owner->host + " does not exist" + asked + "; correct the name or add it to its zone"));
+}
+
+// ---- other records, and updates
+
+Result<ResolverConfig> DnsClient::servers(const std::string& server) const {
+  if (server.empty()) return resolver_config();
+  const auto address = SocketAddress::parse(server);
+  if (!address) {
+    return fail(ErrorKind::input, "DNS_FAILED",
+                "name server \"" + server + "\" is not ADDRESS:PORT");
+  }
+  ResolverConfig config;
+  config.servers = {*address};
+  return config;
+}
+
+void DnsClient::exchange(const std::string& server, DnsQuery::Message message,
+                         DnsQuery::Done done) {
+  auto config = servers(server);
+  if (!config) {
+    loop_.post([done = std::move(done), error = config.error()] { done(fail(error)); });
+    return;
+  }
+  const Duration deadline = server.empty() ? options_.deadline : server_deadline;
+  const std::uint64_t id = next_id_++;
+  slots_.enter([this, id, config = std::move(*config), deadline, message = std::move(message),
+                done = std::move(done)] {
+    exchanges_[id] = std::make_unique<DnsQuery>(
+        loop_, config, message, deadline, [this, id, done](Result<DnsReply> reply) {
+          const auto ended = exchanges_.extract(id);  // alive until its function returns
+          slots_.leave();
+          done(std::move(reply));
+        });
+  });
+}
+
+void DnsClient::ask(DnsLookup lookup, Completion<DnsAnswer> done) {
+  if (!is_host_name(lookup.name)) {
+    loop_.post([done = std::move(done), name = lookup.name] {
+      done(fail(ErrorKind::transient, "DNS_FAILED", "\"" + name + "\" cannot be looked up"));
+    });
+    return;
+  }
+  DnsQuestion question{lookup.name, lookup.type, lookup.server.empty()};
+  exchange(lookup.server, DnsQuery::question(question), [done](Result<DnsReply> reply) {
+    if (!reply) return done(fail(reply.error()));
+    done(DnsAnswer{reply->response_code == 0, reply->authoritative, std::move(reply->name),
+                   std::move(reply->values)});
+  });
+}
+
+void DnsClient::update(DnsUpdate update, Completion<void> done) {
+  const auto codec = std::make_shared<UpdateMessage>(std::move(update));
+  DnsQuery::Message message;
+  message.subject = "the update of " + codec->update().name;
+  message.encode = [codec](std::uint16_t id) { return codec->encode(id); };
+  message.decode = [codec](std::string_view octets, std::uint16_t id) {
+    return codec->decode(octets, id);
+  };
+  message.takes_refusals = true;
+  exchange(codec->update().server, std::move(message), [codec, done](Result<DnsReply> reply) {
+    if (!reply) return done(fail(reply.error()));
+    if (reply->response_code == 0) return done({});
+    const DnsUpdate& asked = codec->update();
+    const std::string why = reply->name.empty() ? "" : " (" + reply->name + ")";
+    done(fail(ErrorKind::input, "DNS_UPDATE_REFUSED",
+              asked.server + " answers " + name_of_response_code(reply->response_code) + why +
+                  " to the update of " + asked.name + " in zone " + asked.zone +
+                  "; allow this key to update TXT records there"));
+  });
 }
 
 }  // namespace nolapse

@@ -1,6 +1,6 @@
 // Names to addresses on the loop: literal addresses, /etc/hosts, "localhost" and then A and AAAA
-// from the name servers in parallel. libc's resolver is not used because it blocks, and curl's
-// because it starts a thread that it cannot leave alone.
+// from the name servers in parallel. Other records are asked for one by one. libc's resolver is not
+// used because it blocks, and curl's because it starts a thread that it cannot leave alone.
 #pragma once
 
 #include <map>
@@ -28,6 +28,8 @@ class DnsClient final : public Dns {
   DnsClient& operator=(const DnsClient&) = delete;
 
   void resolve(std::string host, Completion<std::vector<std::string>> done) override;
+  void ask(DnsLookup lookup, Completion<DnsAnswer> done) override;
+  void update(DnsUpdate update, Completion<void> done) override;
 
  private:
   struct Lookup;
@@ -36,6 +38,10 @@ class DnsClient final : public Dns {
   Result<ResolverConfig> resolver_config() const;
   Addresses local_answer(const std::string& host) const;
   void finish_later(Completion<Addresses> done, Result<Addresses> result);
+  // `server` alone, or the resolver's where it is empty.
+  Result<ResolverConfig> servers(const std::string& server) const;
+  void exchange(const std::string& server, DnsQuery::Message message, DnsQuery::Done done);
+
   void begin(std::uint64_t id);
   void ask(Lookup& lookup);
   void on_reply(std::uint64_t id, std::size_t family, Result<DnsReply> reply);
@@ -47,6 +53,7 @@ class DnsClient final : public Dns {
   Slots slots_;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Lookup>> lookups_;
+  std::map<std::uint64_t, std::unique_ptr<DnsQuery>> exchanges_;
 };
 
 }  // namespace nolapse

@@ -3,28 +3,32 @@
 // there: anything else in the packet is somebody's wish.
 #include "agent/world/dns_message.h"
 
-#include <ldns/ldns.h>
-
-#include <cstdlib>
-#include <memory>
+#include <algorithm>
 
 #include "acme/identifier.h"
+#include "agent/world/dns_ldns.h"
 
 namespace nolapse {
 namespace {
 
-struct FreePacket {
-  void operator()(ldns_pkt* packet) const { ldns_pkt_free(packet); }
-};
-using Packet = std::unique_ptr<ldns_pkt, FreePacket>;
-
-struct FreeName {
-  void operator()(ldns_rdf* name) const { ldns_rdf_deep_free(name); }
-};
-using Name = std::unique_ptr<ldns_rdf, FreeName>;
-
-ldns_rr_type record_type(DnsQuestion::Type type) {
-  return type == DnsQuestion::Type::a ? LDNS_RR_TYPE_A : LDNS_RR_TYPE_AAAA;
+ldns_rr_type record_type(DnsType type) {
+  switch (type) {
+    case DnsType::a:
+      return LDNS_RR_TYPE_A;
+    case DnsType::aaaa:
+      return LDNS_RR_TYPE_AAAA;
+    case DnsType::cname:
+      return LDNS_RR_TYPE_CNAME;
+    case DnsType::ns:
+      return LDNS_RR_TYPE_NS;
+    case DnsType::soa:
+      return LDNS_RR_TYPE_SOA;
+    case DnsType::txt:
+      return LDNS_RR_TYPE_TXT;
+    case DnsType::caa:
+      return LDNS_RR_TYPE_CAA;
+  }
+  return LDNS_RR_TYPE_A;
 }
 
 bool same_name(const ldns_rdf* left, const ldns_rdf* right) {
@@ -38,7 +42,7 @@ bool is_error_reply(const ldns_pkt* packet) {
 
 // Servers that refuse or fail may leave the question out; they give no data either.
 bool answers(const ldns_pkt* packet, const DnsQuestion& question, const ldns_rdf* name) {
-  if (!ldns_pkt_qr(packet) || ldns_pkt_id(packet) != question.id) return false;
+  if (!ldns_pkt_qr(packet)) return false;
   const ldns_rr_list* questions = ldns_pkt_question(packet);
   if (ldns_rr_list_rr_count(questions) == 0) return is_error_reply(packet);
   if (ldns_rr_list_rr_count(questions) != 1) return false;
@@ -69,22 +73,61 @@ std::vector<const ldns_rdf*> reachable_names(const ldns_rr_list* records, const 
   return names;
 }
 
-std::vector<std::string> addresses_in(const ldns_rr_list* records, const ldns_rdf* start,
-                                      ldns_rr_type type) {
-  const auto names = reachable_names(records, start);
-  std::vector<std::string> addresses;
+std::string raw(const ldns_rdf* data, std::size_t skip = 0) {
+  const auto* octets = reinterpret_cast<const char*>(ldns_rdf_data(data));
+  return ldns_rdf_size(data) < skip ? std::string()
+                                    : std::string(octets + skip, ldns_rdf_size(data) - skip);
+}
+
+std::string text_of(const ldns_rdf* data) {
+  const std::unique_ptr<char, decltype(&std::free)> text(ldns_rdf2str(data), &std::free);
+  return text ? text.get() : std::string();
+}
+
+std::string name_text(const ldns_rdf* name) {
+  std::string text = text_of(name);
+  if (text.ends_with('.')) text.pop_back();
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
+// Empty for what a record of that type cannot be.
+std::string value_of(const ldns_rr* record) {
+  const std::size_t count = ldns_rr_rd_count(record);
+  if (count == 0) return {};
+  const ldns_rdf* first = ldns_rr_rdf(record, 0);
+  switch (ldns_rr_get_type(record)) {
+    case LDNS_RR_TYPE_A:
+    case LDNS_RR_TYPE_AAAA:
+      return acme::canonical_address(text_of(first));
+    case LDNS_RR_TYPE_TXT: {
+      std::string joined;
+      for (std::size_t i = 0; i < count; ++i) joined += raw(ldns_rr_rdf(record, i), 1);
+      return joined;
+    }
+    case LDNS_RR_TYPE_CAA:  // the tag stands behind its length, the value reaches to the end
+      if (count != 3) return {};
+      return std::to_string(ldns_rdf2native_int8(first)) + " " + raw(ldns_rr_rdf(record, 1), 1) +
+             " " + raw(ldns_rr_rdf(record, 2));
+    default:
+      return name_text(first);
+  }
+}
+
+std::vector<std::string> values_in(const ldns_rr_list* records,
+                                   const std::vector<const ldns_rdf*>& names, ldns_rr_type type) {
+  std::vector<std::string> values;
   for (std::size_t i = 0; i < ldns_rr_list_rr_count(records); ++i) {
     const ldns_rr* record = ldns_rr_list_rr(records, i);
-    const ldns_rdf* data = only_data(record);
-    if (ldns_rr_get_type(record) != type || data == nullptr) continue;
-    bool wanted = false;
-    for (const ldns_rdf* name : names) wanted = wanted || same_name(ldns_rr_owner(record), name);
-    if (!wanted) continue;
-    const std::unique_ptr<char, decltype(&std::free)> text(ldns_rdf2str(data), &std::free);
-    std::string address = text ? acme::canonical_address(text.get()) : std::string();
-    if (!address.empty()) addresses.push_back(std::move(address));
+    if (ldns_rr_get_type(record) != type) continue;
+    const bool wanted = std::any_of(names.begin(), names.end(), [&](const ldns_rdf* name) {
+      return same_name(ldns_rr_owner(record), name);
+    });
+    std::string value = wanted ? value_of(record) : std::string();
+    if (!value.empty()) values.push_back(std::move(value));
   }
-  return addresses;
+  return values;
 }
 
 }  // namespace
@@ -119,45 +162,64 @@ std::string name_of_response_code(int code) {
       return "NOTIMP";
     case LDNS_RCODE_REFUSED:
       return "REFUSED";
+    case LDNS_RCODE_NOTAUTH:
+      return "NOTAUTH";
+    case LDNS_RCODE_NOTZONE:
+      return "NOTZONE";
     default:
       return "response code " + std::to_string(code);
   }
 }
 
-const char* name_of(DnsQuestion::Type type) {
-  return type == DnsQuestion::Type::a ? "A" : "AAAA";
+const char* name_of(DnsType type) {
+  switch (type) {
+    case DnsType::a:
+      return "A";
+    case DnsType::aaaa:
+      return "AAAA";
+    case DnsType::cname:
+      return "CNAME";
+    case DnsType::ns:
+      return "NS";
+    case DnsType::soa:
+      return "SOA";
+    case DnsType::txt:
+      return "TXT";
+    case DnsType::caa:
+      return "CAA";
+  }
+  return "A";
 }
 
-std::optional<std::string> encode_question(const DnsQuestion& question) {
-  if (!is_host_name(question.name)) return std::nullopt;
-  ldns_rdf* const name = ldns_dname_new_frm_str((question.name + ".").c_str());
-  if (name == nullptr) return std::nullopt;
+std::optional<std::string> encode_question(const DnsQuestion& question, std::uint16_t id) {
+  Name name = ldns_name(question.name);
+  if (!name) return std::nullopt;
+  const std::uint16_t flags = question.recursive ? LDNS_RD : 0;
   const Packet packet(
-      ldns_pkt_query_new(name, record_type(question.type), LDNS_RR_CLASS_IN, LDNS_RD));
-  if (!packet) {
-    ldns_rdf_deep_free(name);
+      ldns_pkt_query_new(name.get(), record_type(question.type), LDNS_RR_CLASS_IN, flags));
+  if (!packet) return std::nullopt;
+  name.release();  // the packet's now
+  ldns_pkt_set_id(packet.get(), id);
+  return wire(packet.get());
+}
+
+std::optional<DnsReply> decode_reply(std::string_view octets, const DnsQuestion& question,
+                                     std::uint16_t id) {
+  const Name name = ldns_name(question.name);
+  const Packet packet = parse_packet(octets);
+  if (!packet || !name || ldns_pkt_id(packet.get()) != id ||
+      !answers(packet.get(), question, name.get())) {
     return std::nullopt;
   }
-  ldns_pkt_set_id(packet.get(), question.id);
-  std::uint8_t* data = nullptr;
-  std::size_t size = 0;
-  if (ldns_pkt2wire(&data, packet.get(), &size) != LDNS_STATUS_OK) return std::nullopt;
-  const std::unique_ptr<std::uint8_t, decltype(&std::free)> owner(data, &std::free);
-  return std::string(reinterpret_cast<const char*>(data), size);
-}
-
-std::optional<DnsReply> decode_reply(std::string_view octets, const DnsQuestion& question) {
-  const Name name(ldns_dname_new_frm_str((question.name + ".").c_str()));
-  ldns_pkt* parsed = nullptr;
-  const auto status =
-      ldns_wire2pkt(&parsed, reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size());
-  const Packet packet(status == LDNS_STATUS_OK ? parsed : nullptr);
-  if (!packet || !name || !answers(packet.get(), question, name.get())) return std::nullopt;
+  const ldns_rr_list* records = ldns_pkt_answer(packet.get());
+  auto names = reachable_names(records, name.get());
   DnsReply reply;
   reply.response_code = ldns_pkt_get_rcode(packet.get());
   reply.truncated = ldns_pkt_tc(packet.get());
-  reply.addresses =
-      addresses_in(ldns_pkt_answer(packet.get()), name.get(), record_type(question.type));
+  reply.authoritative = ldns_pkt_aa(packet.get());
+  reply.name = name_text(names.back());
+  if (question.type == DnsType::cname) names.resize(1);
+  reply.values = values_in(records, names, record_type(question.type));
   return reply;
 }
 

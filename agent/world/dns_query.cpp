@@ -29,9 +29,20 @@ bool would_block(int error_number) {
 
 }  // namespace
 
-DnsQuery::DnsQuery(EventLoop& loop, const ResolverConfig& config, DnsQuestion question,
+DnsQuery::Message DnsQuery::question(DnsQuestion question) {
+  Message message;
+  message.subject = "the look-up of " + question.name + " " + name_of(question.type);
+  if (question.recursive) message.advice = "; check the name server or set `resolver`";
+  message.encode = [question](std::uint16_t id) { return encode_question(question, id); };
+  message.decode = [question](std::string_view octets, std::uint16_t id) {
+    return decode_reply(octets, question, id);
+  };
+  return message;
+}
+
+DnsQuery::DnsQuery(EventLoop& loop, const ResolverConfig& config, Message message,
                    Duration deadline, Done done)
-    : loop_(loop), config_(config), question_(std::move(question)), done_(std::move(done)) {
+    : loop_(loop), config_(config), message_(std::move(message)), done_(std::move(done)) {
   deadline_timer_ = loop_.start_timer(deadline, [this] { time_out(); });
   next_try_timer_ = loop_.start_timer(Duration::zero(), [this] { start_next_try(); });
 }
@@ -53,8 +64,7 @@ void DnsQuery::start_next_try() {
   while (started_ < all) {
     Try fresh;
     fresh.server = config_.servers[started_ % config_.servers.size()];
-    fresh.question = question_;
-    fresh.question.id = random_id();
+    fresh.id = random_id();
     ++started_;
     tries_.push_back(std::move(fresh));
     const auto attempt = std::prev(tries_.end());
@@ -67,14 +77,13 @@ void DnsQuery::start_next_try() {
     tries_.erase(attempt);
   }
   if (tries_.empty()) {
-    finish(fail(
-        ErrorKind::transient, "DNS_FAILED",
-        subject() + " failed: " + last_problem_ + "; check the name server or set `resolver`"));
+    finish(fail(ErrorKind::transient, "DNS_FAILED",
+                message_.subject + " failed: " + last_problem_ + message_.advice));
   }
 }
 
 bool DnsQuery::begin(Tries::iterator attempt) {
-  const auto octets = encode_question(attempt->question);
+  const auto octets = message_.encode(attempt->id);
   if (!octets) {
     errno = EINVAL;
     return false;
@@ -105,7 +114,7 @@ void DnsQuery::begin_tcp(Tries::iterator attempt) {
   loop_.unwatch(attempt->fd.get());
   attempt->tcp = true;
   attempt->fd = open_socket(attempt->server.family(), SocketKind::stream);
-  const auto octets = encode_question(attempt->question);
+  const auto octets = message_.encode(attempt->id);
   int error_number = !attempt->fd ? errno : start_connecting(attempt->fd.get(), attempt->server);
   if (!octets) error_number = EINVAL;
   if (error_number != 0) return fail_try(attempt, describe_errno(error_number));
@@ -149,7 +158,7 @@ void DnsQuery::on_stream(Tries::iterator attempt, unsigned ready) {
 }
 
 void DnsQuery::consider(Tries::iterator attempt, std::string_view octets) {
-  auto reply = decode_reply(octets, attempt->question);
+  auto reply = message_.decode(octets, attempt->id);
   if (!reply) {
     // Over UDP it may be a forgery, and the true answer is still to come.
     if (attempt->tcp) return fail_try(attempt, "sent an answer that makes no sense");
@@ -159,7 +168,8 @@ void DnsQuery::consider(Tries::iterator attempt, std::string_view octets) {
   if (reply->truncated && !attempt->tcp) return begin_tcp(attempt);
   constexpr int no_error = 0;
   constexpr int no_such_name = 3;
-  if (reply->response_code != no_error && reply->response_code != no_such_name) {
+  if (!message_.takes_refusals && reply->response_code != no_error &&
+      reply->response_code != no_such_name) {
     return fail_try(attempt, "answered " + name_of_response_code(reply->response_code));
   }
   finish(std::move(*reply));
@@ -173,10 +183,9 @@ void DnsQuery::fail_try(Tries::iterator attempt, const std::string& why) {
 }
 
 void DnsQuery::time_out() {
-  std::string message = "no answer to " + subject() + " from " + config_.server_names();
+  std::string message = "no answer to " + message_.subject + " from " + config_.server_names();
   if (!last_problem_.empty()) message += " (" + last_problem_ + ")";
-  finish(fail(ErrorKind::transient, "DNS_TIMEOUT",
-              message + "; check the name server or set `resolver`"));
+  finish(fail(ErrorKind::transient, "DNS_TIMEOUT", message + message_.advice));
 }
 
 void DnsQuery::finish(Result<DnsReply> result) {
@@ -186,10 +195,6 @@ void DnsQuery::finish(Result<DnsReply> result) {
   loop_.cancel_timer(next_try_timer_);
   const Done done = std::move(done_);
   done(std::move(result));  // the query may be gone now
-}
-
-std::string DnsQuery::subject() const {
-  return std::string("the look-up of ") + question_.name + " " + name_of(question_.type);
 }
 
 }  // namespace nolapse

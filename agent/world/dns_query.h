@@ -1,4 +1,4 @@
-// One question, put to the name servers until one of them answers. [RFC 1035 §4.2, RFC 7766]
+// One message, put to the name servers until one of them answers. [RFC 1035 §4.2, RFC 7766]
 //
 // A try is one socket to one server: a fresh random port and id over UDP, then TCP when the answer
 // was truncated. A try that fails is followed by the next at once, one that stays silent after the
@@ -19,7 +19,18 @@ class DnsQuery {
   // loop; the query may be destroyed in it.
   using Done = std::function<void(Result<DnsReply>)>;
 
-  DnsQuery(EventLoop& loop, const ResolverConfig& config, DnsQuestion question, Duration deadline,
+  // What is asked and how an answer is read; each try has an id of its own.
+  struct Message {
+    std::string subject;  // for messages: "the look-up of shop.example A"
+    std::string advice;   // after a failure; empty: none
+    std::function<std::optional<std::string>(std::uint16_t id)> encode;
+    std::function<std::optional<DnsReply>(std::string_view octets, std::uint16_t id)> decode;
+    // Every response code is an answer, not only NOERROR and NXDOMAIN.
+    bool takes_refusals = false;
+  };
+  static Message question(DnsQuestion question);
+
+  DnsQuery(EventLoop& loop, const ResolverConfig& config, Message message, Duration deadline,
            Done done);
   ~DnsQuery();
   DnsQuery(const DnsQuery&) = delete;
@@ -31,7 +42,7 @@ class DnsQuery {
  private:
   struct Try {
     SocketAddress server;
-    DnsQuestion question;
+    std::uint16_t id = 0;
     UniqueFd fd;
     bool tcp = false;
     std::string outgoing;  // TCP: what is left to send
@@ -48,11 +59,10 @@ class DnsQuery {
   void fail_try(Tries::iterator attempt, const std::string& why);
   void time_out();
   void finish(Result<DnsReply> result);
-  std::string subject() const;
 
   EventLoop& loop_;
   const ResolverConfig config_;
-  const DnsQuestion question_;
+  const Message message_;
   Done done_;
   Tries tries_;
   std::size_t started_ = 0;

@@ -63,7 +63,8 @@ tl::unexpected<Error> listen_error(int error_number, const std::string& listen,
     const std::string holder = port_holder(port);
     return fail(ErrorKind::local, "PORT_IN_USE",
                 what + "the port is in use by " + (holder.empty() ? "another process" : holder) +
-                    "; stop it, or let it serve a `webroot` instead of `listen`");
+                    "; stop it, or let it serve a `webroot` (http-01) or pass the handshakes on "
+                    "(tls-alpn-01)");
   }
   if (error_number == EACCES || error_number == EPERM) {
     return fail(ErrorKind::local, "PERMISSION_DENIED",

@@ -10,6 +10,7 @@
 #include "agent/world/event_loop.h"
 #include "agent/world/http_responder.h"
 #include "agent/world/posix_files.h"
+#include "agent/world/tls_alpn_responder.h"
 #include "agent/world/tls_probe.h"
 #include "agent/world/trust_store.h"
 #include "agent/world/worker_pool.h"
@@ -51,7 +52,8 @@ struct RealWorld::Parts {
         tls_probe(loop, trust_stores),
         processes(loop, workers),
         key_maker(workers),
-        http_responder(loop, std::move(options.passed_sockets), {}) {}
+        http_responder(loop, options.passed_sockets, {}),
+        tls_alpn_responder(loop, options.passed_sockets, {}) {}
 
   EventLoop loop;
   WorkerPool workers;
@@ -63,6 +65,7 @@ struct RealWorld::Parts {
   ChildProcesses processes;
   WorkerKeyMaker key_maker;
   MicrohttpdResponder http_responder;
+  SocketTlsAlpnResponder tls_alpn_responder;
   KernelRandom random;
 };
 
@@ -73,7 +76,8 @@ RealWorld::~RealWorld() = default;
 World RealWorld::world() {
   return {parts_->loop,      parts_->http,           parts_->tls_probe,
           parts_->dns,       parts_->files,          parts_->processes,
-          parts_->key_maker, parts_->http_responder, parts_->random};
+          parts_->key_maker, parts_->http_responder, parts_->tls_alpn_responder,
+          parts_->random};
 }
 
 EventLoop& RealWorld::loop() {

@@ -20,7 +20,7 @@ class RealWorld {
     // Absolute, of all http-01 challenges: below them no link is followed, and what root creates
     // there is given to the owner of the webroot.
     std::vector<std::string> webroots{};
-    PassedSockets passed_sockets{};  // from the service manager, for the HTTP responder
+    PassedSockets passed_sockets{};  // from the service manager, for the responders
   };
 
   explicit RealWorld(Options options);

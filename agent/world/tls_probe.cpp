@@ -131,6 +131,12 @@ void SocketTlsProbe::on_connected(std::uint64_t id) {
   if (!name.empty() && acme::canonical_address(name).empty()) {
     SSL_set_tlsext_host_name(attempt.ssl.get(), name.c_str());
   }
+  const std::string& protocol = attempt.request.application_protocol;
+  if (!protocol.empty()) {
+    const std::string list = static_cast<char>(protocol.size()) + protocol;
+    SSL_set_alpn_protos(attempt.ssl.get(), reinterpret_cast<const unsigned char*>(list.data()),
+                        static_cast<unsigned>(list.size()));
+  }
   shake_hands(id);
 }
 

@@ -48,6 +48,9 @@ struct HttpOptions {
   Duration timeout = std::chrono::seconds(30);  // for the whole exchange
   std::size_t body_limit = 1 << 20;             // octets; a longer body is an error
   bool plain_http = false;                      // http URLs too: for what is signed and no secret
+  std::string address;  // connect there whatever the host's name resolves to; empty: resolve
+  // As a CA looks at a redirected http-01 proof. Needs `address`, whose connections nobody shares.
+  bool any_certificate = false;
 };
 
 class Http {
@@ -66,6 +69,7 @@ struct ProbeRequest {
   std::string server_name;  // SNI, and the name the chain is checked for
   std::string roots_file;   // trust anchors in PEM; empty: the system's
   Duration timeout = std::chrono::seconds(5);
+  std::string application_protocol = {};  // offered in ALPN; empty: none
 };
 
 struct ProbeReply {
@@ -82,12 +86,50 @@ class TlsProbe {
   virtual void probe(ProbeRequest request, std::function<void(ProbeReply)> done) = 0;
 };
 
+enum class DnsType { a, aaaa, cname, ns, soa, txt, caa };
+
+struct DnsLookup {
+  std::string name;  // A-labels, without a trailing dot
+  DnsType type = DnsType::txt;
+  std::string server = {};  // "ADDRESS:PORT", asked for what it knows itself; empty: the resolver
+};
+
+struct DnsAnswer {
+  bool exists = false;         // false: the server says that there is no such name
+  bool authoritative = false;  // it speaks for the zone
+  std::string name;            // where the values stand: the end of the CNAME chain
+  // Only of the type asked for. TXT: the strings of a record joined; names in lower case without
+  // a trailing dot (SOA: of the primary server); CAA: "FLAGS TAG VALUE". Hostile text.
+  std::vector<std::string> values;
+};
+
+struct TsigKey {  // [RFC 8945]
+  std::string name;
+  std::string algorithm;  // "hmac-sha256", "hmac-sha512"
+  std::string secret;     // octets
+};
+
+// One TXT value beside the others of its name, put there or taken away. [RFC 2136]
+struct DnsUpdate {
+  std::string server;  // "ADDRESS:PORT"
+  std::string zone;
+  std::string name;
+  std::string value;  // at most 255 octets
+  bool add = true;
+  Duration time_to_live = std::chrono::seconds(60);
+  std::optional<TsigKey> key = {};
+};
+
 class Dns {
  public:
   virtual ~Dns() = default;
   // Canonical addresses, IPv4 and IPv6, from /etc/hosts or the resolver; an address resolves to
   // itself. An empty answer is an error: input NAME_NOT_FOUND, transient DNS_FAILED, DNS_TIMEOUT.
   virtual void resolve(std::string host, Completion<std::vector<std::string>> done) = 0;
+  // An answer without values is no error. Errors: transient DNS_FAILED, DNS_TIMEOUT.
+  virtual void ask(DnsLookup lookup, Completion<DnsAnswer> done) = 0;
+  // Errors: input DNS_UPDATE_REFUSED (the server says why), transient DNS_FAILED, DNS_TIMEOUT.
+  virtual void update(DnsUpdate update, Completion<void> done) = 0;
 };
 
 // A piece of durable work, as data: the order of operations is a decision of the core, each one
@@ -207,6 +249,20 @@ class HttpResponder {
   virtual unsigned withdraw(const std::string& listen, const std::string& token) = 0;
 };
 
+// Answers tls-alpn-01 on listeners of our own: a handshake that offers exactly "acme-tls/1" and a
+// server name that is served gets that certificate, anything else an alert. Listeners open and
+// close as the HTTP responder's. [RFC 8737 §3]
+class TlsAlpnResponder {
+ public:
+  virtual ~TlsAlpnResponder() = default;
+  // Of several certificates for one name the newest is shown. Errors: as HttpResponder::serve.
+  virtual Result<void> serve(const std::string& listen, const std::string& server_name,
+                             const std::string& certificate_der, const acme::PrivateKey& key) = 0;
+  // How many handshakes it was shown in. What is not served gives 0.
+  virtual unsigned withdraw(const std::string& listen, const std::string& server_name,
+                            const std::string& certificate_der) = 0;
+};
+
 class Random {
  public:
   virtual ~Random() = default;
@@ -222,6 +278,7 @@ struct World {
   Processes& processes;
   KeyMaker& key_maker;
   HttpResponder& http_responder;
+  TlsAlpnResponder& tls_alpn_responder;
   Random& random;
 };
 

@@ -27,6 +27,13 @@ void FakeHttp::send(acme::HttpRequest request, HttpOptions options,
   waiting_[id] = std::move(done);
   if (record_exchanges)
     exchanges_.push_back({clock_.true_time(), request.method + " " + request.url, ""});
+  if (!options.address.empty()) {
+    clock_.post_after(std::chrono::milliseconds(2),
+                      [this, id, url = request.url, address = options.address] {
+                        deliver(id, Duration{0}, visit(url, address));
+                      });
+    return;
+  }
   // The same host, the same fate.
   std::string url = request.url;
   if (options.plain_http && url.starts_with("http://")) url.insert(4, "s");
@@ -44,6 +51,13 @@ void FakeHttp::send(acme::HttpRequest request, HttpOptions options,
     return;
   }
   deliver(id, std::chrono::milliseconds(5), fail(fault_error(Fault::name_not_found, request.url)));
+}
+
+Result<acme::HttpResponse> FakeHttp::visit(const std::string& url,
+                                           const std::string& address) const {
+  const auto body = front_door ? front_door(address, url.substr(url.rfind('/') + 1)) : std::nullopt;
+  if (!body) return fail(ErrorKind::transient, "CA_UNREACHABLE", address + ": connection refused");
+  return acme::HttpResponse{body->empty() ? 404 : 200, {}, *body};
 }
 
 namespace {

@@ -41,12 +41,17 @@ class FakeHttp final : public Http {
   Route& route(const std::string& prefix) { return routes_[prefix]; }
   void drop_process() { waiting_.clear(); }
   const std::vector<Exchange>& exchanges() const { return exchanges_; }
+  // What this host itself meets at the address and port that http-01 is fetched from: nothing is a
+  // refused connection, an empty body a 404.
+  std::function<std::optional<std::string>(const std::string& address, const std::string& token)>
+      front_door;
   bool record_exchanges = true;  // set before the first; years of a fleet are too many
 
  private:
   void deliver(std::uint64_t id, Duration after, Result<acme::HttpResponse> outcome);
   void arrive(std::uint64_t id, Route& route, const acme::HttpRequest& request,
               const HttpOptions& options);
+  Result<acme::HttpResponse> visit(const std::string& url, const std::string& address) const;
   void wake(Route& route);
 
   FakeClock& clock_;

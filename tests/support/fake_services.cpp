@@ -75,6 +75,13 @@ ProbeReply FakeTlsProbe::look(const ProbeRequest& request) {
   const std::string where = request.address + " port " + std::to_string(request.port);
   const FakeService* service = find(request);
   ProbeReply reply;
+  if (!request.application_protocol.empty() && alpn_responder != nullptr) {
+    const auto certificate = alpn_responder->show(request.server_name);
+    reply.outcome = certificate ? ProbeReply::Outcome::handshake : ProbeReply::Outcome::unreachable;
+    reply.detail = certificate ? "" : where + ": connection refused";
+    if (certificate) reply.chain_der = {*certificate};
+    return reply;
+  }
   if (service == nullptr || service->unreachable) {
     reply.detail = where + (service == nullptr ? ": connection refused" : ": connection timed out");
     return reply;

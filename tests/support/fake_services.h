@@ -14,6 +14,7 @@
 #include "acme/x509.h"
 #include "agent/world/world.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_tls_alpn_responder.h"
 
 namespace nolapse {
 
@@ -82,6 +83,7 @@ class FakeTlsProbe final : public TlsProbe {
   void listen(const std::string& address, std::uint16_t port, const std::string& server_name,
               FakeService& service);
   void trust(const std::string& root_der) { system_roots_.push_back(root_der); }
+  FakeTlsAlpnResponder* alpn_responder = nullptr;  // who meets a probe that offers "acme-tls/1"
 
  private:
   // That a chain validated once, for a name and with these anchors, and until when it does.

@@ -2,12 +2,28 @@
 // not change the others' luck.
 #include "tests/support/fake_world.h"
 
+#include "acme/challenge_response.h"
+
 namespace nolapse {
 
 namespace {
 constexpr Time start_of_time{std::chrono::sys_days{std::chrono::year{2026} / 11 / 23} +
                              std::chrono::hours(9)};
 constexpr Duration key_time = std::chrono::milliseconds(1);
+
+// [RFC 8555 §8.4]
+std::optional<ValidationFailure> validate_dns01(const ValidationRequest& request,
+                                                const FakeDns& dns) {
+  const std::string name = "_acme-challenge." + request.identifier.value;
+  const auto answer = dns.ask_now({name, DnsType::txt});
+  if (!answer) return ValidationFailure{"dns", answer.error().message};
+  if (answer->values.empty()) return ValidationFailure{"unauthorized", "no TXT record at " + name};
+  const std::string wanted = acme::dns01_value(request.key_authorization);
+  for (const std::string& value : answer->values) {
+    if (value == wanted) return std::nullopt;
+  }
+  return ValidationFailure{"unauthorized", "incorrect TXT record at " + name};
+}
 }  // namespace
 
 void FakeKeyMaker::generate(acme::KeyType type, Completion<acme::PrivateKey> done) {
@@ -26,18 +42,27 @@ FakeWorld::FakeWorld(std::uint64_t seed)
       tls_probe(clock, files),
       processes(clock),
       key_maker(clock),
-      random(seeds_.branch()) {}
+      random(seeds_.branch()) {
+  http.front_door = [this](const std::string& address, const std::string& token) {
+    return validation.visit(address, token);
+  };
+  tls_probe.alpn_responder = &tls_alpn_responder;
+}
 
 World FakeWorld::world() {
-  return {clock, http, tls_probe, dns, files, processes, key_maker, http_responder, random};
+  return {clock,     http,           tls_probe,          dns,   files, processes,
+          key_maker, http_responder, tls_alpn_responder, random};
 }
 
 FakeCa& FakeWorld::add_ca(FakeCaSettings settings) {
   const std::string base_url = settings.base_url;
   cas.push_back(std::make_unique<FakeCa>(std::move(settings), seeds_.branch(), clock.true_time()));
   FakeCa& ca = *cas.back();
-  ca.set_validator(
-      [this](const ValidationRequest& request) { return validation.validate(request); });
+  ca.set_validator([this](const ValidationRequest& request) {
+    if (request.type == "dns-01") return validate_dns01(request, dns);
+    if (request.type == "tls-alpn-01") return tls_alpn_responder.validate(request);
+    return validation.validate(request);
+  });
   http.route(base_url).ca = &ca;
   for (const std::string& root : ca.trust_anchors()) tls_probe.trust(root);
   return ca;
@@ -68,6 +93,7 @@ void FakeWorld::add_webroot(std::uint16_t port, const std::string& directory) {
 void FakeWorld::kill() {
   http.drop_process();
   http_responder.drop_process();
+  tls_alpn_responder.drop_process();
   processes.drop_process();
   files.kill();
   clock.drop_all();

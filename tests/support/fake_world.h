@@ -20,6 +20,7 @@
 #include "tests/support/fake_http_responder.h"
 #include "tests/support/fake_processes.h"
 #include "tests/support/fake_services.h"
+#include "tests/support/fake_tls_alpn_responder.h"
 #include "tests/support/seeded_openssl.h"
 #include "tests/support/seeded_random.h"
 
@@ -65,6 +66,7 @@ class FakeWorld {
   FakeDns dns;
   FakeHttp http;
   FakeHttpResponder http_responder;
+  FakeTlsAlpnResponder tls_alpn_responder;
   Http01Validation validation;
   FakeTlsProbe tls_probe;
   FakeProcesses processes;
