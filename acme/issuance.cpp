@@ -276,10 +276,13 @@ Issuance::Effect Issuance::choose_challenges(Time now) {
            {}},
           false);
     }
-    PresentedChallenge presented{
-        authorization.identifier, authorization.wildcard,
-        challenge->type,          challenge->url,
-        challenge->token,         key_authorization(challenge->token, request_.thumbprint)};
+    PresentedChallenge presented{authorization.identifier,
+                                 authorization.wildcard,
+                                 challenge->type,
+                                 challenge->url,
+                                 challenge->token,
+                                 key_authorization(challenge->token, request_.thumbprint),
+                                 dns_label(challenge->type, request_.account_url)};
     if (std::find(state_.presented.begin(), state_.presented.end(), presented) ==
         state_.presented.end()) {
       state_.presented.push_back(std::move(presented));

@@ -22,8 +22,9 @@ namespace nolapse::acme {
 
 struct IssuanceRequest {
   std::vector<Identifier> identifiers;
-  std::string challenge_type;   // "http-01"
-  std::string thumbprint;       // of the account key
+  std::string challenge_type;  // "http-01"
+  std::string thumbprint;      // of the account key
+  std::string account_url;
   std::string signing_request;  // DER
   std::string profile;          // empty: the CA's choice
   std::string replaces;         // ARI certID of the predecessor; empty: none [RFC 9773 §5]

@@ -15,7 +15,9 @@ json to_json(const IssuanceState& state) {
                          {"wildcard", challenge.wildcard},
                          {"type", challenge.type},
                          {"url", challenge.url},
-                         {"token", challenge.token}});
+                         {"token", challenge.token},
+                         {"key_authorization", challenge.key_authorization},
+                         {"label", challenge.label}});
   }
   return {{"order_url", state.order_url}, {"presented", presented}};
 }
@@ -34,6 +36,8 @@ Result<IssuanceState> parse_issuance_state(const json& document) {
     challenge.type = string_member(element, "type");
     challenge.url = string_member(element, "url");
     challenge.token = string_member(element, "token");
+    challenge.key_authorization = string_member(element, "key_authorization");
+    challenge.label = string_member(element, "label");
     // A token becomes a path that is removed: one that names another file must not come back.
     if (!is_valid_token(challenge.token)) {
       return fail(ErrorKind::local, "BAD_STATE", "it holds a token that no CA gave");

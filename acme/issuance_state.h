@@ -19,7 +19,8 @@ struct PresentedChallenge {
   std::string type;
   std::string url;
   std::string token;
-  std::string key_authorization;  // not saved: it follows from the token and the account key
+  std::string key_authorization;
+  std::string label = {};  // DNS challenges: what stands before the name, "_acme-challenge"
 
   friend bool operator==(const PresentedChallenge&, const PresentedChallenge&) = default;
 };

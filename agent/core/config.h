@@ -32,10 +32,18 @@ struct CaConfig {
 
 struct ChallengeConfig {
   std::string name;
-  std::string type;                    // "http-01"
+  std::string type;                    // "http-01", "tls-alpn-01", "dns-01"
   std::string listen;                  // standalone: "[::]:80"
-  std::string webroot;                 // or this
+  std::string webroot;                 // http-01: or this
   std::uint16_t validation_port = 80;  // where the CA connects to
+
+  // The challenges of the DNS.
+  std::string provider;  // the way into the zone: "rfc2136"
+  // What that way needs, by key, as config_dns_provider.cpp lists it; `*_file` are absolute paths.
+  std::map<std::string, std::string> settings;
+  std::map<std::string, std::string> environment;  // of the provider's process
+  // After that long the CA is asked although not all name servers show the proof.
+  Duration propagation_timeout = std::chrono::minutes(10);
 };
 
 // ADDRESS:PORT[#SNI], an IPv6 address in brackets

@@ -85,15 +85,21 @@ void read_challenge_name(ConfigSection& section, const std::vector<PlacedDomain>
     spec.challenge = *name;
   }
   const auto challenge = context.config.challenges.find(spec.challenge);
-  if (challenge == context.config.challenges.end() || challenge->second.type != "http-01") return;
+  if (challenge == context.config.challenges.end() || challenge->second.type.empty()) return;
+  const std::string& type = challenge->second.type;
+  const std::string by = type + " (challenge \"" + spec.challenge + "\")";
+  const bool in_dns = type.rfind("dns-", 0) == 0;
   for (const PlacedDomain& domain : domains) {
-    if (domain.identifier.value.substr(0, 2) != "*.") continue;
-    section.problem_at(*domain.node, "domains",
-                       "\"" + domain.identifier.value +
-                           "\" is a wildcard, which http-01 (challenge \"" + spec.challenge +
-                           "\") cannot prove",
-                       "list the host names one by one; only dns-01 can prove a wildcard, and "
-                       "this version supports http-01 only");
+    const std::string name = "\"" + domain.identifier.value + "\"";
+    if (!in_dns && domain.identifier.value.substr(0, 2) == "*.") {
+      section.problem_at(*domain.node, "domains",
+                         name + " is a wildcard, which " + by + " cannot prove",
+                         "use a challenge of type \"dns-01\", or list the host names one by one");
+    } else if (in_dns && domain.identifier.type == "ip") {
+      section.problem_at(*domain.node, "domains",
+                         name + " is an address, which " + by + " cannot prove",
+                         "use a challenge of type \"http-01\" or \"tls-alpn-01\"");
+    }
   }
 }
 

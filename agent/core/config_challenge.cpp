@@ -1,5 +1,6 @@
-// [challenge.NAME]: a way to prove control over names. This version answers http-01, standalone
-// or by files in a web server's document root. [RFC 8555 §8.3]
+// [challenge.NAME]: a way to prove control over names: http-01, standalone or by files in a web
+// server's document root [RFC 8555 §8.3]; tls-alpn-01 [RFC 8737]; the challenges of the DNS
+// [RFC 8555 §8.4].
 #include "agent/core/config_endpoint.h"
 #include "agent/core/config_files.h"
 #include "agent/core/config_not_yet.h"
@@ -8,13 +9,17 @@
 namespace nolapse {
 namespace {
 
+constexpr const char* all_types = "\"http-01\", \"tls-alpn-01\", \"dns-01\" or \"dns-account-01\"";
+
 void read_listen(ConfigSection& section, ChallengeConfig& challenge) {
   const auto text = section.text("listen");
   if (!text) return;
   const auto at = parse_host_port(*text);
   if (!at) {
     section.problem("listen", at.error().reason,
-                    "write ADDRESS:PORT; \"[::]:80\" listens on every address");
+                    std::string("write ADDRESS:PORT; \"[::]:") +
+                        (challenge.type == "http-01" ? "80" : "443") +
+                        "\" listens on every address");
   } else if (!at->is_address) {
     section.problem("listen", "\"" + *text + "\" has a name where the address belongs",
                     "write an address of this host, or \"[::]:" + std::to_string(at->port) +
@@ -46,18 +51,50 @@ std::optional<std::string> read_type(ConfigSection& section) {
   const auto type = section.text("type");
   if (!type) {
     if (section.table().find("type") == nullptr) {
-      section.problem("type", "this challenge has no type", "add type = \"http-01\"");
+      section.problem("type", "this challenge has no type", std::string("add type = ") + all_types);
     }
     return {};
   }
-  if (*type == "http-01") return type;
+  if (*type == "http-01" || *type == "tls-alpn-01" || *type == "dns-01" ||
+      *type == "dns-account-01") {
+    return type;
+  }
   if (is_not_yet_supported("challenge", "type", *type)) {
     section.problem("type", "\"" + *type + "\" is not supported by this version",
-                    "use \"http-01\", the only type that it supports");
+                    std::string("use ") + all_types);
   } else {
-    section.problem("type", "\"" + *type + "\" is no challenge type", "write \"http-01\"");
+    section.problem("type", "\"" + *type + "\" is no challenge type",
+                    std::string("write ") + all_types);
   }
   return {};
+}
+
+void read_http01(ConfigSection& section, ChallengeConfig& challenge, const ConfigContext& context) {
+  read_listen(section, challenge);
+  read_webroot(section, challenge, context);
+  const bool standalone = section.table().find("listen") != nullptr;
+  const bool files = section.table().find("webroot") != nullptr;
+  if (standalone && files) {
+    section.problem("webroot", "stands beside listen, and only one of them can answer",
+                    "remove webroot, or remove listen when a web server has the port");
+  }
+  if (!standalone && !files) challenge.listen = "[::]:80";
+  challenge.validation_port = section.port("validation_port").value_or(80);
+}
+
+void read_tls_alpn01(ConfigSection& section, ChallengeConfig& challenge) {
+  challenge.listen = "[::]:443";
+  read_listen(section, challenge);
+  challenge.validation_port = section.port("validation_port").value_or(443);
+}
+
+void read_dns(ConfigSection& section, ChallengeConfig& challenge, const ConfigContext& context) {
+  read_dns_provider(section, challenge, context);
+  challenge.validation_port = section.port("validation_port").value_or(53);
+  challenge.propagation_timeout = section
+                                      .duration("propagation_timeout", std::chrono::seconds(1),
+                                                std::chrono::hours(2), "from 1s to 2h")
+                                      .value_or(challenge.propagation_timeout);
 }
 
 }  // namespace
@@ -70,16 +107,13 @@ void read_challenge(const ConfigNode& table, ConfigContext& context) {
   challenge.name = table.key;
   if (const auto type = read_type(section)) {
     challenge.type = *type;
-    read_listen(section, challenge);
-    read_webroot(section, challenge, context);
-    const bool standalone = table.find("listen") != nullptr;
-    const bool files = table.find("webroot") != nullptr;
-    if (standalone && files) {
-      section.problem("webroot", "stands beside listen, and only one of them can answer",
-                      "remove webroot, or remove listen when a web server has the port");
+    if (*type == "http-01") {
+      read_http01(section, challenge, context);
+    } else if (*type == "tls-alpn-01") {
+      read_tls_alpn01(section, challenge);
+    } else {
+      read_dns(section, challenge, context);
     }
-    if (!standalone && !files) challenge.listen = "[::]:80";
-    challenge.validation_port = section.port("validation_port").value_or(80);
     section.refuse_unknown_keys();
   }
   context.config.challenges.emplace(challenge.name, challenge);

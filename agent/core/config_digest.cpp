@@ -28,6 +28,9 @@ std::string digest_of(const CertificateSpec& spec, const Config& config) {
   if (challenge != config.challenges.end()) {
     const ChallengeConfig& way = challenge->second;
     digest.add(way.type).add(way.listen).add(way.webroot).add(std::to_string(way.validation_port));
+    digest.add(way.provider);
+    for (const auto& [key, value] : way.settings) digest.add(key).add(value);
+    for (const auto& [key, value] : way.environment) digest.add(key).add(value);
   }
   for (const std::string& name : spec.cas) {
     const CaConfig* ca = config.find_ca(name);

@@ -21,10 +21,7 @@ inline constexpr std::string_view with_starttls = "STARTTLS";
 inline constexpr std::array not_yet_supported = {
     NotYet{"", "alerts"},
     NotYet{"", "storage"},
-    NotYet{"challenge", "type", "tls-alpn-01"},
-    NotYet{"challenge", "type", "dns-01"},
     NotYet{"challenge", "type", "dns-persist-01"},
-    NotYet{"challenge", "type", "dns-account-01"},
     NotYet{"certificate", "key", as_list},
     NotYet{"certificate", "csr_file"},
     NotYet{"certificate", "key_file"},

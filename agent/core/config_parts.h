@@ -31,6 +31,10 @@ void refuse_settings(ConfigSection& top, const std::string& main_file);
 // Part of the settings.
 void read_daemon(ConfigSection& top, ConfigContext& context);
 
+// Part of [challenge.NAME]: `provider` and what that one needs.
+void read_dns_provider(ConfigSection& section, ChallengeConfig& challenge,
+                       const ConfigContext& context);
+
 // Part of [[ca]].
 void read_rate_limits(ConfigSection& section, RateLimits& limits);
 

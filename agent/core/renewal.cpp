@@ -216,6 +216,7 @@ void Renewal::run(const PrivateKey& key) {
   request.identifiers = request_.spec.domains;
   request.challenge_type = solver_.challenge_type();
   request.thumbprint = ca_.session().thumbprint();
+  request.account_url = ca_.session().account_url();
   request.signing_request = std::move(*signing_request);
   request.profile = saved_.profile;
   request.replaces = predecessor();
@@ -294,8 +295,24 @@ void Renewal::carry_out(const effect::Send& effect) {
 void Renewal::carry_out(const effect::Present& effect) {
   info("CHALLENGES_PRESENTED",
        "presenting " + std::to_string(effect.challenges.size()) + " proof(s) of control");
-  solver_.present(effect.challenges,
-                  [this](Result<void> outcome) { drive(event::Presented{std::move(outcome)}); });
+  solver_.present(effect.challenges, [this, challenges = effect.challenges](Result<void> outcome) {
+    if (!outcome) return drive(event::Presented{std::move(outcome)});
+    look_at_proofs(challenges);
+  });
+}
+
+// What cannot be seen from here may still be seen by the CA: the look delays and warns, it never
+// decides.
+void Renewal::look_at_proofs(const std::vector<acme::PresentedChallenge>& challenges) {
+  solver_.await_proof(challenges, [this](const Solver::ProofReport& report) {
+    if (report.seen) {
+      info("PROOF_SEEN", report.text);
+    } else {
+      events_.emit(Severity::warning, request_.spec.name, "PROOF_NOT_SEEN",
+                   report.text + "; the CA is asked all the same");
+    }
+    drive(event::Presented{});
+  });
 }
 
 void Renewal::carry_out(const effect::CleanUp& effect) {

@@ -55,6 +55,7 @@ class Renewal {
   void carry_out(const acme::IssuanceEffect& effect);
   void carry_out(const acme::effect::Send& effect);
   void carry_out(const acme::effect::Present& effect);
+  void look_at_proofs(const std::vector<acme::PresentedChallenge>& challenges);
   void carry_out(const acme::effect::CleanUp& effect);
   void carry_out(const acme::effect::Wait& effect);
   void carry_out(const acme::effect::Finished& effect);

@@ -20,6 +20,15 @@ class Solver {
   // All or nothing, and again for the same challenges without harm: after a crash it is.
   virtual void present(std::vector<acme::PresentedChallenge> challenges, Completion<void> done) = 0;
 
+  // Looks at what was presented as the CA will, again and again until all of it is there or the
+  // solver's patience has ended. What cannot be seen from here is no failure. [design §5]
+  struct ProofReport {
+    bool seen = true;
+    std::string text;  // what was seen, or what was not, for people
+  };
+  virtual void await_proof(std::vector<acme::PresentedChallenge> challenges,
+                           std::function<void(ProofReport)> done) = 0;
+
   struct CleanUpReport {
     std::string left_behind;  // what could not be removed, for people; empty: nothing
     std::string hint;         // what was seen of the CA's visits; empty: nothing is known

@@ -1,6 +1,10 @@
 #include "agent/solvers/http01.h"
 
+#include <algorithm>
+#include <map>
+
 #include "acme/challenge_response.h"
+#include "agent/solvers/front_door.h"
 
 namespace nolapse {
 namespace {
@@ -30,6 +34,18 @@ class Standalone : public Solver {
     world_.clock.start_timer(Duration{0}, [done, outcome] { done(outcome); });
   }
 
+  void await_proof(std::vector<PresentedChallenge> challenges,
+                   std::function<void(ProofReport)> done) override {
+    look_through_front_door(world_, std::move(challenges),
+                            http_glance(world_, challenge_.validation_port),
+                            [this, done = std::move(done)](FrontDoorReport report) {
+                              for (const auto& [token, visits] : report.visits) {
+                                own_visits_[token] += visits;
+                              }
+                              done(std::move(report.proof));
+                            });
+  }
+
   void clean_up(std::vector<PresentedChallenge> challenges,
                 std::function<void(CleanUpReport)> done) override {
     CleanUpReport report;
@@ -48,12 +64,16 @@ class Standalone : public Solver {
   }
 
  private:
+  // How often it was fetched by others.
   unsigned withdraw(const PresentedChallenge& challenge) {
-    return world_.http_responder.withdraw(challenge_.listen, challenge.token);
+    const unsigned visits = world_.http_responder.withdraw(challenge_.listen, challenge.token);
+    const auto own = own_visits_.extract(challenge.token);
+    return visits - std::min(visits, own.empty() ? 0 : own.mapped());
   }
 
   ChallengeConfig challenge_;
   World world_;
+  std::map<std::string, unsigned> own_visits_;  // by token
 };
 
 class Webroot : public Solver {
@@ -76,6 +96,13 @@ class Webroot : public Solver {
       error.message = "challenge." + name + ": " + error.message;
       done(fail(std::move(error)));
     });
+  }
+
+  void await_proof(std::vector<PresentedChallenge> challenges,
+                   std::function<void(ProofReport)> done) override {
+    look_through_front_door(
+        world_, std::move(challenges), http_glance(world_, challenge_.validation_port),
+        [done = std::move(done)](FrontDoorReport report) { done(std::move(report.proof)); });
   }
 
   void clean_up(std::vector<PresentedChallenge> challenges,

@@ -43,8 +43,8 @@ TEST_CASE("a certificate has a name that can be a directory, and a CA") {
 
 TEST_CASE("domains are names that a CA would take, each once") {
   const std::string wildcard =
-      " is a wildcard, which http-01 (challenge \"http-01\") cannot prove; list the host names one "
-      "by one; only dns-01 can prove a wildcard, and this version supports http-01 only";
+      " is a wildcard, which http-01 (challenge \"http-01\") cannot prove; use a challenge of type "
+      "\"dns-01\", or list the host names one by one";
   check_cases({
       {shop(""),
        {":1: certificate.shop.domains: this certificate has no domains; add domains = "
@@ -115,7 +115,8 @@ TEST_CASE("a definition with a mistake of its own is reported once, not where it
   check_cases({
       {good_shop("deploy = \"web\"\nchallenge = \"c\"\n[deploy.web]\n[challenge.c]"),
        {":6: deploy.web.hook: this target has no hook; add hook = \"NAME\"",
-        ":7: challenge.c.type: this challenge has no type; add type = \"http-01\""}},
+        ":7: challenge.c.type: this challenge has no type; add type = \"http-01\", "
+        "\"tls-alpn-01\", \"dns-01\" or \"dns-account-01\""}},
   });
 }
 
@@ -221,9 +222,8 @@ TEST_CASE("an endpoint is ADDRESS:PORT and perhaps #SNI") {
             "[challenge.zone]\ntype = \"dns-01\""),
        {":5: certificate.shop.endpoints: \"192.0.2.1:443\" does not say which name to ask for, and "
         "the certificate has only wildcards; append #NAME with a name that the wildcard covers",
-        ":7: challenge.zone.type: \"dns-01\" is not supported by this version; use \"http-01\", "
-        "the "
-        "only type that it supports"}},
+        ":6: challenge.zone.provider: this challenge does not say how to reach the zone; add "
+        "provider = \"rfc2136\", or another of those in the README"}},
   });
 }
 

@@ -20,8 +20,8 @@ TEST_CASE("all problems are shown at once, in the order of files and lines") {
             "/etc/nolapse/nolapse.toml:2: contact: \"ops@shop.example\" is not a URL; write "
             "\"mailto:ops@shop.example\"",
             "/etc/nolapse/nolapse.toml:6: certificate.a.domains: \"*.a.example\" is a wildcard, "
-            "which http-01 (challenge \"http-01\") cannot prove; list the host names one by one; "
-            "only dns-01 can prove a wildcard, and this version supports http-01 only",
+            "which http-01 (challenge \"http-01\") cannot prove; use a challenge of type "
+            "\"dns-01\", or list the host names one by one",
             "/etc/nolapse/nolapse.toml:7: certificate.a.ca: no CA is named \"nobody\"; use one "
             "of: x",
             "/etc/nolapse/nolapse.toml:10: ca.x.directory: \"http://x.example\" is not an https "
@@ -182,10 +182,9 @@ TEST_CASE("what this version cannot do is an error, not a silence") {
         ":5: deploy.web.window: " + not_yet,
         ":6: deploy.web.kind: hooks of \"certbot\" are not supported by this version; wrap the "
         "hook in one that speaks nolapse's convention, and remove kind"}},
-      {"[challenge.zone]\ntype = \"dns-01\"\nprovider = \"rfc2136\"\n"
-       "server = \"192.0.2.53:53\"",
-       {":2: challenge.zone.type: \"dns-01\" is not supported by this version; use \"http-01\", "
-        "the only type that it supports"}},
+      {"[challenge.zone]\ntype = \"dns-persist-01\"\nprovider = \"rfc2136\"",
+       {":2: challenge.zone.type: \"dns-persist-01\" is not supported by this version; use "
+        "\"http-01\", \"tls-alpn-01\", \"dns-01\" or \"dns-account-01\""}},
   });
 }
 

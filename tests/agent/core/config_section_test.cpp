@@ -98,11 +98,12 @@ TEST_CASE("a CA's key type and proxy are known words") {
 TEST_CASE("a challenge listens at an address or writes to an existing directory") {
   const std::string web = "[challenge.web]\ntype = \"http-01\"\n";
   const std::string form = "; write ADDRESS:PORT; \"[::]:80\" listens on every address";
+  const std::string types = "\"http-01\", \"tls-alpn-01\", \"dns-01\" or \"dns-account-01\"";
   check_cases({
       {"[challenge.web]\n",
-       {":1: challenge.web.type: this challenge has no type; add type = \"http-01\""}},
+       {":1: challenge.web.type: this challenge has no type; add type = " + types}},
       {"[challenge.web]\ntype = \"http\"",
-       {":2: challenge.web.type: \"http\" is no challenge type; write \"http-01\""}},
+       {":2: challenge.web.type: \"http\" is no challenge type; write " + types}},
       {web + "listen = \"80\"", {":3: challenge.web.listen: \"80\" has no port" + form}},
       {web + "listen = \":80\"",
        {":3: challenge.web.listen: \":80\" has no address before the port" + form}},
@@ -138,6 +139,53 @@ TEST_CASE("a challenge listens at an address or writes to an existing directory"
       {web + "validation_port = \"80\"",
        {":3: challenge.web.validation_port: is a string, but must be a number; write the port "
         "without quotes: validation_port = 80"}},
+  });
+}
+
+TEST_CASE("tls-alpn-01 listens at an address; what belongs to other challenges is unknown to it") {
+  const std::string tls = "[challenge.tls]\ntype = \"tls-alpn-01\"\n";
+  check_cases({
+      {tls, {}},
+      {tls + "listen = \"127.0.0.1:10443\"\nvalidation_port = 8443", {}},
+      {tls + "listen = \"443\"",
+       {":3: challenge.tls.listen: \"443\" has no port; write ADDRESS:PORT; \"[::]:443\" listens "
+        "on every address"}},
+      {tls + "webroot = \"/srv/www\"",
+       {":3: challenge.tls.webroot: unknown key; remove it; the nearest known key is \"type\""}},
+  });
+}
+
+TEST_CASE("a challenge of the DNS says how to reach the zone") {
+  const std::string zone = "[challenge.zone]\ntype = \"dns-01\"\n";
+  const std::string way = zone + "provider = \"rfc2136\"\nserver = \"192.0.2.53:53\"\n";
+  check_cases({
+      {way, {}},
+      {way + "tsig_key_file = \"/srv/root.pem\"\npropagation_timeout = \"5m\"", {}},
+      {"[challenge.zone]\ntype = \"dns-account-01\"\nprovider = \"rfc2136\"\n"
+       "server = \"[2001:db8::53]:53\"",
+       {}},
+      {zone,
+       {":1: challenge.zone.provider: this challenge does not say how to reach the zone; add "
+        "provider = \"rfc2136\", or another of those in the README"}},
+      {zone + "provider = \"rfc2136\"",
+       {":1: challenge.zone.server: is missing, and rfc2136 needs it; add server = \"...\" as the "
+        "README shows"}},
+      {zone + "provider = \"rfc2136\"\nserver = \"ns1.shop.example:53\"",
+       {":4: challenge.zone.server: \"ns1.shop.example:53\" has a name where the address belongs; "
+        "write ADDRESS:PORT, such as \"192.0.2.53:53\""}},
+      {way + "tsig_key_file = \"/nowhere.key\"",
+       {":5: challenge.zone.tsig_key_file: /nowhere.key does not exist; create it, or correct the "
+        "path"}},
+      {way + "propagation_timeout = \"3h\"",
+       {":5: challenge.zone.propagation_timeout: \"3h\" is too long; write a duration from 1s to "
+        "2h"}},
+      {way + "listen = \"[::]:80\"",
+       {":5: challenge.zone.listen: unknown key; remove it; the nearest known key is \"type\""}},
+      {"[[certificate]]\nname = \"shop\"\ndomains = [\"*.shop.example\", \"192.0.2.1\"]\n"
+       "[[ca]]\nname = \"x\"\ndirectory = \"https://x.example\"\nterms_of_service_agreed = true\n" +
+           way,
+       {":3: certificate.shop.domains: \"192.0.2.1\" is an address, which dns-01 (challenge "
+        "\"zone\") cannot prove; use a challenge of type \"http-01\" or \"tls-alpn-01\""}},
   });
 }
 

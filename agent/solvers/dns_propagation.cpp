@@ -1,0 +1,189 @@
+#include "agent/solvers/dns_propagation.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+
+#include "agent/solvers/dns_zone.h"
+
+namespace nolapse {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<Duration, 5> pauses = {500ms, 1s, 2s, 3s, 5s};
+constexpr Duration patience_with_silence = 15s;
+
+class Propagation : public std::enable_shared_from_this<Propagation> {
+ public:
+  Propagation(World world, std::vector<TxtRecord> records, std::uint16_t port, Duration patience,
+              std::function<void(Solver::ProofReport)> done)
+      : world_(world), port_(port), patience_(patience), done_(std::move(done)) {
+    for (TxtRecord& record : records) records_.push_back({std::move(record), {}});
+  }
+
+  void start() {
+    began_ = world_.clock.uptime();
+    open_ = records_.size() + 1;
+    for (Record& record : records_) locate(record);
+    world_.clock.start_timer(Duration{0}, [self = shared_from_this()] { self->located({}); });
+  }
+
+ private:
+  struct Sight {
+    NameServer server;
+    bool shown = false;
+    bool silent = false;     // the last look got no answer
+    std::string fault = {};  // of the last look
+  };
+  struct Record {
+    TxtRecord wanted;
+    std::string name = {};  // aliases followed
+    std::string zone = {};
+    std::vector<Sight> sights = {};
+  };
+
+  void locate(Record& record) {
+    find_record_place(world_, record.wanted.name,
+                      [self = shared_from_this(), &record](Result<RecordPlace> place) {
+                        if (!place) return self->located(place.error().message);
+                        record.name = place->name;
+                        record.zone = place->zone;
+                        self->find_servers(record);
+                      });
+  }
+
+  // Each zone's servers are looked up once.
+  void find_servers(Record& record) {
+    auto& waiting = waiting_[record.zone];
+    waiting.push_back(&record);
+    if (waiting.size() > 1) return;
+    find_name_servers(world_, record.zone, port_,
+                      [self = shared_from_this(), zone = record.zone](Result<NameServers> found) {
+                        self->found_servers(zone, found);
+                      });
+  }
+
+  void found_servers(const std::string& zone, const Result<NameServers>& found) {
+    std::vector<Record*> records = std::move(waiting_[zone]);
+    waiting_.erase(zone);
+    std::string fault;
+    if (!found) {
+      fault = found.error().message;
+    } else {
+      for (const std::string& without : found->without) lame_ += "; " + without;
+      if (found->servers.empty()) fault = "no name server of " + zone + " has an address";
+    }
+    for (Record* record : records) {
+      if (found) {
+        for (const NameServer& server : found->servers) record->sights.push_back({server});
+      }
+      located(fault);
+    }
+  }
+
+  void located(const std::string& fault) {
+    if (!fault.empty()) fault_ = fault;
+    if (--open_ > 0) return;
+    if (!fault_.empty()) return finish(false, "the proof could not be looked for: " + fault_);
+    look();
+  }
+
+  void look() {
+    for (const Record& record : records_) {
+      for (const Sight& sight : record.sights) open_ += !sight.shown;
+    }
+    if (open_ == 0) return finish(true, {});
+    for (Record& record : records_) {
+      for (Sight& sight : record.sights) {
+        if (!sight.shown) ask(record, sight);
+      }
+    }
+  }
+
+  void ask(const Record& record, Sight& sight) {
+    world_.dns.ask({record.name, DnsType::txt, sight.server.address},
+                   [self = shared_from_this(), &record, &sight](Result<DnsAnswer> answer) {
+                     self->judge(record, sight, answer);
+                     if (--self->open_ == 0) self->looked();
+                   });
+  }
+
+  static void judge(const Record& record, Sight& sight, const Result<DnsAnswer>& answer) {
+    sight.silent = !answer;
+    if (!answer) {
+      sight.fault = answer.error().message;
+      return;
+    }
+    const auto& values = answer->values;
+    const bool there = std::find(values.begin(), values.end(), record.wanted.value) != values.end();
+    sight.shown = there && answer->authoritative;
+    if (!there) sight.fault = "does not show it";
+    if (!answer->authoritative) sight.fault = "does not speak for " + record.zone + " (lame)";
+  }
+
+  void looked() {
+    bool all = true;
+    bool all_but_silent = true;
+    for (const Record& record : records_) {
+      bool any = false;
+      for (const Sight& sight : record.sights) {
+        all = all && sight.shown;
+        all_but_silent = all_but_silent && (sight.shown || sight.silent);
+        any = any || sight.shown;
+      }
+      all_but_silent = all_but_silent && any;
+    }
+    const Duration passed = world_.clock.uptime() - began_;
+    if (all || (all_but_silent && passed >= patience_with_silence)) return finish(true, {});
+    if (passed >= patience_) return finish(false, "not all name servers show the proof after ");
+    const Duration pause = pauses[std::min(rounds_++, pauses.size() - 1)];
+    world_.clock.start_timer(pause, [self = shared_from_this()] { self->look(); });
+  }
+
+  std::string unseen() const {
+    std::string text;
+    for (const Record& record : records_) {
+      for (const Sight& sight : record.sights) {
+        if (sight.shown) continue;
+        if (text.size() > 600) return text + "; and others";
+        text += "; " + sight.server.text() + " for " + record.name + ": " + sight.fault;
+      }
+    }
+    return text + lame_;
+  }
+
+  void finish(bool seen, std::string text) {
+    const std::string took = acme::format_duration(std::max<Duration>(
+        1s, std::chrono::floor<std::chrono::seconds>(world_.clock.uptime() - began_)));
+    if (seen) {
+      text = "the name servers show the proof after " + took;
+    } else if (fault_.empty()) {
+      text += took;
+    }
+    done_({seen, text + unseen()});
+  }
+
+  World world_;
+  const std::uint16_t port_;
+  const Duration patience_;
+  std::function<void(Solver::ProofReport)> done_;
+  std::chrono::milliseconds began_{};
+  std::vector<Record> records_;
+  std::map<std::string, std::vector<Record*>> waiting_;  // by zone
+  std::size_t open_ = 0;
+  std::size_t rounds_ = 0;
+  std::string fault_;
+  std::string lame_;
+};
+
+}  // namespace
+
+void await_propagation(World world, std::vector<TxtRecord> records, std::uint16_t port,
+                       Duration patience, std::function<void(Solver::ProofReport)> done) {
+  std::make_shared<Propagation>(world, std::move(records), port, patience, std::move(done))
+      ->start();
+}
+
+}  // namespace nolapse

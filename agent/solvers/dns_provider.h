@@ -1,0 +1,35 @@
+// A way into a zone. It puts one TXT value beside the others of its name and takes that one away;
+// where the record belongs, and whether the world sees it, is dns01's business.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/core/config.h"
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+class DnsProvider {
+ public:
+  struct Record {
+    std::string name;   // "_acme-challenge.shop.example", aliases followed, no trailing dot
+    std::string zone;   // apex of the zone that holds it: "shop.example"
+    std::string value;  // [RFC 8555 §8.4]
+    // What it is for; foreign protocols want to know.
+    std::string domain;  // without "*."
+    std::string token;
+    std::string key_authorization;
+  };
+
+  virtual ~DnsProvider() = default;
+  // Both may come again for the same record, after a crash, and do no harm then. A message says
+  // who refused what; it never quotes a secret.
+  virtual void add(Record record, Completion<void> done) = 0;
+  virtual void remove(Record record, Completion<void> done) = 0;
+};
+
+// The configuration admits no provider that is not handled here.
+std::unique_ptr<DnsProvider> make_dns_provider(const ChallengeConfig& challenge, World world);
+
+}  // namespace nolapse

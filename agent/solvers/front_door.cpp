@@ -1,0 +1,232 @@
+#include "agent/solvers/front_door.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "acme/challenge_response.h"
+#include "acme/problem.h"
+#include "acme/tls_alpn_certificate.h"
+
+namespace nolapse {
+namespace {
+
+using namespace std::chrono_literals;
+using acme::PresentedChallenge;
+
+constexpr std::array<Duration, 4> pauses = {1s, 2s, 3s, 4s};
+constexpr Duration glance_timeout = 5s;
+constexpr int most_redirects = 10;
+constexpr std::size_t longest_proof = 4096;
+
+class Visit : public std::enable_shared_from_this<Visit> {
+ public:
+  Visit(World world, Glance glance, std::function<void(FrontDoorReport)> done)
+      : world_(world), glance_(std::move(glance)), done_(std::move(done)) {}
+
+  void start(std::vector<PresentedChallenge> challenges) {
+    challenges_ = std::move(challenges);
+    open_ = challenges_.size() + 1;
+    world_.clock.start_timer(Duration{0}, [self = shared_from_this()] { self->opened(); });
+    for (const PresentedChallenge& challenge : challenges_) {
+      world_.dns.resolve(
+          challenge.identifier.value,
+          [self = shared_from_this(), &challenge](Result<std::vector<std::string>> addresses) {
+            self->resolved(challenge, addresses);
+          });
+    }
+  }
+
+ private:
+  struct Door {
+    const PresentedChallenge* challenge;
+    std::string address;  // empty: the name has none
+    std::string fault;    // of the last look
+  };
+
+  void resolved(const PresentedChallenge& challenge,
+                const Result<std::vector<std::string>>& addresses) {
+    if (!addresses) doors_.push_back({&challenge, {}, addresses.error().message});
+    for (const std::string& address : addresses.value_or(std::vector<std::string>{})) {
+      doors_.push_back({&challenge, address, "was not looked at"});
+    }
+    opened();
+  }
+
+  void opened() {
+    if (--open_ == 0) look();
+  }
+
+  void look() {
+    // Counted first: a glance may be answered before the next begins.
+    for (const Door& door : doors_) open_ += is_wrong(door);
+    if (open_ == 0) return finish();
+    for (Door& door : doors_) {
+      if (!is_wrong(door)) continue;
+      glance_(*door.challenge, door.address, [self = shared_from_this(), &door](std::string fault) {
+        if (fault.empty()) ++self->report_.visits[door.challenge->token];
+        door.fault = std::move(fault);
+        if (--self->open_ == 0) self->looked();
+      });
+    }
+  }
+
+  static bool is_wrong(const Door& door) { return !door.address.empty() && !door.fault.empty(); }
+
+  void looked() {
+    const bool wrong = std::any_of(doors_.begin(), doors_.end(), is_wrong);
+    if (!wrong || rounds_ == pauses.size()) return finish();
+    world_.clock.start_timer(pauses[rounds_++], [self = shared_from_this()] { self->look(); });
+  }
+
+  void finish() {
+    std::string& text = report_.proof.text;
+    for (const Door& door : doors_) {
+      if (door.fault.empty()) continue;
+      report_.proof.seen = false;
+      if (text.size() > 600) {
+        text += "; and others";
+        break;
+      }
+      text += (text.empty() ? "" : "; ") + door.challenge->identifier.value +
+              (door.address.empty() ? "" : " at " + door.address) + ": " + door.fault;
+    }
+    if (report_.proof.seen) {
+      text = "the proof is seen at " + std::to_string(doors_.size()) + " address(es)";
+    } else {
+      text = "the proof is not seen from here: " + text;
+    }
+    done_(std::move(report_));
+  }
+
+  World world_;
+  Glance glance_;
+  std::function<void(FrontDoorReport)> done_;
+  std::vector<PresentedChallenge> challenges_;
+  std::vector<Door> doors_;
+  std::size_t open_ = 0;
+  std::size_t rounds_ = 0;
+  FrontDoorReport report_;
+};
+
+// ---- http-01
+
+struct Fetch {
+  World world;
+  std::string wanted;
+  int redirects = 0;
+  std::function<void(std::string)> done;
+};
+
+void fetch(const std::shared_ptr<Fetch>& fetching, const std::string& url,
+           const std::string& address);
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 307 || status == 308;
+}
+
+// What a redirect leads to; only whole URLs and paths are of any use.
+std::string redirect_target(const std::string& from, std::string_view location) {
+  if (location.starts_with("http://") || location.starts_with("https://")) {
+    return std::string(location);
+  }
+  if (!location.starts_with('/')) return {};
+  return from.substr(0, from.find('/', from.find("://") + 3)) + std::string(location);
+}
+
+std::string host_in(const std::string& url) {
+  const std::size_t begin = url.find("://") + 3;
+  std::string host = url.substr(begin, url.find_first_of("/?#", begin) - begin);
+  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+  return host.substr(0, host.find(':'));
+}
+
+void follow(const std::shared_ptr<Fetch>& fetching, const std::string& url, std::string address) {
+  if (++fetching->redirects > most_redirects) return fetching->done("is redirected for ever");
+  // On the same host the same address is meant.
+  if (!address.empty()) return fetch(fetching, url, address);
+  fetching->world.dns.resolve(
+      host_in(url), [fetching, url](Result<std::vector<std::string>> addresses) {
+        if (!addresses) {
+          return fetching->done("is redirected to a host without an address: " +
+                                addresses.error().message);
+        }
+        fetch(fetching, url, addresses->front());
+      });
+}
+
+void judge(const std::shared_ptr<Fetch>& fetching, const std::string& url,
+           const std::string& address, const Result<acme::HttpResponse>& response) {
+  if (!response) return fetching->done(response.error().message);
+  if (is_redirect(response->status)) {
+    const std::string target = redirect_target(url, response->header("Location"));
+    if (target.empty()) return fetching->done("is redirected to nowhere");
+    return follow(fetching, target, host_in(target) == host_in(url) ? address : std::string());
+  }
+  if (response->status != 200) {
+    return fetching->done(url + " answers " + std::to_string(response->status));
+  }
+  std::string body = response->body;
+  body.erase(body.find_last_not_of(" \t\r\n") + 1);
+  if (body != fetching->wanted) {
+    return fetching->done("something else is served: \"" + acme::printable(body, 60) + "\"");
+  }
+  fetching->done({});
+}
+
+void fetch(const std::shared_ptr<Fetch>& fetching, const std::string& url,
+           const std::string& address) {
+  HttpOptions options;
+  options.plain_http = true;
+  options.any_certificate = true;
+  options.address = address;
+  options.timeout = glance_timeout;
+  options.body_limit = longest_proof;
+  fetching->world.http.send({"GET", url, {}, {}}, std::move(options),
+                            [fetching, url, address](Result<acme::HttpResponse> response) {
+                              judge(fetching, url, address, response);
+                            });
+}
+
+}  // namespace
+
+void look_through_front_door(World world, std::vector<PresentedChallenge> challenges, Glance glance,
+                             std::function<void(FrontDoorReport)> done) {
+  std::make_shared<Visit>(world, std::move(glance), std::move(done))->start(std::move(challenges));
+}
+
+Glance http_glance(World world, std::uint16_t port) {
+  return [world, port](const PresentedChallenge& challenge, const std::string& address,
+                       std::function<void(std::string)> done) {
+    const std::string& name = challenge.identifier.value;
+    const std::string host = acme::is_ipv6(name) ? "[" + name + "]" : name;
+    const std::string at = port == 80 ? "" : ":" + std::to_string(port);
+    fetch(std::make_shared<Fetch>(Fetch{world, challenge.key_authorization, 0, std::move(done)}),
+          "http://" + host + at + acme::http01_path(challenge.token), address);
+  };
+}
+
+// ---- tls-alpn-01
+
+Glance tls_alpn_glance(World world, std::uint16_t port) {
+  return [world, port](const PresentedChallenge& challenge, const std::string& address,
+                       std::function<void(std::string)> done) {
+    ProbeRequest request;
+    request.address = address;
+    request.port = port;
+    request.server_name = acme::tls_alpn_server_name(challenge.identifier);
+    request.timeout = glance_timeout;
+    request.application_protocol = acme::tls_alpn_protocol;
+    world.tls_probe.probe(std::move(request), [challenge, done](const ProbeReply& reply) {
+      if (reply.outcome != ProbeReply::Outcome::handshake) return done(reply.detail);
+      const bool right = !reply.chain_der.empty() &&
+                         acme::proves_by_tls_alpn(reply.chain_der.front(), challenge.identifier,
+                                                  challenge.key_authorization);
+      done(right ? std::string()
+                 : "another certificate is served to \"acme-tls/1\": is this port passed on to "
+                   "nolapse?");
+    });
+  };
+}
+
+}  // namespace nolapse

@@ -1,0 +1,102 @@
+#include "agent/solvers/tls_alpn01.h"
+
+#include "acme/tls_alpn_certificate.h"
+#include "agent/solvers/front_door.h"
+
+namespace nolapse {
+namespace {
+
+using acme::PresentedChallenge;
+
+class TlsAlpn01 : public Solver {
+ public:
+  TlsAlpn01(ChallengeConfig challenge, World world)
+      : challenge_(std::move(challenge)), world_(world) {}
+
+  const char* challenge_type() const override { return "tls-alpn-01"; }
+
+  void present(std::vector<PresentedChallenge> challenges, Completion<void> done) override {
+    world_.key_maker.generate(acme::KeyType::ecdsa_p256, [this, challenges = std::move(challenges),
+                                                          done](Result<acme::PrivateKey> key) {
+      if (!key) return done(fail(key.error()));
+      for (const PresentedChallenge& challenge : challenges) {
+        auto served = serve(challenge, *key);
+        if (served) continue;
+        Error error = served.error();
+        error.message = "challenge." + challenge_.name + ": " + error.message;
+        for (const PresentedChallenge& each : challenges) withdraw(each);
+        return done(fail(std::move(error)));
+      }
+      done({});
+    });
+  }
+
+  void await_proof(std::vector<PresentedChallenge> challenges,
+                   std::function<void(ProofReport)> done) override {
+    look_through_front_door(world_, std::move(challenges),
+                            tls_alpn_glance(world_, challenge_.validation_port),
+                            [this, done = std::move(done)](FrontDoorReport report) {
+                              for (const auto& [token, visits] : report.visits) {
+                                served_[token].own_visits += visits;
+                              }
+                              done(std::move(report.proof));
+                            });
+  }
+
+  void clean_up(std::vector<PresentedChallenge> challenges,
+                std::function<void(CleanUpReport)> done) override {
+    std::string unvisited;
+    for (const PresentedChallenge& challenge : challenges) {
+      if (withdraw(challenge)) continue;
+      unvisited += (unvisited.empty() ? "" : ", ") + challenge.identifier.value;
+    }
+    CleanUpReport report;
+    if (!unvisited.empty()) {
+      report.hint = "nobody came to " + challenge_.listen + " for the proof of " + unvisited +
+                    ": do its A and AAAA records lead to this host, is port " +
+                    std::to_string(challenge_.validation_port) +
+                    " open to the world, and does whoever has it pass \"acme-tls/1\" on?";
+    }
+    world_.clock.start_timer(Duration{0}, [done, report] { done(report); });
+  }
+
+ private:
+  struct Served {
+    std::string server_name;
+    std::string certificate_der;
+    unsigned own_visits = 0;
+  };
+
+  Result<void> serve(const PresentedChallenge& challenge, const acme::PrivateKey& key) {
+    withdraw(challenge);
+    auto certificate = acme::make_tls_alpn_certificate(
+        challenge.identifier, challenge.key_authorization, key, world_.clock.now());
+    if (!certificate) return fail(certificate.error());
+    Served served{acme::tls_alpn_server_name(challenge.identifier), std::move(*certificate)};
+    auto outcome = world_.tls_alpn_responder.serve(challenge_.listen, served.server_name,
+                                                   served.certificate_der, key);
+    if (outcome) served_[challenge.token] = std::move(served);
+    return outcome;
+  }
+
+  // Was it shown to anybody but ourselves?
+  bool withdraw(const PresentedChallenge& challenge) {
+    const auto found = served_.extract(challenge.token);
+    if (found.empty()) return false;
+    const Served& served = found.mapped();
+    return world_.tls_alpn_responder.withdraw(challenge_.listen, served.server_name,
+                                              served.certificate_der) > served.own_visits;
+  }
+
+  const ChallengeConfig challenge_;
+  World world_;
+  std::map<std::string, Served> served_;  // by token
+};
+
+}  // namespace
+
+std::unique_ptr<Solver> make_tls_alpn01(const ChallengeConfig& challenge, World world) {
+  return std::make_unique<TlsAlpn01>(challenge, world);
+}
+
+}  // namespace nolapse

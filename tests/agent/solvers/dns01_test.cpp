@@ -1,0 +1,131 @@
+#include "agent/solvers/dns01.h"
+
+#include <doctest/doctest.h>
+
+#include "acme/challenge_response.h"
+#include "tests/support/fake_world.h"
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+using acme::PresentedChallenge;
+
+namespace {
+
+ChallengeConfig way() {
+  ChallengeConfig challenge;
+  challenge.name = "zone";
+  challenge.type = "dns-01";
+  challenge.validation_port = 53;
+  challenge.provider = "rfc2136";
+  challenge.settings = {{"server", "192.0.2.53:53"}};
+  return challenge;
+}
+
+PresentedChallenge proof(const std::string& name, const std::string& token) {
+  PresentedChallenge challenge{
+      {"dns", name}, false, "dns-01", "https://ca.test/" + token, token, token + ".thumbprint"};
+  challenge.label = acme::dns_label("dns-01", {});
+  return challenge;
+}
+
+struct Scene {
+  Scene() : zone(world.dns.add_zone("shop.test", "192.0.2.53")) {}
+  Result<void> present(std::vector<PresentedChallenge> proofs) {
+    std::optional<Result<void>> outcome;
+    solver->present(std::move(proofs), [&](Result<void> got) { outcome = std::move(got); });
+    REQUIRE_FALSE(outcome);
+    world.clock.run_until([&] { return outcome.has_value(); });
+    return *outcome;
+  }
+  std::string clean_up(std::vector<PresentedChallenge> proofs) {
+    std::optional<std::string> left;
+    solver->clean_up(std::move(proofs),
+                     [&](Solver::CleanUpReport report) { left = report.left_behind; });
+    REQUIRE_FALSE(left);
+    world.clock.run_until([&] { return left.has_value(); });
+    return *left;
+  }
+  std::size_t records() const { return zone.records.size(); }
+  FakeWorld world{1};
+  FakeDns::Zone& zone;
+  std::unique_ptr<Solver> solver = make_dns01(way(), world.world());
+};
+
+}  // namespace
+
+TEST_CASE("29: a name and its wildcard have two values at one name, each taken away alone") {
+  Scene scene;
+  const auto plain = proof("shop.test", "one");
+  auto wildcard = proof("shop.test", "two");
+  wildcard.wildcard = true;
+  REQUIRE(scene.present({plain, wildcard}));
+  REQUIRE(scene.records() == 2);
+  CHECK(scene.zone.records.front().name == "_acme-challenge.shop.test");
+  CHECK(scene.zone.records.front().value == acme::dns01_value("one.thumbprint"));
+  CHECK(scene.clean_up({plain}).empty());
+  REQUIRE(scene.records() == 1);
+  CHECK(scene.zone.records.front().value == acme::dns01_value("two.thumbprint"));
+  CHECK(scene.clean_up({wildcard, wildcard}).empty());
+  CHECK(scene.records() == 0);
+}
+
+TEST_CASE("presenting twice, as after a crash, leaves one record") {
+  Scene scene;
+  REQUIRE(scene.present({proof("shop.test", "one")}));
+  REQUIRE(scene.present({proof("shop.test", "one")}));
+  CHECK(scene.records() == 1);
+}
+
+TEST_CASE("another's records at the same name stay") {
+  Scene scene;
+  scene.zone.records.push_back({"_acme-challenge.shop.test", DnsType::txt, "somebody else's"});
+  REQUIRE(scene.present({proof("shop.test", "one")}));
+  CHECK(scene.clean_up({proof("shop.test", "one")}).empty());
+  REQUIRE(scene.records() == 1);
+  CHECK(scene.zone.records.front().value == "somebody else's");
+}
+
+TEST_CASE("a record belongs where an alias leads, and into the nearest zone above") {
+  Scene scene;
+  FakeDns::Zone& below = scene.world.dns.add_zone("deep.shop.test", "192.0.2.53");
+  REQUIRE(scene.present({proof("www.deep.shop.test", "one")}));
+  REQUIRE(below.records.size() == 1);
+  CHECK(below.records.front().name == "_acme-challenge.www.deep.shop.test");
+  scene.zone.records.push_back(
+      {"_acme-challenge.www.shop.test", DnsType::cname, "proofs.deep.shop.test"});
+  REQUIRE(scene.present({proof("www.shop.test", "two")}));
+  REQUIRE(below.records.size() == 2);
+  CHECK(below.records.back().name == "proofs.deep.shop.test");
+  CHECK(
+      scene.clean_up({proof("www.shop.test", "two"), proof("www.deep.shop.test", "one")}).empty());
+  CHECK(below.records.empty());
+}
+
+TEST_CASE("what fails says which challenge and why; what may be left is told") {
+  Scene scene;
+  const auto nowhere = scene.present({proof("nowhere.example", "one")});
+  REQUIRE_FALSE(nowhere);
+  CHECK(nowhere.error().code == "ZONE_NOT_FOUND");
+  CHECK(nowhere.error().message.rfind("challenge.zone: no zone is found for", 0) == 0);
+  scene.zone.key = TsigKey{"nolapse", "hmac-sha256", "secret"};
+  const auto refused = scene.present({proof("shop.test", "one"), proof("www.shop.test", "two")});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "DNS_UPDATE_REFUSED");
+  CHECK(scene.clean_up({proof("shop.test", "one")}).rfind("a TXT record may be left: ", 0) == 0);
+}
+
+TEST_CASE("no challenges are no work") {
+  Scene scene;
+  CHECK(scene.present({}));
+  CHECK(scene.clean_up({}).empty());
+}
+
+TEST_CASE(
+    "dns-account-01 looks under the account's own label [draft-ietf-acme-dns-account-label]") {
+  // The draft's own vector.
+  CHECK(acme::dns_label("dns-account-01", "https://example.com/acme/acct/ExampleAccount") ==
+        "_ujmmovf2vn55tgye._acme-challenge");
+  CHECK(acme::dns_label("dns-01", "https://example.com/acme/acct/ExampleAccount") ==
+        "_acme-challenge");
+  CHECK(acme::dns_label("http-01", "x").empty());
+}

@@ -1,0 +1,138 @@
+#include "agent/solvers/front_door.h"
+
+#include <doctest/doctest.h>
+
+#include "agent/solvers/solvers.h"
+#include "tests/support/fake_world.h"
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+using acme::PresentedChallenge;
+
+namespace {
+
+ChallengeConfig way(const std::string& type) {
+  ChallengeConfig challenge;
+  challenge.name = "web";
+  challenge.type = type;
+  challenge.listen = type == "http-01" ? "[::]:80" : "[::]:443";
+  challenge.validation_port = type == "http-01" ? 80 : 443;
+  return challenge;
+}
+
+struct Scene {
+  explicit Scene(const std::string& type) : solver(make_solver(way(type), world.world())) {
+    world.add_local_name("shop.test");
+    proof = {{"dns", "shop.test"}, false, type, "https://ca.test/1", "token", "token.thumbprint"};
+  }
+  Result<void> present() {
+    std::optional<Result<void>> outcome;
+    solver->present({proof}, [&](Result<void> got) { outcome = std::move(got); });
+    world.clock.run_until([&] { return outcome.has_value(); });
+    return *outcome;
+  }
+  Solver::ProofReport look() {
+    std::optional<Solver::ProofReport> report;
+    const Time begin = world.clock.now();
+    solver->await_proof({proof}, [&](Solver::ProofReport got) { report = std::move(got); });
+    REQUIRE_FALSE(report);
+    world.clock.run_until([&] { return report.has_value(); });
+    took = world.clock.now() - begin;
+    return *report;
+  }
+  std::string hint() {
+    std::optional<std::string> text;
+    solver->clean_up({proof}, [&](Solver::CleanUpReport report) { text = report.hint; });
+    world.clock.run_until([&] { return text.has_value(); });
+    return *text;
+  }
+  FakeWorld world{1};
+  std::unique_ptr<Solver> solver;
+  PresentedChallenge proof;
+  Duration took{};
+};
+
+bool has(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a proof that is served is seen at once; our own look is not the CA's") {
+  for (const char* type : {"http-01", "tls-alpn-01"}) {
+    CAPTURE(type);
+    Scene scene(type);
+    REQUIRE(scene.present());
+    const auto report = scene.look();
+    CHECK(report.seen);
+    CHECK(scene.took < 1s);
+    CHECK(has(scene.hint(), type == std::string("http-01")
+                                ? "nobody fetched the proof for shop.test"
+                                : "nobody came to [::]:443"));
+  }
+}
+
+TEST_CASE("after a CA's visit there is no hint") {
+  for (const char* type : {"http-01", "tls-alpn-01"}) {
+    CAPTURE(type);
+    Scene scene(type);
+    REQUIRE(scene.present());
+    scene.look();
+    const ValidationRequest request{{"dns", "shop.test"}, type, "token", "token.thumbprint"};
+    if (type == std::string("http-01")) {
+      CHECK_FALSE(scene.world.validation.validate(request));
+    } else {
+      CHECK_FALSE(scene.world.tls_alpn_responder.validate(request));
+    }
+    CHECK(scene.hint().empty());
+  }
+}
+
+TEST_CASE("what is not seen is looked for during ten seconds, and told with address and cause") {
+  struct Row {
+    const char* what;
+    void (*spoil)(FakeWorld&);
+    const char* told;
+  };
+  const std::vector<Row> rows = {
+      {"no address", [](FakeWorld& w) { w.dns.name("shop.test").addresses.clear(); },
+       "shop.test: shop.test: no such name"},
+      {"another host", [](FakeWorld& w) { w.dns.name("shop.test").addresses = {"192.0.2.99"}; },
+       "shop.test at 192.0.2.99: 192.0.2.99: connection refused"},
+      {"one address of two is another host's",
+       [](FakeWorld& w) { w.dns.name("shop.test").addresses.push_back("2001:db8::99"); },
+       "shop.test at 2001:db8::99: 2001:db8::99: connection refused"},
+      {"a web server that does not show it",
+       [](FakeWorld& w) { w.validation.webroots[80] = "/elsewhere"; }, "answers 404"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    Scene scene("http-01");
+    REQUIRE(scene.present());
+    row.spoil(scene.world);
+    const auto report = scene.look();
+    CHECK_FALSE(report.seen);
+    CHECK(has(report.text, row.told));
+    CHECK(scene.took <= 11s);
+  }
+}
+
+TEST_CASE("a door that opens late is seen") {
+  Scene scene("http-01");
+  REQUIRE(scene.present());
+  scene.world.dns.name("shop.test").addresses = {"192.0.2.20"};
+  scene.world.clock.start_timer(
+      5s, [&] { scene.world.validation.local_addresses.insert("192.0.2.20"); });
+  CHECK(scene.look().seen);
+  CHECK(scene.took >= 5s);
+}
+
+TEST_CASE("nothing to look at is nothing to wait for") {
+  Scene scene("http-01");
+  std::optional<FrontDoorReport> report;
+  look_through_front_door(scene.world.world(), {}, http_glance(scene.world.world(), 80),
+                          [&](FrontDoorReport got) { report = std::move(got); });
+  scene.world.clock.run_until([&] { return report.has_value(); });
+  CHECK(report->proof.seen);
+}
