@@ -110,12 +110,14 @@ class CertificateJob {
   void renew_or_wait();
   Who asker() const;
   bool inside_window() const;
-  Renewal::Request request();
+  Renewal::Request request(const std::string& challenge);
   CertificateSpec without_failing_names();
   void count_refusals();
   void issue();
   std::vector<std::string> ca_order() const;
+  std::vector<std::string> challenge_order() const;
   void ask_next_ca();
+  void ask();
   void failed(const Error& error);
   void came_to_nothing(const Error& error);
   void issued(Result<Generation> generation);
@@ -154,8 +156,11 @@ class CertificateJob {
   bool reconfigured_ = false;  // since the last attempt: what held it up then no longer counts
   Due due_;
   std::optional<Error> issuance_error_;
-  std::vector<acme::Identifier> left_out_;  // of the attempt, see names_to_leave_out()
-  std::vector<std::string> cas_left_;       // to ask, in order
+  std::vector<acme::Identifier> left_out_;    // of the attempt, see names_to_leave_out()
+  std::vector<std::string> cas_left_;         // to ask, in order
+  std::string ca_;                            // asked last
+  std::vector<std::string> challenges_left_;  // to go by at that CA, in order
+  std::string challenge_;                     // gone by last
   std::chrono::milliseconds began_{};
   std::unique_ptr<Renewal> renewal_;
   std::optional<Deployment> deployment_;

@@ -33,8 +33,8 @@ bool CertificateJob::inside_window() const {
          now >= advice->start && now < advice->end;
 }
 
-Renewal::Request CertificateJob::request() {
-  Renewal::Request request{without_failing_names(), asker(), inside_window(), {}};
+Renewal::Request CertificateJob::request(const std::string& challenge) {
+  Renewal::Request request{without_failing_names(), challenge, asker(), inside_window(), {}};
   if (due_.by_time) request.due_at = due_.at;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
@@ -79,11 +79,29 @@ void CertificateJob::issue() {
 }
 
 void CertificateJob::ask_next_ca() {
-  CaClient& ca = parts_.ca(cas_left_.front());
+  ca_ = cas_left_.front();
   cas_left_.erase(cas_left_.begin());
-  renewal_ =
-      std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, ca,
-                                *parts_.solver(spec_.challenge), parts_.left_behind, request());
+  challenges_left_ = challenge_order();
+  ask();
+}
+
+// By what succeeded last, but an order that is under way is gone on with first.
+std::vector<std::string> CertificateJob::challenge_order() const {
+  std::vector<std::string> order = spec_.challenges;
+  const auto issuance = parts_.store.load_issuance(spec_.name);
+  const bool under_way = issuance && *issuance && (*issuance)->ca == ca_;
+  const std::string& first = under_way ? (*issuance)->challenge : schedule_.challenge;
+  const auto found = std::find(order.begin(), order.end(), first);
+  if (found != order.end()) std::rotate(order.begin(), found, found + 1);
+  return order;
+}
+
+void CertificateJob::ask() {
+  challenge_ = challenges_left_.front();
+  challenges_left_.erase(challenges_left_.begin());
+  renewal_ = std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, parts_.ca(ca_),
+                                       *parts_.solver(challenge_), parts_.left_behind,
+                                       request(challenge_));
   renewal_->start([this](Result<Generation> generation) {
     // Late, because the attempt that reports this may be replaced by the next.
     parts_.world.clock.start_timer(
@@ -98,6 +116,7 @@ void CertificateJob::issued(Result<Generation> generation) {
                      "generation " + std::to_string(generation->number) + " is issued by " +
                          generation->ca + ", valid until " +
                          acme::format_rfc3339(generation->leaf().not_after));
+  schedule_.challenge = challenge_ == spec_.challenges.front() ? std::string() : challenge_;
   obtained(std::move(*generation));
 }
 
@@ -126,6 +145,13 @@ void CertificateJob::obtained(Generation generation) {
 
 void CertificateJob::failed(const Error& error) {
   const Time now = parts_.world.clock.now();
+  if (!challenges_left_.empty() && renewal_->proof_failed()) {
+    parts_.events.emit(Severity::warning, spec_.name, error.code, error.message);
+    parts_.events.emit(
+        Severity::warning, spec_.name, "CHALLENGE_FAILED_OVER",
+        "trying the challenge " + challenges_left_.front() + " instead of " + challenge_);
+    return ask();
+  }
   count_refusals();
   const bool waits = error.kind == ErrorKind::deferred;
   parts_.events.emit(waits ? Severity::warning : Severity::error, spec_.name, error.code,

@@ -70,7 +70,7 @@ struct DeployTarget {
 struct CertificateSpec {
   std::string name;
   std::vector<acme::Identifier> domains;  // as configured, without duplicates
-  std::string challenge;                  // name of a ChallengeConfig
+  std::vector<std::string> challenges;    // names of ChallengeConfigs, in order of preference
   acme::KeyType key_type = acme::KeyType::ecdsa_p256;
   bool reuse_key = false;
   std::vector<std::string> cas;                    // names, in order of preference

@@ -74,21 +74,22 @@ std::vector<PlacedDomain> read_domains(ConfigSection& section, CertificateSpec& 
   return placed;
 }
 
-void read_challenge_name(ConfigSection& section, const std::vector<PlacedDomain>& domains,
-                         CertificateSpec& spec, const ConfigContext& context) {
-  spec.challenge = context.first_challenge;
-  if (const auto name = section.text("challenge")) {
-    if (!check_reference(section, *section.table().find("challenge"), "challenge", "challenge",
-                         context)) {
-      return;
-    }
-    spec.challenge = *name;
+std::vector<std::string> read_references(ConfigSection& section, const std::string& key,
+                                         const ConfigContext& context) {
+  std::vector<std::string> names;
+  const auto items = section.texts(key, true);
+  if (!items) return names;
+  for (const ConfigNode* item : *items) {
+    if (check_reference(section, *item, key, key, context)) names.push_back(item->text);
   }
-  const auto challenge = context.config.challenges.find(spec.challenge);
-  if (challenge == context.config.challenges.end() || challenge->second.type.empty()) return;
-  const std::string& type = challenge->second.type;
-  const std::string by = type + " (challenge \"" + spec.challenge + "\")";
-  const bool in_dns = type.rfind("dns-", 0) == 0;
+  return names;
+}
+
+// What a challenge of this type cannot prove is refused before a CA has to.
+void refuse_unprovable(ConfigSection& section, const std::vector<PlacedDomain>& domains,
+                       const ChallengeConfig& challenge) {
+  const std::string by = challenge.type + " (challenge \"" + challenge.name + "\")";
+  const bool in_dns = challenge.type.rfind("dns-", 0) == 0;
   for (const PlacedDomain& domain : domains) {
     const std::string name = "\"" + domain.identifier.value + "\"";
     if (!in_dns && domain.identifier.value.substr(0, 2) == "*.") {
@@ -103,15 +104,20 @@ void read_challenge_name(ConfigSection& section, const std::vector<PlacedDomain>
   }
 }
 
-std::vector<std::string> read_references(ConfigSection& section, const std::string& key,
-                                         const ConfigContext& context) {
-  std::vector<std::string> names;
-  const auto items = section.texts(key, true);
-  if (!items) return names;
-  for (const ConfigNode* item : *items) {
-    if (check_reference(section, *item, key, key, context)) names.push_back(item->text);
+void read_challenges(ConfigSection& section, const std::vector<PlacedDomain>& domains,
+                     CertificateSpec& spec, const ConfigContext& context) {
+  spec.challenges = read_references(section, "challenge", context);
+  const ConfigNode* node = section.table().find("challenge");
+  if (node == nullptr) spec.challenges = {context.first_challenge};
+  if (node != nullptr && node->kind == ConfigNode::Kind::list && node->children.empty()) {
+    section.problem("challenge", "is empty, so that nothing could be proved",
+                    "name a challenge, or remove the key to use the first one");
   }
-  return names;
+  for (const std::string& name : spec.challenges) {
+    const auto challenge = context.config.challenges.find(name);
+    if (challenge == context.config.challenges.end() || challenge->second.type.empty()) continue;
+    refuse_unprovable(section, domains, challenge->second);
+  }
 }
 
 void read_cas(ConfigSection& section, CertificateSpec& spec, const ConfigContext& context) {
@@ -176,7 +182,7 @@ void read_certificate(const ConfigNode& table, int number, ConfigContext& contex
   CertificateSpec spec;
   spec.name = read_name(section, number, context);
   const auto domains = read_domains(section, spec);
-  read_challenge_name(section, domains, spec, context);
+  read_challenges(section, domains, spec, context);
   read_key(section, spec);
   read_cas(section, spec, context);
   read_standby(section, spec, context);

@@ -24,8 +24,9 @@ std::string digest_of(const CertificateSpec& spec, const Config& config) {
   Digest digest;
   for (const acme::Identifier& name : spec.domains) digest.add(name.type).add(name.value);
   digest.add(acme::name_of(spec.key_type)).add(spec.profile).add(config.resolver);
-  const auto challenge = config.challenges.find(spec.challenge);
-  if (challenge != config.challenges.end()) {
+  for (const std::string& name : spec.challenges) {
+    const auto challenge = config.challenges.find(name);
+    if (challenge == config.challenges.end()) continue;
     const ChallengeConfig& way = challenge->second;
     digest.add(way.type).add(way.listen).add(way.webroot).add(std::to_string(way.validation_port));
     digest.add(way.provider);

@@ -69,7 +69,7 @@ SavedIssuance Renewal::wanted() const {
   wanted.ca = ca_.config().name;
   wanted.ca_directory = ca_.config().directory;
   wanted.account_url = ca_.session().account_url();
-  wanted.challenge = request_.spec.challenge;
+  wanted.challenge = request_.challenge;
   wanted.profile = request_.spec.profile.empty() ? ca_.config().profile : request_.spec.profile;
   wanted.key_type = request_.spec.key_type;
   wanted.identifiers = request_.spec.domains;
@@ -296,6 +296,7 @@ void Renewal::carry_out(const effect::Present& effect) {
   info("CHALLENGES_PRESENTED",
        "presenting " + std::to_string(effect.challenges.size()) + " proof(s) of control");
   solver_.present(effect.challenges, [this, challenges = effect.challenges](Result<void> outcome) {
+    proof_failed_ = !outcome;
     if (!outcome) return drive(event::Presented{std::move(outcome)});
     look_at_proofs(challenges);
   });
@@ -363,6 +364,8 @@ void Renewal::carry_out(const effect::Failed& effect) {
   if (error.kind == ErrorKind::validation && !hint_.empty()) error.message += "; " + hint_;
   saved_.stuck = saved_.stuck || error.kind != ErrorKind::local;
   refused_ = effect.refused;
+  proof_failed_ =
+      proof_failed_ || error.kind == ErrorKind::validation || error.code == "CHALLENGE_NOT_OFFERED";
   note_rejected_names(error);
   ca_.ledger().tell(
       [this, &effect, &error](RateLedger& ledger, Time now) {

@@ -19,6 +19,7 @@ class Renewal {
  public:
   struct Request {
     CertificateSpec spec;
+    std::string challenge;       // which of the spec's this attempt goes by
     Who asker = Who::daemon;     // a person does not want to wait for an order that hangs
     bool inside_window = false;  // the CA advises to renew just now [RFC 9773]
     // The moment that made it due; nothing: something other than the time did.
@@ -34,6 +35,9 @@ class Renewal {
 
   // After a failure: the names for which the CA saw no proof, or which it will not have.
   const std::vector<acme::Identifier>& refused() const { return refused_; }
+  // After a failure: it is the proof's. It could not be presented, the CA does not offer this
+  // challenge or did not see it. Another challenge may succeed.
+  bool proof_failed() const { return proof_failed_; }
 
  private:
   SavedIssuance wanted() const;
@@ -80,6 +84,7 @@ class Renewal {
   std::vector<acme::Identifier> refused_;
   std::optional<Generation> newest_;  // the one to be replaced
   OrderKind order_kind_ = OrderKind::new_set;
+  bool proof_failed_ = false;
   std::string hint_;  // what the solver saw of the CA
 };
 

@@ -149,6 +149,7 @@ struct ScheduleRecord {
   SavedAlarm alarm;
   std::string configuration;  // digest_of() the one that the counts above are about
   std::optional<SavedRevocation> revocation = {};
+  std::string challenge = {};  // by which the last order succeeded; empty: the first configured
 };
 
 // Proofs of control that could not be taken away yet.

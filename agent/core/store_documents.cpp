@@ -235,6 +235,7 @@ std::string write_document(const ScheduleRecord& record) {
       .add("renewal_info", renewal_info_or_null(record.renewal_info))
       .add("refused", record.refused)
       .add("configuration", record.configuration)
+      .add("challenge", record.challenge)
       .add("revocation", revocation_or_null(record.revocation))
       .add("alarm", std::move(alarm))
       .text();
@@ -256,7 +257,8 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         std::move(refused),
                         {small_integer(alarm, "step"), time_member(alarm, "at")},
                         string_member(*document, "configuration"),
-                        read_revocation(acme::object_member(*document, "revocation"))};
+                        read_revocation(acme::object_member(*document, "revocation")),
+                        string_member(*document, "challenge")};
 }
 
 std::string write_account(const SavedAccount& account) {

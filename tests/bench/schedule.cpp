@@ -29,7 +29,7 @@ CertificateSpec spec_of(std::uint32_t number) {
   CertificateSpec spec;
   spec.name = "certificate-" + std::to_string(number);
   spec.domains = {{"dns", spec.name + ".example"}};
-  spec.challenge = "web";
+  spec.challenges = {"web"};
   spec.cas = {"letsencrypt"};
   spec.deploy = {"nginx"};
   return spec;

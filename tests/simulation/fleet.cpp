@@ -147,7 +147,7 @@ void Fleet::add_host(std::size_t number) {
 void Fleet::add_certificate(std::size_t index) {
   CertificateSpec spec;
   spec.name = "c" + padded(index);
-  spec.challenge = "web";
+  spec.challenges = {"web"};
   for (const CaConfig& ca : config.cas) spec.cas.push_back(ca.name);
   const auto first = static_cast<std::ptrdiff_t>(random_.below(spec.cas.size()));
   std::rotate(spec.cas.begin(), spec.cas.begin() + first, spec.cas.end());

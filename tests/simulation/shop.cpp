@@ -47,7 +47,7 @@ void Shop::add_certificate(const std::string& name, const std::string& host) {
   CertificateSpec spec;
   spec.name = name;
   spec.domains = {{"dns", host}};
-  spec.challenge = "web";
+  spec.challenges = {"web"};
   spec.cas = {"ca"};
   spec.deploy = {"nginx"};
   spec.endpoints = {{Endpoint{host + ":443", host, 443, host}}};

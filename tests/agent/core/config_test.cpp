@@ -140,7 +140,7 @@ TEST_CASE("every key of a certificate has its value") {
                                                        {"dns", "www.shop.example"},
                                                        {"ip", "192.0.2.7"},
                                                        {"ip", "2001:db8::1"}});
-  CHECK(shop->challenge == "files");
+  CHECK(shop->challenges == std::vector<std::string>{"files"});
   CHECK(shop->key_type == acme::KeyType::rsa_3072);
   CHECK(shop->reuse_key);
   CHECK(shop->cas == std::vector<std::string>{"own", "letsencrypt"});
@@ -180,7 +180,7 @@ TEST_CASE("what the file does not say has its default") {
   CHECK(spec.deploy.empty());
   CHECK_FALSE(spec.endpoints.has_value());
   CHECK_FALSE(spec.renew_before.has_value());
-  CHECK(spec.challenge == "http-01");
+  CHECK(spec.challenges == std::vector<std::string>{"http-01"});
   CHECK(config.challenges.at("http-01").listen == "[::]:80");
   CHECK(config.challenges.at("http-01").validation_port == 80);
 }
@@ -189,7 +189,7 @@ TEST_CASE("the first challenge by its place in the file is the default, not the 
   const Config config = config_of(
       with_ca("[challenge.zebra]\ntype = \"http-01\"\n[challenge.ant]\ntype = \"http-01\"\n"
               "[[certificate]]\nname = \"a\"\ndomains = [\"a.example\"]"));
-  CHECK(config.certificates[0].challenge == "zebra");
+  CHECK(config.certificates[0].challenges == std::vector<std::string>{"zebra"});
   CHECK(config.challenges.at("zebra").listen == "[::]:80");
 }
 

@@ -1,0 +1,139 @@
+// The ways to prove control, through the whole agent: each of them obtains, leaves nothing behind
+// whatever dies when, and stands in for another.
+#include <doctest/doctest.h>
+
+#include "tests/simulation/shop.h"
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A shop whose zone is served and may be changed.
+struct Scene : Shop {
+  explicit Scene(std::vector<std::string> challenges, FakeCaSettings settings = {})
+      : Shop(7, std::move(settings)), zone(world.dns.add_zone("shop.test", "192.0.2.53")) {
+    ChallengeConfig dns;
+    dns.name = "zone";
+    dns.type = "dns-01";
+    dns.provider = "rfc2136";
+    dns.settings = {{"server", "192.0.2.53:53"}};
+    dns.validation_port = 53;
+    config.challenges["zone"] = dns;
+    ChallengeConfig tls;
+    tls.name = "tls";
+    tls.type = "tls-alpn-01";
+    tls.listen = "[::]:443";
+    tls.validation_port = 443;
+    config.challenges["tls"] = tls;
+    config.certificates[0].challenges = std::move(challenges);
+  }
+  int told(const std::string& code) const {
+    int count = 0;
+    for (const std::string& line : trace) count += line.find(" " + code + " ") != std::string::npos;
+    return count;
+  }
+  std::size_t left() const {
+    return zone.records.size() + world.tls_alpn_responder.certificates() +
+           world.http_responder.tokens();
+  }
+  FakeDns::Zone& zone;
+};
+
+FakeCaSettings without_reuse() {
+  FakeCaSettings settings;
+  settings.reuse_authorizations = false;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("each challenge obtains a certificate, and nothing is left behind") {
+  for (const char* challenge : {"web", "zone", "tls"}) {
+    CAPTURE(challenge);
+    Scene scene({challenge});
+    const auto outcome = scene.renewed();
+    CHECK(outcome.action == CertificateOutcome::Action::renewed);
+    CHECK(scene.told("PROOF_SEEN") == 1);
+    CHECK(scene.left() == 0);
+    CHECK(scene.violation().empty());
+  }
+}
+
+TEST_CASE("a wildcard beside its name is obtained through the DNS") {
+  Scene scene({"zone"});
+  scene.config.certificates[0].domains.push_back({"dns", "*.shop.test"});
+  CHECK(scene.renewed().action == CertificateOutcome::Action::renewed);
+  CHECK(scene.left() == 0);
+}
+
+TEST_CASE("where the first challenge fails, the second is tried at once, and first the next time") {
+  Scene scene({"web", "zone"}, without_reuse());
+  scene.world.validation.firewalled = true;
+  CHECK(scene.renewed().action == CertificateOutcome::Action::renewed);
+  CHECK(scene.told("CHALLENGE_FAILED_OVER") == 1);
+  CHECK(scene.ca.counters().failed_validations == 1);
+  RenewOptions again;
+  again.force = true;
+  CHECK(scene.renewed(again).action == CertificateOutcome::Action::renewed);
+  CHECK(scene.told("CHALLENGE_FAILED_OVER") == 1);
+  CHECK(scene.ca.counters().failed_validations == 1);
+  CHECK(scene.left() == 0);
+}
+
+TEST_CASE("a port in use is a challenge that fails") {
+  Scene scene({"web", "tls"});
+  scene.world.http_responder.occupy(80, "another");
+  CHECK(scene.renewed().action == CertificateOutcome::Action::renewed);
+  CHECK(scene.told("PORT_IN_USE") == 1);
+  CHECK(scene.ca.counters().failed_validations == 0);
+}
+
+TEST_CASE("where all challenges fail, the last one's fault is told, and each is tried once") {
+  Scene scene({"web", "zone"});
+  scene.world.validation.firewalled = true;
+  scene.zone.servers.front().fault = FakeDns::Fault::server_failure;
+  const auto outcome = scene.renewed();
+  CHECK(outcome.action == CertificateOutcome::Action::failed);
+  REQUIRE(outcome.error);
+  CHECK(outcome.error->message.find("SERVFAIL") != std::string::npos);
+  CHECK(scene.told("CHALLENGE_FAILED_OVER") == 1);
+}
+
+TEST_CASE("a CA that is down is not the challenge's fault") {
+  Scene scene({"web", "zone"});
+  scene.world.http.route("https://ca.test").fault = FakeHttp::Fault::refused;
+  CHECK(scene.renewed().action == CertificateOutcome::Action::failed);
+  CHECK(scene.told("CHALLENGE_FAILED_OVER") == 0);
+}
+
+TEST_CASE("44: whenever it dies on the way, no record stays and the certificate is obtained") {
+  for (const auto death : {Shop::Death::kill, Shop::Death::power_failure}) {
+    for (int steps = 1; steps < 400; steps += 3) {
+      CAPTURE(steps);
+      Scene scene({"zone"});
+      const bool ended = scene.renew_and_die_after_steps(steps, death).has_value();
+      CHECK(scene.renewed().error == std::nullopt);
+      CHECK(scene.zone.records.empty());
+      CHECK(scene.violation().empty());
+      if (ended) break;
+    }
+  }
+}
+
+TEST_CASE("a record that cannot be taken away is taken away later") {
+  Scene scene({"zone"});
+  // The zone's primary is gone from the moment the CA has validated.
+  scene.ca.settings.alter = [&](CaEndpoint endpoint, acme::HttpResponse& response) {
+    if (endpoint == CaEndpoint::authorization &&
+        response.body.find("\"valid\"") != std::string::npos)
+      scene.zone.servers.front().fault = FakeDns::Fault::server_failure;
+  };
+  CHECK(scene.renewed().action == CertificateOutcome::Action::renewed);
+  CHECK(scene.told("CHALLENGE_LEFT_BEHIND") == 1);
+  CHECK(scene.zone.records.size() == 1);
+  scene.ca.settings.alter = nullptr;
+  scene.zone.servers.front().fault = FakeDns::Fault::none;
+  scene.renewed();
+  CHECK(scene.zone.records.empty());
+}
