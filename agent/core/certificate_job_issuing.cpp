@@ -34,7 +34,8 @@ bool CertificateJob::inside_window() const {
 }
 
 Renewal::Request CertificateJob::request(const std::string& challenge) {
-  Renewal::Request request{without_failing_names(), challenge, asker(), inside_window(), {}};
+  Renewal::Request request{without_failing_names(), challenge, asker(), inside_window(),
+                           schedule_.failures > 0};
   if (due_.by_time) request.due_at = due_.at;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
@@ -157,7 +158,9 @@ void CertificateJob::failed(const Error& error) {
   parts_.events.emit(waits ? Severity::warning : Severity::error, spec_.name, error.code,
                      error.message);
   const acme::Certificate* leaf = usable_leaf();
-  if (!cas_left_.empty() && may_fail_over({error.kind, leaf, options_.force, now})) {
+  // The next CA may be the one that the DNS allows.
+  const bool forbidden = error.code == "CAA_FORBIDS_CA" || error.code == "CA_CAA";
+  if (!cas_left_.empty() && (forbidden || may_fail_over({error.kind, leaf, options_.force, now}))) {
     parts_.events.emit(Severity::warning, spec_.name, "CA_FAILED_OVER",
                        "asking " + cas_left_.front() + " instead");
     return ask_next_ca();

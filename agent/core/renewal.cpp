@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/core/caa_check.h"
 #include "agent/core/schedule.h"
 
 namespace nolapse {
@@ -186,6 +187,35 @@ std::optional<Error> Renewal::refused_by_ledger() {
 
 void Renewal::begin() {
   if (auto refusal = refused_by_ledger()) return done_(fail(std::move(*refusal)));
+  check_caa();
+}
+
+// A CA that sees what we see would count a failed validation. The daemon looks twice before it
+// lets the CA judge; a person is told and not kept waiting.
+void Renewal::check_caa() {
+  const acme::Session& session = ca_.session();
+  acme::CaaRequest request{
+      session.directory() ? session.directory()->caa_identities : std::vector<std::string>{},
+      session.account_url(), solver_.challenge_type()};
+  nolapse::check_caa(
+      world_, request_.spec.domains, std::move(request), [this](std::vector<CaaRefusal> refusals) {
+        for (const CaaRefusal& refusal : refusals) {
+          caa_ += (caa_.empty() ? "" : "; ") + refusal.text;
+        }
+        if (caa_.empty()) return choose_key();
+        const std::string text = "the DNS forbids " + ca_.config().name + " to issue: " + caa_;
+        if (request_.asker == Who::daemon && !request_.failed_before) {
+          for (const CaaRefusal& refusal : refusals) refused_.push_back(refusal.identifier);
+          return done_(fail(ErrorKind::input, "CAA_FORBIDS_CA",
+                            text + "; change the records, or use a CA that they allow"));
+        }
+        events_.emit(Severity::warning, request_.spec.name, "CAA_FORBIDS_CA",
+                     text + "; the CA is asked all the same");
+        choose_key();
+      });
+}
+
+void Renewal::choose_key() {
   if (request_.spec.reuse_key) {
     if (newest_) {
       const auto key = store_.load_key(*newest_);
@@ -362,6 +392,10 @@ void Renewal::complete(const std::vector<acme::Certificate>& chain) {
 void Renewal::carry_out(const effect::Failed& effect) {
   Error error = effect.error;
   if (error.kind == ErrorKind::validation && !hint_.empty()) error.message += "; " + hint_;
+  if (error.code == "CA_CAA") {
+    error.message +=
+        caa_.empty() ? "; seen from here, the CAA records allow it" : "; seen from here: " + caa_;
+  }
   saved_.stuck = saved_.stuck || error.kind != ErrorKind::local;
   refused_ = effect.refused;
   proof_failed_ =

@@ -22,6 +22,7 @@ class Renewal {
     std::string challenge;       // which of the spec's this attempt goes by
     Who asker = Who::daemon;     // a person does not want to wait for an order that hangs
     bool inside_window = false;  // the CA advises to renew just now [RFC 9773]
+    bool failed_before = false;  // the last attempt: what only we see does not delay another
     // The moment that made it due; nothing: something other than the time did.
     std::optional<Time> due_at = {};
   };
@@ -50,6 +51,8 @@ class Renewal {
   void begin();
   std::optional<Error> refused_by_ledger();
   OrderKind order_kind() const;
+  void check_caa();
+  void choose_key();
   void save_key(const acme::PrivateKey& key);
   void run(const acme::PrivateKey& key);
   std::string predecessor() const;
@@ -85,6 +88,7 @@ class Renewal {
   std::optional<Generation> newest_;  // the one to be replaced
   OrderKind order_kind_ = OrderKind::new_set;
   bool proof_failed_ = false;
+  std::string caa_;   // what our own look at the CAA records found against it; empty: nothing
   std::string hint_;  // what the solver saw of the CA
 };
 

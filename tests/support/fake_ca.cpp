@@ -254,7 +254,7 @@ Answer<void> FakeCa::find_key(Request& request) {
 FakeCa::Reply FakeCa::directory() const {
   const std::string& base = settings.base_url;
   json meta = {{"externalAccountRequired", settings.external_account_required},
-               {"caaIdentities", json::array({"ca.test"})}};
+               {"caaIdentities", settings.caa_identities}};
   if (settings.terms_of_service) meta["termsOfService"] = base + "/terms";
   for (const auto& [name, profile] : settings.profiles)
     meta["profiles"][name] = profile.description;

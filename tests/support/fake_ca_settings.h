@@ -66,6 +66,8 @@ struct FakeCaSettings {
   acme::Duration retry_after = std::chrono::seconds(3);  // while something is pending; 0: not sent
   bool retry_after_as_date = false;
 
+  std::vector<std::string> caa_identities = {"ca.test"};  // what CAA records call it
+
   // Accounts.
   bool terms_of_service = true;                              // newAccount must agree
   bool external_account_required = false;                    // [RFC 8555 §7.3.4]
