@@ -141,6 +141,7 @@ Issuance::Effect Issuance::place_order() {
   }
   json payload{{"identifiers", identifiers}};
   if (!request_.profile.empty()) payload["profile"] = request_.profile;
+  if (request_.not_after) payload["notAfter"] = format_rfc3339(*request_.not_after);
   if (!request_.replaces.empty()) payload["replaces"] = request_.replaces;
   stage_ = Stage::new_order;
   Call call;

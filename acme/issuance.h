@@ -25,10 +25,11 @@ struct IssuanceRequest {
   std::string challenge_type;  // "http-01"
   std::string thumbprint;      // of the account key
   std::string account_url;
-  std::string signing_request;  // DER
-  std::string profile;          // empty: the CA's choice
-  std::string replaces;         // ARI certID of the predecessor; empty: none [RFC 9773 §5]
-  std::string preferred_chain;  // issuer common name; empty: the CA's default chain
+  std::string signing_request;    // DER
+  std::string profile;            // empty: the CA's choice
+  std::optional<Time> not_after;  // asked for; nothing: the CA's choice
+  std::string replaces;           // ARI certID of the predecessor; empty: none [RFC 9773 §5]
+  std::string preferred_chain;    // issuer common name; empty: the CA's default chain
 };
 
 namespace event {

@@ -17,6 +17,10 @@ enum class KeyType { ecdsa_p256, ecdsa_p384, rsa_2048, rsa_3072, rsa_4096 };
 // "ecdsa-p256" and so on, as the configuration writes it.
 const char* name_of(KeyType type);
 std::optional<KeyType> parse_key_type(std::string_view name);
+// "ecdsa" or "rsa".
+inline const char* kind_of(KeyType type) {
+  return type == KeyType::ecdsa_p256 || type == KeyType::ecdsa_p384 ? "ecdsa" : "rsa";
+}
 
 class PrivateKey {
  public:

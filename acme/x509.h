@@ -47,8 +47,10 @@ bool names(const Certificate& certificate, const Identifier& identifier);
 Result<void> check_issued_chain(const std::vector<Certificate>& chain, const PrivateKey& key,
                                 const std::vector<Identifier>& identifiers, Time now);
 
-// PKCS #10 in DER: no subject, the identifiers as subjectAltName. [RFC 8555 §7.4]
+// PKCS #10 in DER: no subject, the identifiers as subjectAltName [RFC 8555 §7.4]; with
+// `must_staple` the TLS feature status_request [RFC 7633 §4.2.3].
 Result<std::string> make_signing_request(const PrivateKey& key,
-                                         const std::vector<Identifier>& identifiers);
+                                         const std::vector<Identifier>& identifiers,
+                                         bool must_staple = false);
 
 }  // namespace nolapse::acme

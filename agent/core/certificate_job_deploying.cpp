@@ -47,9 +47,10 @@ void CertificateJob::deploy_or_probe() {
 
 // Nothing is due by what we remember; what is served has the last word.
 void CertificateJob::probe() {
-  verify_endpoints(parts_.world,
-                   {spec_.domains, spec_.endpoints, expected_leaf(outcome_.generation->leaf()),
-                    issuer_roots(parts_.config, &*outcome_.generation)},
+  VerificationRequest request = verification_of(spec_);
+  request.expected = expected_leaf(outcome_.generation->leaf());
+  request.roots_file = issuer_roots(parts_.config, &*outcome_.generation);
+  verify_endpoints(parts_.world, std::move(request),
                    [this](std::vector<EndpointState> endpoints) { probed(std::move(endpoints)); });
 }
 

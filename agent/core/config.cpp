@@ -180,6 +180,17 @@ const CertificateSpec* Config::find_certificate(const std::string& name) const {
   return found == certificates.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> Config::with_families(const std::vector<std::string>& names) const {
+  std::vector<std::string> all;
+  for (const std::string& name : names) {
+    all.push_back(name);
+    for (const CertificateSpec& spec : certificates) {
+      if (spec.family == name && spec.name != name) all.push_back(spec.name);
+    }
+  }
+  return all;
+}
+
 std::string ConfigProblem::text() const {
   std::string result = file;
   if (line != 0) result += ":" + std::to_string(line);

@@ -72,9 +72,16 @@ struct CertificateSpec {
   std::vector<acme::Identifier> domains;  // as configured, without duplicates
   std::vector<std::string> challenges;    // names of ChallengeConfigs, in order of preference
   acme::KeyType key_type = acme::KeyType::ecdsa_p256;
+  // Several key types are wanted side by side: each is a certificate of its own. The first has the
+  // configured name, the others have their key type behind it: "shop.rsa-2048".
+  std::string family = {};  // the configured name
+  bool beside_others = false;
   bool reuse_key = false;
-  std::vector<std::string> cas;                    // names, in order of preference
-  std::vector<std::string> deploy;                 // names of targets
+  std::string key_file = {};              // the operator's own key; empty: nolapse makes them
+  bool must_staple = false;               // [RFC 7633]
+  std::optional<Duration> lifetime = {};  // asked of the CA as notAfter; nothing: the CA's choice
+  std::vector<std::string> cas;           // names, in order of preference
+  std::vector<std::string> deploy;        // names of targets
   std::optional<std::vector<Endpoint>> endpoints;  // nothing: local listeners; empty: unverified
   std::optional<Duration> renew_before;
   std::string profile;   // empty: the CA's setting
@@ -106,6 +113,8 @@ struct Config {
 
   const CaConfig* find_ca(const std::string& name) const;
   const CertificateSpec* find_certificate(const std::string& name) const;
+  // The names of all certificates that these names stand for: several key types go together.
+  std::vector<std::string> with_families(const std::vector<std::string>& names) const;
 };
 
 // Of all in the configuration that decides whether this certificate can be obtained and deployed.

@@ -149,16 +149,59 @@ void read_standby(ConfigSection& section, CertificateSpec& spec, const ConfigCon
                   "add a second [[ca]] and let `ca` list both, or remove standby");
 }
 
-void read_key(ConfigSection& section, CertificateSpec& spec) {
-  const ConfigNode* key = section.find("key");
-  if (key != nullptr && key->kind == ConfigNode::Kind::list &&
-      is_not_yet_supported("certificate", "key", as_list)) {
-    section.not_supported(*key, "key", "a list of key types",
-                          "write one of them as a string, such as \"ecdsa-p256\"");
-  } else {
+// The key types after the first, which is the spec's own.
+std::vector<acme::KeyType> read_key_types(ConfigSection& section, CertificateSpec& spec) {
+  const ConfigNode* node = section.find("key");
+  if (node == nullptr || node->kind != ConfigNode::Kind::list) {
     spec.key_type = read_key_type(section, "key").value_or(spec.key_type);
+    return {};
   }
-  spec.reuse_key = section.boolean("reuse_key").value_or(false);
+  std::vector<acme::KeyType> types;
+  for (const ConfigNode* item :
+       section.texts("key", true).value_or(std::vector<const ConfigNode*>{})) {
+    const auto type = key_type_of(section, *item, "key");
+    if (!type) continue;
+    const bool same_kind = std::any_of(types.begin(), types.end(), [&](acme::KeyType other) {
+      return std::string_view(acme::kind_of(other)) == acme::kind_of(*type);
+    });
+    if (same_kind) {
+      section.problem_at(*item, "key",
+                         "\"" + item->text +
+                             "\" is of the same kind as another one, and a server "
+                             "shows a client only one of them",
+                         "name one ECDSA and one RSA type");
+      continue;
+    }
+    types.push_back(*type);
+  }
+  if (node->children.empty()) section.problem("key", "is empty", "name a key type");
+  if (types.empty()) return {};
+  spec.key_type = types.front();
+  types.erase(types.begin());
+  return types;
+}
+
+// The operator's own key decides about the type.
+void read_key_file(ConfigSection& section, CertificateSpec& spec, const ConfigContext& context) {
+  spec.key_file = read_path(section, "key_file");
+  if (spec.key_file.empty()) return;
+  if (section.table().find("key") != nullptr || section.table().find("reuse_key") != nullptr) {
+    section.problem("key_file", "stands beside key or reuse_key, and the file decides about both",
+                    "remove those, or remove key_file to have nolapse make the keys");
+  }
+  if (context.use == ConfigUse::look) return;
+  const auto pem = context.files.read(spec.key_file);
+  const auto key =
+      pem ? acme::PrivateKey::from_pem(*pem) : Result<acme::PrivateKey>(fail(pem.error()));
+  if (!key) {
+    section.problem("key_file", spec.key_file + ": " + key.error().message,
+                    "name a private key in PEM form, not encrypted, that nolapse may read");
+  } else if (!key->type()) {
+    section.problem("key_file", spec.key_file + " holds a kind of key that CAs do not take",
+                    "make one with: openssl ecparam -name prime256v1 -genkey -noout");
+  } else {
+    spec.key_type = *key->type();
+  }
 }
 
 void read_endpoints(ConfigSection& section, CertificateSpec& spec) {
@@ -183,7 +226,12 @@ void read_certificate(const ConfigNode& table, int number, ConfigContext& contex
   spec.name = read_name(section, number, context);
   const auto domains = read_domains(section, spec);
   read_challenges(section, domains, spec, context);
-  read_key(section, spec);
+  const auto more_types = read_key_types(section, spec);
+  spec.reuse_key = section.boolean("reuse_key").value_or(false);
+  read_key_file(section, spec, context);
+  spec.must_staple = section.boolean("must_staple").value_or(false);
+  spec.lifetime = section.duration("lifetime", std::chrono::minutes(5), std::chrono::days(398),
+                                   "from 5m to 398d");
   read_cas(section, spec, context);
   read_standby(section, spec, context);
   spec.deploy = read_references(section, "deploy", context);
@@ -197,7 +245,17 @@ void read_certificate(const ConfigNode& table, int number, ConfigContext& contex
                     "write the name of one group of this host");
   }
   section.refuse_unknown_keys();
-  if (!spec.name.empty()) context.config.certificates.push_back(std::move(spec));
+  if (spec.name.empty()) return;
+  spec.family = spec.name;
+  spec.beside_others = !more_types.empty();
+  context.config.certificates.push_back(spec);
+  for (const acme::KeyType type : more_types) {
+    spec.key_type = type;
+    spec.name = spec.family + "." + acme::name_of(type);
+    if (define_name(section, spec.name, "key", context)) {
+      context.config.certificates.push_back(spec);
+    }
+  }
 }
 
 }  // namespace nolapse

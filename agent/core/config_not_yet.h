@@ -15,17 +15,13 @@ struct NotYet {
   std::string_view value = {};  // only this value of the key; empty: the key itself
 };
 
-inline constexpr std::string_view as_list = "a list";
 inline constexpr std::string_view with_starttls = "STARTTLS";
 
 inline constexpr std::array not_yet_supported = {
     NotYet{"", "alerts"},
     NotYet{"", "storage"},
     NotYet{"challenge", "type", "dns-persist-01"},
-    NotYet{"certificate", "key", as_list},
     NotYet{"certificate", "csr_file"},
-    NotYet{"certificate", "key_file"},
-    NotYet{"certificate", "must_staple"},
     NotYet{"certificate", "endpoints", with_starttls},
     NotYet{"deploy", "kind", "certbot"},
     NotYet{"deploy", "kind", "dehydrated"},

@@ -70,9 +70,13 @@ std::string read_path(ConfigSection& section, const std::string& key) {
 }
 
 std::optional<acme::KeyType> read_key_type(ConfigSection& section, const std::string& key) {
-  const auto name = section.text(key);
-  if (!name) return {};
-  const auto type = acme::parse_key_type(*name);
+  if (!section.text(key)) return {};
+  return key_type_of(section, *section.table().find(key), key);
+}
+
+std::optional<acme::KeyType> key_type_of(ConfigSection& section, const ConfigNode& node,
+                                         const std::string& key) {
+  const auto type = acme::parse_key_type(node.text);
   if (!type) {
     std::vector<std::string> known;
     for (const auto each :
@@ -80,7 +84,8 @@ std::optional<acme::KeyType> read_key_type(ConfigSection& section, const std::st
           acme::KeyType::rsa_3072, acme::KeyType::rsa_4096}) {
       known.emplace_back(acme::name_of(each));
     }
-    section.problem(key, "\"" + *name + "\" is no key type", suggest(*name, known));
+    section.problem_at(node, key, "\"" + node.text + "\" is no key type",
+                       suggest(node.text, known));
   }
   return type;
 }

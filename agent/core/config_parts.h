@@ -59,5 +59,7 @@ bool check_reference(ConfigSection& section, const ConfigNode& node, const std::
 std::string read_path(ConfigSection& section, const std::string& key);
 // A key type by name, or nothing after having reported a wrong one.
 std::optional<acme::KeyType> read_key_type(ConfigSection& section, const std::string& key);
+std::optional<acme::KeyType> key_type_of(ConfigSection& section, const ConfigNode& node,
+                                         const std::string& key);
 
 }  // namespace nolapse

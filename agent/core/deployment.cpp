@@ -169,8 +169,9 @@ void Deployment::leave_target(const DeployTarget& target, std::optional<Error> e
 // ---- what is served
 
 void Deployment::verify() {
-  VerificationRequest request{spec_.domains, spec_.endpoints, expected_leaf(generation_.leaf()),
-                              issuer_roots(config_, &generation_)};
+  VerificationRequest request = verification_of(spec_);
+  request.expected = expected_leaf(generation_.leaf());
+  request.roots_file = issuer_roots(config_, &generation_);
   verify_endpoints(world_, std::move(request), [this](std::vector<EndpointState> endpoints) {
     verified(std::move(endpoints));
   });

@@ -109,7 +109,7 @@ void Renewal::take_up() {
   const auto key = store_.load_new_key(request_.spec.name, (*saved)->generation);
   const bool old_key = key && newest_ && key->public_key_der() == newest_->leaf().public_key_der;
   if (!key || !is_same_order(**saved, saved_) || is_worn_out(**saved) ||
-      (old_key && !request_.spec.reuse_key)) {
+      (old_key && !request_.spec.reuse_key && request_.spec.key_file.empty())) {
     return drop_and_begin(**saved);
   }
   saved_ = std::move(**saved);
@@ -186,8 +186,32 @@ std::optional<Error> Renewal::refused_by_ledger() {
 }
 
 void Renewal::begin() {
+  if (auto refusal = refused_by_profile()) return done_(fail(std::move(*refusal)));
   if (auto refusal = refused_by_ledger()) return done_(fail(std::move(*refusal)));
   check_caa();
+}
+
+// CAs drop profiles. A certificate of another kind than was asked for must not come unnoticed, but
+// it is better than none. [draft-ietf-acme-profiles §4]
+std::optional<Error> Renewal::refused_by_profile() {
+  const auto& directory = ca_.session().directory();
+  if (saved_.profile.empty() || !directory || directory->profiles.contains(saved_.profile)) {
+    return {};
+  }
+  std::string offered;
+  for (const auto& [name, description] : directory->profiles) {
+    offered += (offered.empty() ? "" : ", ") + acme::printable(name, 60);
+  }
+  const std::string text = ca_.config().name + " offers no profile \"" + saved_.profile +
+                           "\" (offered: " + (offered.empty() ? "none" : offered) + ")";
+  if (newest_ && little_is_left(&newest_->leaf(), world_.clock.now())) {
+    events_.emit(Severity::warning, request_.spec.name, "PROFILE_NOT_OFFERED",
+                 text + "; little time is left, so the CA's default is taken");
+    saved_.profile.clear();
+    return {};
+  }
+  return Error{
+      ErrorKind::input, "PROFILE_NOT_OFFERED", text + "; correct or remove `profile`", {}, {}};
 }
 
 // A CA that sees what we see would count a failed validation. The daemon looks twice before it
@@ -216,6 +240,14 @@ void Renewal::check_caa() {
 }
 
 void Renewal::choose_key() {
+  if (!request_.spec.key_file.empty()) {
+    const auto pem = world_.files.read(request_.spec.key_file);
+    const auto key = pem ? PrivateKey::from_pem(*pem) : Result<PrivateKey>(fail(pem.error()));
+    if (key) return save_key(*key);
+    Error error = key.error();
+    error.message = "key_file " + request_.spec.key_file + ": " + error.message;
+    return done_(fail(std::move(error)));
+  }
   if (request_.spec.reuse_key) {
     if (newest_) {
       const auto key = store_.load_key(*newest_);
@@ -240,7 +272,8 @@ void Renewal::save_key(const PrivateKey& key) {
 
 void Renewal::run(const PrivateKey& key) {
   key_ = key;
-  auto signing_request = acme::make_signing_request(key_, request_.spec.domains);
+  auto signing_request =
+      acme::make_signing_request(key_, request_.spec.domains, request_.spec.must_staple);
   if (!signing_request) return done_(fail(signing_request.error()));
   acme::IssuanceRequest request;
   request.identifiers = request_.spec.domains;
@@ -249,6 +282,7 @@ void Renewal::run(const PrivateKey& key) {
   request.account_url = ca_.session().account_url();
   request.signing_request = std::move(*signing_request);
   request.profile = saved_.profile;
+  if (request_.spec.lifetime) request.not_after = world_.clock.now() + *request_.spec.lifetime;
   request.replaces = predecessor();
   request.preferred_chain = ca_.config().preferred_chain;
   issuance_.emplace(std::move(request), saved_.state);
@@ -360,6 +394,7 @@ void Renewal::carry_out(const effect::Finished& effect) {
     events_.emit(Severity::warning, request_.spec.name, "PREFERRED_CHAIN_NOT_OFFERED", effect.note);
   }
   const Time now = ca_.time().value_or(world_.clock.now());
+  tell_of_other_lifetime(effect.chain.front());
   const auto sound = acme::check_issued_chain(effect.chain, key_, request_.spec.domains, now);
   if (!sound) {
     world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
@@ -371,6 +406,15 @@ void Renewal::carry_out(const effect::Finished& effect) {
         ledger.record_certificate(saved_.identifiers, order_kind_, at);
       },
       [this, chain = effect.chain] { complete(chain); });
+}
+
+void Renewal::tell_of_other_lifetime(const acme::Certificate& leaf) {
+  const auto& asked = request_.spec.lifetime;
+  const Duration given = leaf.not_after - leaf.not_before;
+  if (!asked || std::chrono::abs(given - *asked) <= std::max<Duration>(*asked / 20, 2h)) return;
+  events_.emit(Severity::warning, request_.spec.name, "LIFETIME_NOT_AS_ASKED",
+               ca_.config().name + " issued for " + acme::format_duration(given) + ", not for " +
+                   acme::format_duration(*asked));
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {

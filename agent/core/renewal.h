@@ -49,6 +49,7 @@ class Renewal {
                 std::function<void()> then);
   void drop_and_begin(const SavedIssuance& stale);
   void begin();
+  std::optional<Error> refused_by_profile();
   std::optional<Error> refused_by_ledger();
   OrderKind order_kind() const;
   void check_caa();
@@ -67,6 +68,7 @@ class Renewal {
   void carry_out(const acme::effect::Wait& effect);
   void carry_out(const acme::effect::Finished& effect);
   void carry_out(const acme::effect::Failed& effect);
+  void tell_of_other_lifetime(const acme::Certificate& leaf);
   void complete(const std::vector<acme::Certificate>& chain);
   void note_rejected_names(const Error& error);
   void give_up(const Error& error, bool order_kept);

@@ -53,9 +53,9 @@ void collect_one(World world, const Config& config, const CertificateSpec& spec,
   collection->statuses.emplace_back();
   ++collection->open;
   const Generation* newest = input->newest ? &*input->newest : nullptr;
-  VerificationRequest request{spec.domains, spec.endpoints,
-                              newest == nullptr ? ExpectedLeaf{} : expected_leaf(newest->leaf()),
-                              issuer_roots(config, newest)};
+  VerificationRequest request = verification_of(spec);
+  if (newest != nullptr) request.expected = expected_leaf(newest->leaf());
+  request.roots_file = issuer_roots(config, newest);
   verify_endpoints(world, std::move(request),
                    [input, collection, index](std::vector<EndpointState> endpoints) {
                      input->endpoints = std::move(endpoints);

@@ -76,6 +76,7 @@ void probe(const std::shared_ptr<Round>& round, std::size_t index, const Endpoin
   request.port = endpoint.port;
   request.server_name = endpoint.server_name;
   request.roots_file = round->request.roots_file;
+  request.key_kind = round->request.key_kind;
   round->world.tls_probe.probe(
       std::move(request), [round, index, endpoint, address](const ProbeReply& reply) {
         if (!round->local || serves_domains(reply, round->request.domains)) {
@@ -101,6 +102,12 @@ void probe_all(const std::shared_ptr<Round>& round, std::size_t index, const End
 }
 
 }  // namespace
+
+VerificationRequest verification_of(const CertificateSpec& spec) {
+  VerificationRequest request{spec.domains, spec.endpoints, {}, {}};
+  if (spec.beside_others) request.key_kind = acme::kind_of(spec.key_type);
+  return request;
+}
 
 ExpectedLeaf expected_leaf(const acme::Certificate& leaf) {
   return {leaf.fingerprint_sha256, leaf.not_after};

@@ -37,8 +37,11 @@ struct VerificationRequest {
   std::vector<acme::Identifier> domains;
   std::optional<std::vector<Endpoint>> endpoints;  // nothing: the local listeners
   ExpectedLeaf expected;
-  std::string roots_file;  // anchors of the chain; empty: the system's
+  std::string roots_file;     // anchors of the chain; empty: the system's
+  std::string key_kind = {};  // of several that are served side by side; empty: there is one
 };
+// Of what is wanted: the names, where, and which of several key types.
+VerificationRequest verification_of(const CertificateSpec& spec);
 
 EndpointState judge(const Endpoint& endpoint, const std::string& address, const ProbeReply& reply,
                     const ExpectedLeaf& expected, Time now);

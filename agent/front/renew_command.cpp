@@ -68,8 +68,9 @@ std::optional<Outcomes> renew_alone(RealWorld& real, const GlobalOptions& global
 }  // namespace
 
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config) {
-  const RenewOptions& options = command.options;
+  RenewOptions options = command.options;
   if (const auto error = unknown_name(options.names, config)) return refuse(global, *error);
+  options.names = config.with_families(options.names);
   if (const auto error = unknown_ca(options.ca, config)) return refuse(global, *error);
   // The second round is for a daemon that took the lock after the first look for one.
   for (bool second = false;; second = true) {

@@ -20,9 +20,10 @@ bool is_no_news(const Error& error) {
 
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config) {
   if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
+  const std::vector<std::string> names = config.with_families(command.names);
   RealWorld real(world_options(config));
   ControlRequest request;
-  request.names = command.names;
+  request.names = names;
   request.json = global.json;
   request.verbosity = global.verbosity;
   const auto joined = join_daemon(real.loop(), global, config, request);
@@ -33,7 +34,7 @@ int run_status(const GlobalOptions& global, const StatusCommand& command, const 
   }
   const World world = real.world();
   std::optional<std::vector<CertificateStatus>> statuses;
-  collect_status(world, config, command.names, [&](std::vector<CertificateStatus> collected) {
+  collect_status(world, config, names, [&](std::vector<CertificateStatus> collected) {
     statuses = std::move(collected);
   });
   real.run_until([&] { return statuses.has_value(); });

@@ -17,6 +17,12 @@ namespace {
 
 constexpr std::size_t most_probes = 64;  // each holds a descriptor
 
+// By what a client can verify, a server chooses its certificate. [RFC 8446 §4.4.2.2]
+constexpr const char* rsa_signatures =
+    "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"
+    "RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1";
+constexpr const char* ecdsa_signatures = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ECDSA+SHA1";
+
 using SslPointer = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
 std::string to_der(X509* certificate) {
@@ -136,6 +142,10 @@ void SocketTlsProbe::on_connected(std::uint64_t id) {
     const std::string list = static_cast<char>(protocol.size()) + protocol;
     SSL_set_alpn_protos(attempt.ssl.get(), reinterpret_cast<const unsigned char*>(list.data()),
                         static_cast<unsigned>(list.size()));
+  }
+  if (!attempt.request.key_kind.empty()) {
+    SSL_set1_sigalgs_list(attempt.ssl.get(),
+                          attempt.request.key_kind == "rsa" ? rsa_signatures : ecdsa_signatures);
   }
   shake_hands(id);
 }

@@ -70,6 +70,9 @@ struct ProbeRequest {
   std::string roots_file;   // trust anchors in PEM; empty: the system's
   Duration timeout = std::chrono::seconds(5);
   std::string application_protocol = {};  // offered in ALPN; empty: none
+  // A server that has several certificates for a name shows the one with this kind of key: "ecdsa"
+  // or "rsa"; empty: the one that it prefers.
+  std::string key_kind = {};
 };
 
 struct ProbeReply {

@@ -144,3 +144,12 @@ TEST_CASE(
     CHECK(X509_NAME_entry_count(X509_REQ_get_subject_name(request.get())) == 0);
   }
 }
+
+TEST_CASE("a signing request asks for a stapled answer where that is wanted [RFC 7633 §4.2.3]") {
+  const PrivateKey key = *PrivateKey::generate(KeyType::ecdsa_p256);
+  // id-pe-tlsfeature, then SEQUENCE { INTEGER 5 } in an OCTET STRING.
+  const std::string feature("\x06\x08\x2b\x06\x01\x05\x05\x07\x01\x18\x04\x05\x30\x03\x02\x01\x05",
+                            17);
+  CHECK(make_signing_request(key, identifiers, true)->find(feature) != std::string::npos);
+  CHECK(make_signing_request(key, identifiers)->find(feature) == std::string::npos);
+}

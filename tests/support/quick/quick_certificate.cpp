@@ -161,7 +161,7 @@ Result<void> check_issued_chain(const std::vector<Certificate>& chain, const Pri
 }
 
 Result<std::string> make_signing_request(const PrivateKey& key,
-                                         const std::vector<Identifier>& identifiers) {
+                                         const std::vector<Identifier>& identifiers, bool) {
   return "request\nnames=" + quick::write_names(identifiers) + "\nkey=" + key.public_key_der() +
          "\n";
 }
