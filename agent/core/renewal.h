@@ -79,7 +79,8 @@ class Renewal {
   std::vector<acme::Identifier> refused_;
   std::optional<Generation> newest_;  // the one to be replaced
   OrderKind order_kind_ = OrderKind::new_set;
-  std::string hint_;  // what the solver saw of the CA
+  std::string hint_;                      // what the solver saw of the CA
+  std::shared_ptr<const void> key_held_;  // the account's, see CaClient::hold_key()
 };
 
 }  // namespace nolapse
