@@ -44,7 +44,8 @@ class CaClient {
   bool may_sign() const { return !session_->account_url().empty() && !account_.deactivated; }
 
   // Errors are in the outcome: those of send(), and KEY_CHANGE_UNSUPPORTED, KEY_IN_USE,
-  // KEY_CHANGE_UNCONFIRMED, ISSUANCE_UNDER_WAY, NO_ACCOUNT, ACCOUNT_DEACTIVATED.
+  // KEY_CHANGE_UNCONFIRMED, ISSUANCE_UNDER_WAY, NO_ACCOUNT, ACCOUNT_DEACTIVATED,
+  // ACCOUNT_NOT_VALID.
   void work_on_account(AccountAction action, std::function<void(AccountOutcome)> done);
 
   // The account's key is not changed while anybody holds this: proofs of control are made with it.

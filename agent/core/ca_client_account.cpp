@@ -163,13 +163,19 @@ void CaClient::asked_account(const Work& work, const Result<HttpResponse>& reply
   }
   session_->restore_account(std::string(reply->header("Location")));
   const auto object = acme::parse_object(reply->body, "the account");
-  outcome.status = object ? acme::string_member(*object, "status") : std::string();
+  outcome.status = object ? acme::printable(acme::string_member(*object, "status"), 40) : "";
   if (outcome.status.empty()) outcome.status = "valid";
   if (object && object->contains("contact")) {
     outcome.contact = acme::string_list_member(*object, "contact");
   }
   outcome.external_account_bound = object && object->contains("externalAccountBinding");
-  act(work);
+  if (outcome.status == "valid") return act(work);
+  end(work, Error{ErrorKind::input,
+                  "ACCOUNT_NOT_VALID",
+                  ca_.name + ": the CA says that the account is " + outcome.status +
+                      "; nothing is renewed with it",
+                  {},
+                  {}});
 }
 
 // ---- changing it
@@ -202,9 +208,9 @@ void CaClient::change_account(const Work& work, std::string payload,
 
 void CaClient::update(const Work& work) {
   auto wanted = contact_;
-  auto present = work->outcome.contact;
+  auto present = work->outcome.contact.value_or(std::vector<std::string>{});
   std::sort(wanted.begin(), wanted.end());
-  if (present) std::sort(present->begin(), present->end());
+  std::sort(present.begin(), present.end());
   // CAs refuse an update of nothing. One that does not show the contacts is told them each time.
   if (present == wanted) {
     work->outcome.done = "its contacts are as configured, nothing was sent";

@@ -377,6 +377,20 @@ TEST_CASE("a deactivated account is never replaced in silence [conformance 26]")
   CHECK(shop.ca.counters().accounts_created == 2);
 }
 
+TEST_CASE("an account that the CA shows as anything but valid is an error") {
+  Shop shop(315);
+  shop.renewed();
+  shop.ca.settings.alter = [](CaEndpoint endpoint, HttpResponse& response) {
+    if (endpoint == CaEndpoint::new_account) response.body = R"({"status":"revoked\u001b[2J"})";
+  };
+  for (const AccountAction action :
+       {AccountAction::show, AccountAction::roll_over, AccountAction::update}) {
+    const AccountOutcome outcome = *work_on_account(shop, action);
+    CHECK(outcome.error->code == "ACCOUNT_NOT_VALID");
+    CHECK(outcome.status == "revoked [2J");
+  }
+}
+
 TEST_CASE("a deactivation whose reply gets lost is done by the next one") {
   Shop shop(313);
   shop.renewed();
