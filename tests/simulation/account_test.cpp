@@ -247,6 +247,24 @@ TEST_CASE("a CA that changes the key and is slow to tell loses nobody's account"
   CHECK_FALSE(change_is_open(shop));
 }
 
+TEST_CASE("a refusal after a change that came to no answer is no word on that one") {
+  Shop shop(316);
+  shop.renewed();
+  int status = 503;
+  shop.ca.settings.instead = [&](CaEndpoint endpoint,
+                                 const HttpRequest&) -> std::optional<HttpResponse> {
+    if (endpoint != CaEndpoint::key_change) return {};
+    return problem(status, status == 503 ? "" : "unauthorized");
+  };
+  work_on_account(shop, AccountAction::roll_over);
+  const std::string new_key = shop.world.files.text(folder + "next_key.pem");
+  // As if it had acted meanwhile: the old key signs nothing any more.
+  status = 403;
+  CHECK(work_on_account(shop, AccountAction::roll_over)->error->code == "KEY_CHANGE_UNCONFIRMED");
+  CHECK(shop.world.files.text(folder + "next_key.pem") == new_key);
+  check_recovery(shop);
+}
+
 TEST_CASE("a key change is settled without account.json too") {
   for (const bool acted : {true, false}) {
     CAPTURE(acted);
@@ -321,6 +339,34 @@ TEST_CASE("in a daemon a key change waits for no order, and an order waits for a
   CHECK(scene.count("ACCOUNT_KEY_CHANGED") == 1);
   CHECK(scene.shop.ca.counters().accounts_created == 1);
   CHECK(scene.shop.ca.counters().failed_validations == 0);
+}
+
+TEST_CASE("in a daemon an order that is not on the disk yet keeps the key, too") {
+  DaemonScene scene(317);
+  REQUIRE(scene.start());
+  scene.run_for(1h);
+  scene.daemon->renew(forced(), [](const std::vector<CertificateOutcome>&) {});
+  REQUIRE(scene.run_until_event("ISSUANCE_STARTED", 1min));
+  // The order's request takes long, everything after it does not.
+  auto& route = scene.shop.world.http.route("https://ca.test");
+  route.latency = 20s;
+  REQUIRE(scene.shop.world.clock.run_until(
+      [&] {
+        const auto& exchanges = scene.shop.world.http.exchanges();
+        return exchanges.back().request.find("new-order") != std::string::npos;
+      },
+      1min));
+  route.latency = 40ms;
+  std::optional<AccountOutcome> outcome;
+  scene.daemon->work_on_accounts(
+      AccountAction::roll_over, "",
+      [&](const std::vector<AccountOutcome>& result) { outcome = result.front(); });
+  scene.run_for(5s);
+  REQUIRE(outcome.has_value());
+  REQUIRE(outcome->error.has_value());
+  CHECK(outcome->error->code == "ISSUANCE_UNDER_WAY");
+  scene.run_for(1h);
+  CHECK(scene.issued() == 2);
 }
 
 TEST_CASE("the CA is told the contacts that are configured now, and not twice [RFC 8555 §7.3.2]") {

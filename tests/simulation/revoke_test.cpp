@@ -99,6 +99,8 @@ TEST_CASE("what the account may not revoke, its own key may, and no account is m
     row.before(shop);
     const auto outcome = *revoke(shop, {"shop", {}, 0});
     REQUIRE(outcome.has_value());
+    CHECK(outcome->by_certificate_key);
+    CHECK(outcome->reason == "keyCompromise");
     CHECK(revoked_at(shop.ca) == 1);
     CHECK(shop.ca.counters().accounts_created == row.accounts);
   }
