@@ -29,7 +29,7 @@ struct AccountOutcome {
   bool key_change_open = false;
   std::string terms_of_service;  // URL; empty: the CA has none, or was not asked
   bool terms_of_service_agreed = false;
-  bool external_account_required = false;  // by the CA, for new accounts
+  std::optional<bool> external_account_required;  // by the CA, for new accounts; nothing: not asked
   bool external_account_configured = false;
   bool external_account_bound = false;  // as the CA shows the account
   std::string done;                     // what came of the action, for people; empty: nothing

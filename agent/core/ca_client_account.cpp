@@ -108,6 +108,7 @@ void CaClient::describe(const Work& work) const {
   if (session_ == nullptr) return;
   outcome.url = session_->account_url();
   if (account_.deactivated && !outcome.url.empty()) outcome.status = "deactivated";
+  if (!account_.key) outcome.status = "none";
   if (account_.key) {
     const auto type = account_.key.type();
     outcome.key_type = type ? acme::name_of(*type) : "another kind";
@@ -121,10 +122,8 @@ void CaClient::describe(const Work& work) const {
 }
 
 void CaClient::asked_directory(const Work& work) {
-  const bool shows = work->action == AccountAction::show;
   if (!account_.key) {
-    work->outcome.status = "none";
-    if (shows) return end(work);
+    if (work->action == AccountAction::show) return end(work);
     return end(work, Error{ErrorKind::local,
                            "NO_ACCOUNT",
                            ca_.name + ": there is no account yet; the first `nolapse renew` that "

@@ -15,7 +15,8 @@ using nlohmann::json;
 
 std::string describe_binding(const AccountOutcome& outcome) {
   if (outcome.external_account_bound) return "bound";
-  if (!outcome.external_account_required) return "not needed";
+  if (!outcome.external_account_required) return {};
+  if (!*outcome.external_account_required) return "not needed";
   return outcome.external_account_configured ? "needed, configured" : "needed, not configured";
 }
 
@@ -56,30 +57,30 @@ json account_object(const AccountOutcome& outcome) {
   const auto text_or_null = [](const std::string& text) {
     return text.empty() ? json(nullptr) : json(text);
   };
-  return {{"ca", outcome.ca},
-          {"directory", outcome.directory},
-          {"url", text_or_null(outcome.url)},
-          {"status", outcome.status},
-          {"contact", outcome.contact ? json(*outcome.contact) : json(nullptr)},
-          {"key_type", text_or_null(outcome.key_type)},
-          {"thumbprint", text_or_null(outcome.thumbprint)},
-          {"key_change_open", outcome.key_change_open},
-          {"terms_of_service", text_or_null(outcome.terms_of_service)},
-          {"terms_of_service_agreed", outcome.terms_of_service_agreed},
-          {"external_account",
-           {{"required", outcome.external_account_required},
-            {"configured", outcome.external_account_configured},
-            {"bound", outcome.external_account_bound}}},
-          {"done", text_or_null(outcome.done)},
-          {"error", outcome.error ? error_object(*outcome.error) : json(nullptr)}};
+  return {
+      {"ca", outcome.ca},
+      {"directory", outcome.directory},
+      {"url", text_or_null(outcome.url)},
+      {"status", outcome.status},
+      {"contact", outcome.contact ? json(*outcome.contact) : json(nullptr)},
+      {"key_type", text_or_null(outcome.key_type)},
+      {"thumbprint", text_or_null(outcome.thumbprint)},
+      {"key_change_open", outcome.key_change_open},
+      {"terms_of_service", text_or_null(outcome.terms_of_service)},
+      {"terms_of_service_agreed", outcome.terms_of_service_agreed},
+      {"external_account",
+       {{"required", outcome.external_account_required ? json(*outcome.external_account_required)
+                                                       : json(nullptr)},
+        {"configured", outcome.external_account_configured},
+        {"bound", outcome.external_account_bound}}},
+      {"done", text_or_null(outcome.done)},
+      {"error", outcome.error ? error_object(*outcome.error) : json(nullptr)}};
 }
 
 int status_of(const AccountOutcome& outcome) {
   if (!outcome.error) return exit_status::ok;
-  // Nobody could ask.
-  if (outcome.error->kind == ErrorKind::transient && outcome.status == "unknown") {
-    return exit_status::undecided;
-  }
+  const bool unasked = outcome.status == "unknown" || outcome.status == "none";
+  if (outcome.error->kind == ErrorKind::transient && unasked) return exit_status::undecided;
   return outcome.error->kind == ErrorKind::held ? exit_status::undecided : exit_status::failed;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
@@ -49,7 +50,8 @@ CLI::App* add_revoke(CLI::App& app, RevokeCommand& revoke) {
                    "unspecified, keyCompromise, affiliationChanged, superseded, "
                    "cessationOfOperation, or a number of RFC 5280")
       ->capture_default_str();
-  command->add_option("--generation", revoke.request.generation, "not the one in use, but this");
+  command->add_option("--generation", revoke.request.generation, "not the one in use, but this")
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()));
   return command;
 }
 

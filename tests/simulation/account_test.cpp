@@ -392,9 +392,16 @@ TEST_CASE("a look at an account makes none, and works without the CA") {
   }
   CHECK(shop.ca.counters().accounts_created == 0);
   CHECK(key_of(shop) == "");
-  shop.renewed();
   const Time now = shop.world.clock.true_time();
-  shop.ca.settings.outages.push_back({now, now + 1h, CaOutage::Kind::refused});
+  shop.ca.settings.outages = {{now, now + 1h, CaOutage::Kind::refused}};
+  const AccountOutcome without = *work_on_account(shop, AccountAction::show);
+  CHECK(without.status == "none");
+  CHECK(without.error->code == "CA_UNREACHABLE");
+  CHECK_FALSE(without.external_account_required.has_value());
+  shop.world.clock.run_for(2h);
+  shop.renewed();
+  const Time later = shop.world.clock.true_time();
+  shop.ca.settings.outages = {{later, later + 1h, CaOutage::Kind::refused}};
   const AccountOutcome outcome = *work_on_account(shop, AccountAction::show);
   CHECK(outcome.status == "unknown");
   CHECK(outcome.error->code == "CA_UNREACHABLE");
