@@ -79,8 +79,11 @@ std::string code_of(const Problem& problem) {
 }
 
 std::string advice(const Problem& problem) {
-  if (problem.type == "userActionRequired" && !problem.instance.empty()) {
-    return "; visit " + problem.instance;
+  if (problem.type == "userActionRequired") {
+    std::string text;
+    if (!problem.terms_of_service.empty()) text += "; the terms: " + problem.terms_of_service;
+    if (!problem.instance.empty()) text += "; visit " + problem.instance;
+    return text;
   }
   if (problem.type == "badSignatureAlgorithm" && !problem.algorithms.empty()) {
     std::string text = "; set account_key_type to one the CA takes:";
@@ -120,6 +123,9 @@ Problem parse_problem(const HttpResponse& response) {
   }
   Problem problem = parse_problem(document);
   problem.status = response.status;
+  // [RFC 8555 §7.3.3]
+  const auto terms = response.links("terms-of-service");
+  if (!terms.empty()) problem.terms_of_service = printable(terms.front());
   return problem;
 }
 

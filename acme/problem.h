@@ -22,6 +22,7 @@ struct Problem {
   std::string type;  // without the "urn:ietf:params:acme:error:" prefix; may be empty
   std::string detail;
   std::string instance;
+  std::string terms_of_service;  // of userActionRequired: where the new ones are
   int status = 0;
   std::vector<Subproblem> subproblems;
   std::vector<std::string> algorithms;  // of badSignatureAlgorithm

@@ -27,8 +27,19 @@ std::optional<Revocation> RevocationList::find(std::string_view serial_number) c
       std::lower_bound(entries_.begin(), entries_.end(), *serial,
                        [](const Entry& each, const auto& wanted) { return each.serial < wanted; });
   if (entry == entries_.end() || entry->serial != *serial) return {};
-  return Revocation{entry->at,
-                    entry->reason < reasons.size() ? reasons[entry->reason] : reasons[0]};
+  return Revocation{entry->at, name_of_revocation_reason(entry->reason)};
+}
+
+const char* name_of_revocation_reason(int reason) {
+  const auto number = static_cast<std::size_t>(reason);
+  return number < reasons.size() ? reasons[number] : reasons[0];
+}
+
+std::optional<int> parse_revocation_reason(std::string_view text) {
+  for (std::size_t number = 0; number < reasons.size(); ++number) {
+    if (text == reasons[number] || text == std::to_string(number)) return static_cast<int>(number);
+  }
+  return {};
 }
 
 std::optional<std::array<unsigned char, 20>> parse_serial(std::string_view hex) {

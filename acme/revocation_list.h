@@ -24,6 +24,11 @@ struct Revocation {
   std::string reason;  // "keyCompromise", …; "unspecified" where none is given [RFC 5280 §5.3.1]
 };
 
+// The number of a reason, given by its name or as a number; nothing for what is none.
+// [RFC 5280 §5.3.1]
+std::optional<int> parse_revocation_reason(std::string_view text);
+const char* name_of_revocation_reason(int reason);
+
 class RevocationList {
  public:
   struct Entry {

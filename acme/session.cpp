@@ -14,6 +14,8 @@ using nlohmann::json;
 constexpr int bad_nonce_limit = 10;
 constexpr std::size_t nonce_pool_limit = 16;
 
+const char* const existing_only = R"({"onlyReturnExisting":true})";
+
 // [RFC 8555 §6.5.1]; the length is the CA's business.
 bool is_valid_nonce(std::string_view nonce) {
   constexpr std::string_view allowed =
@@ -27,7 +29,12 @@ Session::Session(std::string directory_url, PrivateKey account_key, AccountTerms
     : directory_url_(std::move(directory_url)),
       account_key_(std::move(account_key)),
       terms_(std::move(terms)),
-      thumbprint_(jwk_thumbprint(account_key_)) {}
+      thumbprint_(account_key_ ? jwk_thumbprint(account_key_) : std::string()) {}
+
+void Session::replace_key(PrivateKey key) {
+  account_key_ = std::move(key);
+  thumbprint_ = jwk_thumbprint(account_key_);
+}
 
 Result<HttpRequest> Session::next(Call& call) {
   if (!directory_ || call.target == Call::Target::directory) {
@@ -42,24 +49,59 @@ Result<HttpRequest> Session::next(Call& call) {
     call.awaiting = Call::Awaiting::reply;
     return HttpRequest{"GET", renewal_info_url(directory_->renewal_info, call.url), {}, {}};
   }
+  const bool by_key =
+      call.target == Call::Target::look_up || (call.target == Call::Target::revocation && call.key);
+  const bool account_first =
+      !by_key && (account_url_.empty() || call.target == Call::Target::account);
+  const auto url = url_of(call);
+  if (!url) return fail(url.error());
   if (nonces_.empty()) {
     call.awaiting = Call::Awaiting::nonce;
     return HttpRequest{"HEAD", directory_->new_nonce, {}, {}};
   }
-  if (account_url_.empty() || call.target == Call::Target::account) {
+  if (account_first) {
     call.awaiting = Call::Awaiting::account;
     return new_account_request();
   }
+  const auto payload = payload_of(call, *url);
+  if (!payload) return fail(payload.error());
   call.awaiting = Call::Awaiting::reply;
-  const bool new_order = call.target == Call::Target::new_order;
-  return signed_request(new_order ? directory_->new_order : call.url, call.payload, call.accept,
-                        false);
+  return signed_request(*url, *payload, call.accept, by_key ? &call.key : nullptr);
+}
+
+Result<std::string> Session::url_of(const Call& call) const {
+  const auto offered = [](const std::string& url, const char* what) -> Result<std::string> {
+    if (!url.empty()) return url;
+    return fail(ErrorKind::input, "NOT_OFFERED", std::string("the CA's directory has no ") + what);
+  };
+  switch (call.target) {
+    case Call::Target::new_order:
+      return directory_->new_order;
+    case Call::Target::own_account:
+      return account_url_;
+    case Call::Target::look_up:
+      return directory_->new_account;
+    case Call::Target::key_change:
+      return offered(directory_->key_change, "keyChange");
+    case Call::Target::revocation:
+      return offered(directory_->revoke_cert, "revokeCert");
+    default:
+      return call.url;
+  }
+}
+
+// A key change is a JWS in a JWS: both keys agree to it. The inner one has the outer one's URL and
+// no nonce. [RFC 8555 §7.3.5]
+Result<std::string> Session::payload_of(const Call& call, const std::string& url) const {
+  if (call.target == Call::Target::look_up) return existing_only;
+  if (call.target != Call::Target::key_change) return call.payload;
+  const json change{{"account", account_url_}, {"oldKey", public_jwk(account_key_)}};
+  return sign_jws(call.key, json{{"jwk", public_jwk(call.key)}, {"url", url}}, dump(change));
 }
 
 Result<HttpRequest> Session::new_account_request() {
   if (only_return_existing_) {
-    return signed_request(directory_->new_account, dump(json{{"onlyReturnExisting", true}}), {},
-                          true);
+    return signed_request(directory_->new_account, existing_only, {}, &account_key_);
   }
   if (!terms_.terms_of_service_agreed) {
     return fail(ErrorKind::input, "TERMS_NOT_AGREED",
@@ -77,19 +119,20 @@ Result<HttpRequest> Session::new_account_request() {
     account["externalAccountBinding"] = external_account_binding(
         account_key_, terms_.eab_key_id, terms_.eab_mac_key, directory_->new_account);
   }
-  return signed_request(directory_->new_account, dump(account), {}, true);
+  return signed_request(directory_->new_account, dump(account), {}, &account_key_);
 }
 
 Result<HttpRequest> Session::signed_request(const std::string& url, std::string_view payload,
-                                            const std::string& accept, bool with_jwk) {
+                                            const std::string& accept, const PrivateKey* with_jwk) {
   json header{{"nonce", nonces_.back()}, {"url", url}};
   nonces_.pop_back();
-  if (with_jwk) {
-    header["jwk"] = public_jwk(account_key_);
+  const PrivateKey& key = with_jwk != nullptr ? *with_jwk : account_key_;
+  if (with_jwk != nullptr) {
+    header["jwk"] = public_jwk(key);
   } else {
     header["kid"] = account_url_;
   }
-  auto body = sign_jws(account_key_, std::move(header), payload);
+  auto body = sign_jws(key, std::move(header), payload);
   if (!body) return fail(body.error());
   HttpRequest request{"POST", url, {{"Content-Type", "application/jose+json"}}, std::move(*body)};
   if (!accept.empty()) request.headers.push_back({"Accept", accept});

@@ -28,12 +28,23 @@ struct AccountTerms {
 
 // What a caller wants done at the CA.
 struct Call {
-  enum class Target { directory, account, new_order, url, renewal_info };
+  enum class Target {
+    directory,
+    account,
+    new_order,
+    url,
+    renewal_info,
+    own_account,  // the account's own URL: to change or to deactivate it [RFC 8555 §7.3.2, §7.3.6]
+    look_up,      // which account has `key`? Never makes one [RFC 8555 §7.3.1]
+    key_change,   // from the account's key to `key` [RFC 8555 §7.3.5]
+    revocation,   // signed with `key` where there is one, else for the account [RFC 8555 §7.6]
+  };
   Target target = Target::account;
   std::string url;      // for Target::url; for renewal_info the certificate's ARI identifier
   std::string payload;  // JSON text; empty is POST-as-GET
   std::string accept;   // media type; empty: none sent
   std::string context;  // for messages: "new order", "finalize", …
+  PrivateKey key = {};  // for some targets
 
   // Progress, kept by the session.
   enum class Awaiting { nothing, directory, nonce, account, reply };
@@ -46,7 +57,7 @@ class Session {
   Session(std::string directory_url, PrivateKey account_key, AccountTerms terms);
 
   // The next request for this call. Fails (kind input) where no request can help: terms not agreed,
-  // EAB required but not configured.
+  // EAB required but not configured, NOT_OFFERED where the directory lacks what the call needs.
   Result<HttpRequest> next(Call& call);
 
   // Takes the response to the request that next() gave. Nothing: call next() again. A value or an
@@ -57,6 +68,8 @@ class Session {
   // Account URL (`kid`); empty until known. A saved one is put back with restore_account().
   const std::string& account_url() const { return account_url_; }
   void restore_account(std::string account_url) { account_url_ = std::move(account_url); }
+  // After a key change that the CA has confirmed. Directory, nonces and account stay.
+  void replace_key(PrivateKey key);
   // Ask the CA which account has this key, and never create one. [RFC 8555 §7.3.1]
   void only_return_existing(bool value) { only_return_existing_ = value; }
 
@@ -66,8 +79,10 @@ class Session {
 
  private:
   Result<HttpRequest> new_account_request();
+  Result<std::string> url_of(const Call& call) const;
+  Result<std::string> payload_of(const Call& call, const std::string& url) const;
   Result<HttpRequest> signed_request(const std::string& url, std::string_view payload,
-                                     const std::string& accept, bool with_jwk);
+                                     const std::string& accept, const PrivateKey* with_jwk);
   std::optional<Result<HttpResponse>> receive_reply(Call& call, const HttpResponse& response,
                                                     bool fresh_nonce, Time now);
   bool keep_nonce(const HttpResponse& response);

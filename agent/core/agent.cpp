@@ -98,6 +98,66 @@ void Agent::forget(const std::string& name, Completion<void> done) {
   });
 }
 
+void Agent::work_on_accounts(AccountAction action, const std::string& ca,
+                             std::function<void(std::vector<AccountOutcome>)> done) {
+  const auto run = std::make_shared<AccountRun>(AccountRun{action, {}, {}, std::move(done)});
+  for (const CaConfig& each : config_.cas) {
+    if (ca.empty() || each.name == ca) run->cas.push_back(each.name);
+  }
+  ++running_;
+  next_account(run);
+}
+
+void Agent::next_account(const std::shared_ptr<AccountRun>& run) {
+  if (run->cas.empty()) {
+    return event_log_->flush([this, run] {
+      work_ended();
+      run->done(std::move(run->outcomes));
+    });
+  }
+  CaClient& client = ca_client(run->cas.front(), CaClient::FirstContact::insisted);
+  run->cas.pop_front();
+  client.work_on_account(run->action, [this, run](AccountOutcome outcome) {
+    run->outcomes.push_back(std::move(outcome));
+    next_account(run);
+  });
+}
+
+bool Agent::is_known(const std::string& name) const {
+  const auto names = store_.names();
+  return std::any_of(names.begin(), names.end(), [&](const std::string& each) {
+    return name == each || name == standby_name(each);
+  });
+}
+
+void Agent::revoke(RevocationRequest request, Completion<RevocationOutcome> done) {
+  const std::string name = request.name;
+  if (!is_known(name)) {
+    world_.clock.start_timer(Duration{0}, [done = std::move(done), name] {
+      done(fail(ErrorKind::input, "UNKNOWN_CERTIFICATE",
+                "nothing is known of a certificate named \"" + name + "\""));
+    });
+    return;
+  }
+  const auto revocation = std::make_shared<Revocation>(
+      world_, store_, events_, config_,
+      [this](const std::string& ca) -> CaClient& {
+        return ca_client(ca, CaClient::FirstContact::insisted);
+      },
+      remembered_[name].unsaved_schedule, std::move(request));
+  ++running_;
+  // The turn keeps it alive.
+  certificate_turns_.enter(name, [this, name, revocation, done = std::move(done)] {
+    revocation->start([this, name, done](const Result<RevocationOutcome>& outcome) {
+      event_log_->flush([this, name, done, outcome] {
+        certificate_turns_.leave(name);
+        work_ended();
+        done(outcome);
+      });
+    });
+  });
+}
+
 void Agent::renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
                   std::function<void(const CertificateOutcome&)> each) {
   Run& run = runs_.emplace_back();
@@ -214,6 +274,10 @@ void Agent::job_ended(Run& run, CertificateJob& job) {
   // Which CAs may issue the standby shows when the certificate is there.
   if (!run.options.by_daemon) start_standby(run, job.outcome().name);
   if (++run.ended == run.jobs.size()) end(run);
+  work_ended();
+}
+
+void Agent::work_ended() {
   if (--running_ == 0 && ended_) world_.clock.start_timer(Duration{0}, ended_);
 }
 

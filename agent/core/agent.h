@@ -15,6 +15,7 @@
 
 #include "agent/core/certificate_job.h"
 #include "agent/core/event_log.h"
+#include "agent/core/revocation.h"
 
 namespace nolapse {
 
@@ -42,11 +43,20 @@ class Agent {
   // STILL_CONFIGURED; local as Files.
   void forget(const std::string& name, Completion<void> done);
 
+  // After open(). On the account at one CA, or at all of them where `ca` is empty, one after the
+  // other; an outcome for each, in the order of the configuration.
+  void work_on_accounts(AccountAction action, const std::string& ca,
+                        std::function<void(std::vector<AccountOutcome>)> done);
+  // After open(). When nobody else works on the certificate. Errors: input UNKNOWN_CERTIFICATE, and
+  // those of Revocation.
+  void revoke(RevocationRequest request, Completion<RevocationOutcome> done);
+
   // Begins nothing new; `ended` is called when nothing is under way any more. A run of which a
   // part never began is not reported.
   void finish(std::function<void()> ended);
   bool finishing() const { return ended_ != nullptr; }
-  std::size_t running() const { return running_; }  // certificates that are being worked on
+  // Certificates and accounts that are being worked on.
+  std::size_t running() const { return running_; }
 
  private:
   struct Run {
@@ -56,6 +66,13 @@ class Agent {
     std::vector<std::unique_ptr<CertificateJob>> jobs;
     std::size_t ended = 0;
     std::list<Run>::iterator place;
+  };
+
+  struct AccountRun {
+    AccountAction action;
+    std::deque<std::string> cas;  // still to come
+    std::vector<AccountOutcome> outcomes;
+    std::function<void(std::vector<AccountOutcome>)> done;
   };
 
   std::vector<const CertificateSpec*> select(const std::vector<std::string>& names) const;
@@ -69,6 +86,9 @@ class Agent {
   void start_job(Run& run, CertificateJob& job);
   void free_slot();
   void job_ended(Run& run, CertificateJob& job);
+  void work_ended();
+  void next_account(const std::shared_ptr<AccountRun>& run);
+  bool is_known(const std::string& name) const;
   void start_standby(Run& run, const std::string& certificate);
   void end(Run& run);
   CaClient& ca_client(const std::string& name, CaClient::FirstContact first_contact);

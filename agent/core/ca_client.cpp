@@ -16,6 +16,7 @@ CaClient::CaClient(World world, const Store& store, EventStream& events, CaConfi
       ca_(std::move(ca)),
       contact_(std::move(contact)),
       ledger_(world, store, events, ca_.name, ca_.rate_limits),
+      turns_(world.clock),
       first_try_(world.clock.uptime()) {
   if (first_contact == FirstContact::insisted) first_waits_ = {3s, 10s};
 }
@@ -25,9 +26,14 @@ CaClient::CaClient(World world, const Store& store, EventStream& events, CaConfi
 void CaClient::prepare(Completion<void> done) {
   waiting_.push_back(std::move(done));
   if (waiting_.size() > 1) return;
-  // From the loop, so that no completion runs inside the call that asked for it.
-  world_.clock.start_timer(Duration{0}, [this] {
+  turns_.enter({}, [this] {
     if (!ready_) return load_account();
+    if (account_.deactivated) return prepared(fail(deactivated()));
+    if (account_.next_key) {
+      return settle_key_change([this](const Result<KeyInForce>& settled) {
+        prepared(settled ? Result<void>() : Result<void>(fail(settled.error())));
+      });
+    }
     if (world_.clock.uptime() - directory_uptime_ > std::chrono::hours(24)) return read_directory();
     prepared({});
   });
@@ -37,6 +43,7 @@ void CaClient::prepared(Result<void> outcome) {
   if (!outcome && tries_again(outcome.error())) return;
   first_waits_.clear();
   ready_ = outcome.has_value();
+  turns_.leave({});
   std::vector<Completion<void>> waiting;
   waiting.swap(waiting_);
   for (const Completion<void>& done : waiting) done(outcome);
@@ -55,6 +62,16 @@ bool CaClient::tries_again(const Error& error) {
                error.message + "; trying again in " + acme::format_duration(wait));
   world_.clock.start_timer(wait, [this] { load_account(); });
   return true;
+}
+
+Error CaClient::deactivated() const {
+  return {ErrorKind::input,
+          "ACCOUNT_DEACTIVATED",
+          ca_.name + ": the account " + account_.url +
+              " is deactivated, for good. A new one is made when its folder accounts/" + ca_.name +
+              " in the state directory is removed; or use another CA",
+          {},
+          {}};
 }
 
 void CaClient::load_account() {
@@ -108,13 +125,16 @@ void CaClient::use_account(SavedAccount account, bool key_is_old) {
   if (!ledger_.loaded()) ledger_.load(key_is_old);
   session_ =
       std::make_unique<acme::Session>(ca_.directory, account_.key, std::move(*account_terms));
-  if (!account_.url.empty() && account_.directory == ca_.directory) {
-    session_->restore_account(account_.url);
-    return read_directory();
-  }
+  const bool known = account_.is_at(ca_.directory);
+  if (known && account_.deactivated) return prepared(fail(deactivated()));
+  if (known) session_->restore_account(account_.url);
   // A key without its URL may well have an account: ask before making one. [RFC 8555 §7.3.1]
-  session_->only_return_existing(key_is_old);
-  find_account();
+  if (!known) session_->only_return_existing(key_is_old);
+  if (!account_.next_key) return known ? read_directory() : find_account();
+  settle_key_change([this](const Result<KeyInForce>& settled) {
+    if (!settled) return prepared(fail(settled.error()));
+    session_->account_url().empty() ? find_account() : read_directory();
+  });
 }
 
 void CaClient::read_directory() {
@@ -196,8 +216,9 @@ void CaClient::receive(const std::shared_ptr<Exchange>& exchange, Result<HttpRes
   }
   auto ended = session_->receive(exchange->call, *response, world_.clock.now());
   if (!ended) return go_on(exchange);
+  const Call::Target target = exchange->call.target;
   const bool forgotten = !*ended && ended->error().code == "CA_ACCOUNT_DOES_NOT_EXIST" &&
-                         exchange->call.target != Call::Target::account;
+                         (target == Call::Target::new_order || target == Call::Target::url);
   if (forgotten && !exchange->account_renewed) {
     exchange->account_renewed = true;
     session_->restore_account({});
@@ -215,13 +236,18 @@ void CaClient::finish(const std::shared_ptr<Exchange>& exchange, Result<HttpResp
   if (!reply) {
     Error error = reply.error();
     error.message = ca_.name + ": " + error.message;
+    if (error.code == "CA_UNAUTHORIZED" && exchange->call.target == Call::Target::new_order) {
+      error.message += "; `nolapse account show` asks the CA what is the matter with the account";
+    }
     return exchange->done(fail(std::move(error)));
   }
-  if (session_->account_url() == account_.url && account_.directory == ca_.directory) {
+  const std::string& url = session_->account_url();
+  if (url.empty() || (url == account_.url && account_.directory == ca_.directory)) {
     return exchange->done(std::move(reply));
   }
-  account_.url = session_->account_url();
+  account_.url = url;
   account_.directory = ca_.directory;
+  account_.deactivated = false;
   world_.files.run(store_.save_account(ca_.name, account_),
                    [exchange, reply = std::move(reply)](Result<void> saved) {
                      if (!saved) return exchange->done(fail(saved.error()));

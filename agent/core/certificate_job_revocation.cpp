@@ -54,11 +54,8 @@ void CertificateJob::told_whether_revoked(Result<RevocationCheck::Answer> answer
   }
   remembered.revocation_poll = answer->ask_after;
   if (!answer->revocation) return decide();
-  schedule_.revocation = {outcome_.generation->leaf().fingerprint_sha256,
-                          std::move(*answer->revocation)};
-  // What failed before failed for a certificate that could wait; the CA's wishes stay.
-  const auto& last = schedule_.last_error;
-  if (!last || !last->retry_after) schedule_.next_attempt.reset();
+  note_revocation(schedule_,
+                  {outcome_.generation->leaf().fingerprint_sha256, std::move(*answer->revocation)});
   save_schedule([this] { ask_whether_revoked(); });
 }
 

@@ -108,6 +108,18 @@ void Daemon::renew(RenewOptions options, std::function<void(std::vector<Certific
                });
 }
 
+void Daemon::revoke(RevocationRequest request, Completion<RevocationOutcome> done) {
+  const std::string name = request.name;
+  agent_.revoke(std::move(request),
+                [this, name, done = std::move(done)](Result<RevocationOutcome> outcome) {
+                  const auto entry = entries_.find(name);
+                  const bool watched = entry != entries_.end() && !working_.contains(entry->second);
+                  if (outcome && watched) agenda_.set(entry->second, world_.clock.now());
+                  done(std::move(outcome));
+                  sleep();
+                });
+}
+
 void Daemon::looked(const CertificateOutcome& outcome) {
   const std::uint32_t entry = entries_.at(outcome.name);
   if (!working_.contains(entry)) agenda_.set(entry, outcome.next_look);

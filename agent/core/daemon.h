@@ -40,6 +40,15 @@ class Daemon {
     agent_.forget(name, std::move(done));
   }
 
+  // As Agent::work_on_accounts. After start().
+  void work_on_accounts(AccountAction action, const std::string& ca,
+                        std::function<void(std::vector<AccountOutcome>)> done) {
+    agent_.work_on_accounts(action, ca, std::move(done));
+  }
+
+  // As Agent::revoke; what is revoked is looked at, at once. After start().
+  void revoke(RevocationRequest request, Completion<RevocationOutcome> done);
+
   // Begins nothing new. `stopped` is called when nothing is under way any more, or after
   // `patience`; what is then under way the next start goes on with. renew() must not be called
   // any more.

@@ -37,11 +37,15 @@ Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient&
       request_(std::move(request)) {}
 
 void Renewal::start(Completion<Generation> done) {
-  done_ = std::move(done);
+  done_ = [this, done = std::move(done)](Result<Generation> generation) {
+    key_held_.reset();
+    done(std::move(generation));
+  };
   info("ISSUANCE_STARTED",
        "asking " + ca_.config().name + " for " + join(request_.spec.domains, " "));
   ca_.prepare([this](Result<void> ready) {
     if (!ready) return done_(fail(ready.error()));
+    key_held_ = ca_.hold_key();
     if (auto refusal = refused_by_clock()) return done_(fail(std::move(*refusal)));
     take_up();
   });

@@ -134,6 +134,11 @@ bool is_revoked(const Generation* generation, const SavedRevocation* revocation)
          generation->leaf().fingerprint_sha256 == revocation->fingerprint_sha256;
 }
 
+void note_revocation(ScheduleRecord& schedule, SavedRevocation revocation) {
+  schedule.revocation = std::move(revocation);
+  if (!schedule.last_error || !schedule.last_error->retry_after) schedule.next_attempt.reset();
+}
+
 bool little_is_left(const acme::Certificate* leaf, Time now) {
   return leaf == nullptr || now > little_is_left_from(*leaf);
 }

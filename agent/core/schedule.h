@@ -42,6 +42,10 @@ std::string changed_specification(const RenewalInput& input);
 // Is it this one that is revoked?
 bool is_revoked(const Generation* generation, const SavedRevocation* revocation);
 
+// Notes that a certificate is revoked: what failed before failed for one that could wait; only what
+// the CA asked us to wait for stays.
+void note_revocation(ScheduleRecord& schedule, SavedRevocation revocation);
+
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of
 // the lifetime for use is ignored: it would renew for ever.
 Time renewal_point(const acme::Certificate& leaf, const std::optional<Duration>& renew_before);

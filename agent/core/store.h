@@ -2,7 +2,7 @@
 // PEM cannot say. Reading is immediate; every change is returned as file operations, so that its
 // order is data: the caller runs it through Files, the simulator stops it after any operation.
 //
-//   accounts/<ca>/{account.json,key.pem}
+//   accounts/<ca>/{account.json,key.pem}   + next_key.pem while the CA may have changed to it
 //   certificates/<name>/<generation>/{privkey,cert,chain,fullchain}.pem + meta.json   immutable
 //   certificates/<name>/{issuance,deployments,schedule,left_behind}.json
 //   certificates/<name>/standby/…   the same of the certificate's standby, named "<name>/standby"
@@ -17,7 +17,10 @@
 //
 // What the loss of a file costs, and how it is made good:
 //   account key.pem    a new account; CAA and dns-persist records that name the old one break
-//   account.json       nothing: the CA is asked with onlyReturnExisting
+//   account.json       nothing: the CA is asked with onlyReturnExisting. That we deactivated it:
+//   the
+//                      CA says so
+//   next_key.pem       as key.pem, where the CA has changed to it and key.pem is the old one yet
 //   privkey, *.pem     that generation; the one before it stays, a new one is issued
 //   meta.json          what was asked of which CA: a changed configuration is noticed less well
 //   issuance.json      the order under way: a new order
@@ -160,9 +163,17 @@ struct LeftProofs {
 
 struct SavedAccount {
   acme::PrivateKey key;
-  std::string url;        // empty: not known, ask the CA
-  std::string directory;  // the CA's, to notice that the configuration now means another one
-  std::string fault;      // of account.json, which says nothing then; empty: none
+  std::string url;           // empty: not known, ask the CA
+  std::string directory;     // the CA's, to notice that the configuration now means another one
+  std::string fault;         // of account.json, which says nothing then; empty: none
+  bool deactivated = false;  // by us, for good [RFC 8555 §7.3.6]
+  // Of a key change whose outcome is not known: the CA may know the account by this key by now.
+  acme::PrivateKey next_key = {};
+  std::optional<Time> key_change_at = {};  // when it was asked for last; nothing: not yet
+
+  bool is_at(const std::string& ca_directory) const {
+    return !url.empty() && directory == ca_directory;
+  }
 };
 
 class Store {
@@ -236,6 +247,8 @@ class Store {
   FileWork complete_generation(const std::string& name, const SavedIssuance& issuance,
                                const std::vector<acme::Certificate>& chain, Time now) const;
   Result<acme::PrivateKey> load_key(const Generation& generation) const;
+  // The leaf with its DER. Errors as load_issuer().
+  Result<acme::Certificate> load_leaf(const Generation& generation) const;
   // The certificate that signed the leaf, with its DER: the first of chain.pem. Errors:
   // FILE_MISSING, BAD_CERTIFICATE, as where the chain is the leaf alone.
   Result<acme::Certificate> load_issuer(const Generation& generation) const;
@@ -261,6 +274,10 @@ class Store {
   Result<std::optional<SavedAccount>> load_account(const std::string& ca) const;
   FileWork save_account_key(const std::string& ca, const acme::PrivateKey& key) const;
   FileWork save_account(const std::string& ca, const SavedAccount& account) const;
+  // The key that is to replace the account's; one rename makes it so.
+  FileWork save_next_account_key(const std::string& ca, const acme::PrivateKey& key) const;
+  FileWork adopt_next_account_key(const std::string& ca) const;
+  FileWork drop_next_account_key(const std::string& ca) const;
 
  private:
   std::string certificate_path(const std::string& name) const {
@@ -268,6 +285,7 @@ class Store {
   }
   std::string building_path(const std::string& name, unsigned number) const;
   FileWork remove_building_folders(const std::string& name) const;
+  Result<acme::Certificate> load_first(const std::string& path) const;
   Error unreadable(Error error, const std::string& path, const std::string& text) const;
   FileWork replace_document(const std::string& path, std::string content, unsigned mode) const;
   FileWork put_aside(const std::string& path) const;

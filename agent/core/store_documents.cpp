@@ -262,7 +262,10 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
 }
 
 std::string write_account(const SavedAccount& account) {
-  return state_document({{"url", account.url}, {"directory", account.directory}});
+  return state_document({{"url", account.url},
+                         {"directory", account.directory},
+                         {"deactivated", account.deactivated},
+                         {"key_change_at", time_or_null(account.key_change_at)}});
 }
 
 Result<void> read_account(std::string_view text, SavedAccount& account) {
@@ -270,6 +273,8 @@ Result<void> read_account(std::string_view text, SavedAccount& account) {
   if (!document) return fail(document.error());
   account.url = string_member(*document, "url");
   account.directory = string_member(*document, "directory");
+  account.deactivated = bool_member(*document, "deactivated");
+  account.key_change_at = time_member(*document, "key_change_at");
   return {};
 }
 

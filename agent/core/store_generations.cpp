@@ -132,7 +132,14 @@ Result<acme::PrivateKey> Store::load_key(const Generation& generation) const {
 }
 
 Result<acme::Certificate> Store::load_issuer(const Generation& generation) const {
-  const std::string path = generation.directory + "/chain.pem";
+  return load_first(generation.directory + "/chain.pem");
+}
+
+Result<acme::Certificate> Store::load_leaf(const Generation& generation) const {
+  return load_first(generation.directory + "/cert.pem");
+}
+
+Result<acme::Certificate> Store::load_first(const std::string& path) const {
   const auto pem = files_.read(path);
   if (!pem) return fail(pem.error());
   auto chain = acme::parse_pem_chain(*pem);

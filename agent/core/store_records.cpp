@@ -165,6 +165,15 @@ Result<std::optional<SavedAccount>> Store::load_account(const std::string& ca) c
   } else if (!is_missing(text.error())) {
     account.fault = text.error().message;
   }
+  const std::string next_path = account_path(ca) + "/next_key.pem";
+  if (const auto next_pem = files_.read(next_path)) {
+    auto next = acme::PrivateKey::from_pem(*next_pem);
+    if (next) account.next_key = std::move(*next);
+    if (!next) account.fault = next_path + ": " + next.error().message;
+  } else if (!is_missing(next_pem.error())) {
+    return fail(next_pem.error());
+  }
+  if (!account.next_key) account.key_change_at.reset();
   return std::optional<SavedAccount>(std::move(account));
 }
 
@@ -172,6 +181,19 @@ FileWork Store::save_account_key(const std::string& ca, const acme::PrivateKey& 
   FileWork work = new_folder(account_path(ca), private_folder_mode);
   append(work, replace_file(account_path(ca) + "/key.pem", key.to_pem(), key_mode));
   return work;
+}
+
+FileWork Store::save_next_account_key(const std::string& ca, const acme::PrivateKey& key) const {
+  return replace_file(account_path(ca) + "/next_key.pem", key.to_pem(), key_mode);
+}
+
+FileWork Store::adopt_next_account_key(const std::string& ca) const {
+  return in_order(Rename{account_path(ca) + "/next_key.pem", account_path(ca) + "/key.pem"},
+                  SyncDirectory{account_path(ca)});
+}
+
+FileWork Store::drop_next_account_key(const std::string& ca) const {
+  return in_order(RemoveTree{account_path(ca) + "/next_key.pem"}, SyncDirectory{account_path(ca)});
 }
 
 FileWork Store::save_account(const std::string& ca, const SavedAccount& account) const {

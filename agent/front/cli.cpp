@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
@@ -40,6 +41,37 @@ CLI::App* add_renew(CLI::App& app, RenewCommand& renew, bool& no_deploy) {
   return command;
 }
 
+CLI::App* add_revoke(CLI::App& app, RevokeCommand& revoke) {
+  CLI::App* command = app.add_subcommand(
+      "revoke", "have the CA take back a certificate; the next look replaces it");
+  command->add_option("NAME", revoke.request.name, "the certificate")->required();
+  command
+      ->add_option("--reason", revoke.reason,
+                   "unspecified, keyCompromise, affiliationChanged, superseded, "
+                   "cessationOfOperation, or a number of RFC 5280")
+      ->capture_default_str();
+  command->add_option("--generation", revoke.request.generation, "not the one in use, but this")
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+  return command;
+}
+
+CLI::App* add_account(CLI::App& app, AccountCommand& account) {
+  CLI::App* command = app.add_subcommand("account", "the accounts at the CAs");
+  command->require_subcommand(1);
+  command->add_option("--ca", account.ca, "at this CA; default: all");
+  const auto add = [&](AccountAction action, const char* what) {
+    CLI::App* each = command->add_subcommand(name_of(action), what);
+    each->callback([&account, action] { account.action = action; });
+    return each;
+  };
+  add(AccountAction::show, "what the CA and this host know of it; makes none");
+  add(AccountAction::roll_over, "give it a new key");
+  add(AccountAction::update, "tell the CA the configured contacts");
+  add(AccountAction::deactivate, "end it, for good")
+      ->add_flag("--yes", account.yes, "this cannot be undone, and is meant");
+  return command;
+}
+
 }  // namespace
 
 std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
@@ -51,6 +83,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   RenewCommand renew;
   StatusCommand status;
   ForgetCommand forget;
+  RevokeCommand revoke;
+  AccountCommand account;
 
   CLI::App app("nolapse keeps TLS certificates from lapsing.", "nolapse");
   app.footer(exit_statuses);
@@ -64,6 +98,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
+  CLI::App* revoke_app = add_revoke(app, revoke);
+  CLI::App* account_app = add_account(app, account);
   CLI::App* daemon_app =
       app.add_subcommand("daemon", "look after all certificates, in the foreground, without end");
   CLI::App* config_app = app.add_subcommand("config", "the configuration file");
@@ -88,6 +124,10 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(status);
   } else if (forget_app->parsed()) {
     line.command = std::move(forget);
+  } else if (revoke_app->parsed()) {
+    line.command = std::move(revoke);
+  } else if (account_app->parsed()) {
+    line.command = std::move(account);
   } else if (daemon_app->parsed()) {
     line.command = DaemonCommand{};
   } else {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/core/certificate_job.h"
+#include "agent/core/revocation.h"
 
 namespace nolapse {
 
@@ -25,10 +26,19 @@ struct StatusCommand {
 struct ForgetCommand {
   std::string name;
 };
+struct RevokeCommand {
+  RevocationRequest request;
+  std::string reason = "unspecified";  // as given: by name or number
+};
+struct AccountCommand {
+  AccountAction action = AccountAction::show;
+  std::string ca;    // empty: all
+  bool yes = false;  // what cannot be undone is meant
+};
 struct CheckConfigCommand {};
 struct DaemonCommand {};
-using Command =
-    std::variant<RenewCommand, StatusCommand, ForgetCommand, CheckConfigCommand, DaemonCommand>;
+using Command = std::variant<RenewCommand, StatusCommand, ForgetCommand, RevokeCommand,
+                             AccountCommand, CheckConfigCommand, DaemonCommand>;
 
 struct CommandLine {
   GlobalOptions global;

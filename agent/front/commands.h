@@ -9,6 +9,8 @@ namespace nolapse {
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config);
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config);
 int run_forget(const GlobalOptions& global, const ForgetCommand& command, const Config& config);
+int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const Config& config);
+int run_account(const GlobalOptions& global, const AccountCommand& command, const Config& config);
 int run_check_config(const GlobalOptions& global, const Config& config);
 // Until a signal ends it. The configuration is the first one; SIGHUP brings others.
 int run_daemon(const GlobalOptions& global, Config config);

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "agent/core/status_collection.h"
+#include "agent/front/account_output.h"
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
@@ -25,7 +26,11 @@ constexpr const char* of_the_daemon =
 
 // Those about the agent as a whole are of interest to everybody: an account was made, a CA failed.
 bool ControlDesk::Visitor::wants(const Event& event) const {
-  if (request.command != ControlRequest::Command::renew) return false;
+  if (request.command == ControlRequest::Command::account) return event.certificate.empty();
+  if (request.command == ControlRequest::Command::status ||
+      request.command == ControlRequest::Command::forget) {
+    return false;
+  }
   const auto& names = request.names;
   return event.certificate.empty() || names.empty() ||
          std::find(names.begin(), names.end(), event.certificate) != names.end();
@@ -35,9 +40,13 @@ void ControlDesk::Visitor::send(const ControlAnswer& answer) const {
   connection->send_line(format_answer(answer));
 }
 
+ControlEnd ControlDesk::refusal(const Visitor& visitor, const Error& error) {
+  return {exit_status_of(error), visitor.request.json ? error_document(error) : std::string(),
+          error.message};
+}
+
 void ControlDesk::Visitor::refuse(const Error& error) const {
-  send(ControlEnd{exit_status_of(error), request.json ? error_document(error) : std::string(),
-                  error.message});
+  send(refusal(*this, error));
   connection->close_after_sending();
 }
 
@@ -75,9 +84,18 @@ void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
   visitor->send(greeting);
   if (const auto error = objection(*visitor)) return visitor->refuse(*error);
   visitors_->push_back(visitor);
-  if (visitor->request.command == ControlRequest::Command::renew) return renew(visitor);
-  if (visitor->request.command == ControlRequest::Command::forget) return forget(visitor);
-  collect(visitor);
+  switch (visitor->request.command) {
+    case ControlRequest::Command::renew:
+      return renew(visitor);
+    case ControlRequest::Command::forget:
+      return forget(visitor);
+    case ControlRequest::Command::revoke:
+      return revoke(visitor);
+    case ControlRequest::Command::account:
+      return work_on_accounts(visitor);
+    case ControlRequest::Command::status:
+      return collect(visitor);
+  }
 }
 
 std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
@@ -109,7 +127,7 @@ std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
                  {},
                  {}};
   }
-  if (request.command == ControlRequest::Command::forget) return {};
+  if (request.about_one()) return {};
   auto error = unknown_name(request.names, config_);
   if (!error) error = unknown_ca(request.ca, config_);
   if (error) error->message += of_the_daemon;
@@ -139,10 +157,33 @@ void ControlDesk::forget(const std::shared_ptr<const Visitor>& visitor) {
       return end(*visitors, visitor,
                  {exit_status::ok, json ? forgotten_document(name) : forgotten_line(name), {}});
     }
-    const Error& error = forgotten.error();
-    end(*visitors, visitor,
-        {exit_status_of(error), json ? error_document(error) : std::string(), error.message});
+    end(*visitors, visitor, refusal(*visitor, forgotten.error()));
   });
+}
+
+void ControlDesk::revoke(const std::shared_ptr<const Visitor>& visitor) {
+  const ControlRequest& request = visitor->request;
+  daemon_.revoke({request.names.front(), request.generation, request.reason},
+                 [visitors = visitors_, visitor](const Result<RevocationOutcome>& outcome) {
+                   if (!outcome) return end(*visitors, visitor, refusal(*visitor, outcome.error()));
+                   const std::string& name = visitor->request.names.front();
+                   end(*visitors, visitor,
+                       {exit_status::ok,
+                        visitor->request.json ? revoked_document(name, *outcome)
+                                              : revoked_text(name, *outcome, true),
+                        {}});
+                 });
+}
+
+void ControlDesk::work_on_accounts(const std::shared_ptr<const Visitor>& visitor) {
+  const ControlRequest& request = visitor->request;
+  daemon_.work_on_accounts(
+      request.action, request.ca,
+      [visitors = visitors_, visitor](const std::vector<AccountOutcome>& outcomes) {
+        std::ostringstream text;
+        const int status = write_accounts(text, visitor->request.json, outcomes);
+        end(*visitors, visitor, {status, text.str(), {}});
+      });
 }
 
 void ControlDesk::collect(const std::shared_ptr<const Visitor>& visitor) {

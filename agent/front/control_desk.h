@@ -3,7 +3,7 @@
 // for is decided by the user that the kernel names.
 //
 //   status   whoever may connect: the socket's mode and group have decided that
-//   renew, forget   root, and the user the daemon runs as
+//   renew, forget, revoke, account   root, and the user the daemon runs as
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class ControlDesk {
 
   void take(const std::shared_ptr<ControlConnection>& connection, const std::string& line);
 
-  // From here on nobody may renew or forget: the daemon is about to stop. Status goes on.
+  // From here on nobody may renew, forget or revoke: the daemon is about to stop. Status goes on.
   void refuse_renewals() { renewals_refused_ = true; }
 
  private:
@@ -45,7 +45,10 @@ class ControlDesk {
   std::optional<Error> objection(const Visitor& visitor) const;
   void renew(const std::shared_ptr<const Visitor>& visitor);
   void forget(const std::shared_ptr<const Visitor>& visitor);
+  void revoke(const std::shared_ptr<const Visitor>& visitor);
+  void work_on_accounts(const std::shared_ptr<const Visitor>& visitor);
   void collect(const std::shared_ptr<const Visitor>& visitor);
+  static ControlEnd refusal(const Visitor& visitor, const Error& error);
   static void end(Visitors& visitors, const std::shared_ptr<const Visitor>& visitor,
                   const ControlEnd& answer);
 

@@ -86,6 +86,10 @@ const char* name_of(ControlRequest::Command command) {
       return "renew";
     case ControlRequest::Command::forget:
       return "forget";
+    case ControlRequest::Command::revoke:
+      return "revoke";
+    case ControlRequest::Command::account:
+      return "account";
     case ControlRequest::Command::status:
       break;
   }
@@ -141,15 +145,21 @@ std::string format_request(const ControlRequest& request) {
     object["deploy"] = request.deploy;
     object["ca"] = request.ca;
   }
+  if (request.command == ControlRequest::Command::revoke) {
+    object["reason"] = request.reason;
+    if (request.generation) object["generation"] = *request.generation;
+  }
+  if (request.command == ControlRequest::Command::account) {
+    object["action"] = name_of(request.action);
+    object["ca"] = request.ca;
+  }
   return acme::dump(object);
 }
 
-Result<ControlRequest> parse_request(const std::string& line) {
-  const json object = json::parse(line, nullptr, false);
-  if (!object.is_object()) return bad_request("it is no JSON object");
-  RequestReader reader(object);
-  ControlRequest request;
-  if (!reader.number("schema", 1, 1)) reader.complain("schema", "1");
+namespace {
+
+// What only some commands have.
+void read_command(RequestReader& reader, ControlRequest& request) {
   std::string command;
   reader.read("command", command);
   if (command == "renew") {
@@ -160,11 +170,35 @@ Result<ControlRequest> parse_request(const std::string& line) {
     reader.read("ca", request.ca);
   } else if (command == "forget") {
     request.command = ControlRequest::Command::forget;
+  } else if (command == "revoke") {
+    request.command = ControlRequest::Command::revoke;
+    request.reason = reader.number("reason", 0, 10).value_or(0);
+    const auto generation = reader.number("generation", 1, std::numeric_limits<int>::max());
+    if (generation) request.generation = static_cast<unsigned>(*generation);
+  } else if (command == "account") {
+    request.command = ControlRequest::Command::account;
+    std::string action;
+    reader.read("action", action);
+    reader.read("ca", request.ca);
+    const auto known = parse_account_action(action);
+    if (!known) reader.complain("action", "what an account can be asked for");
+    request.action = known.value_or(AccountAction::show);
   } else if (command != "status") {
-    reader.complain("command", "\"renew\", \"status\" or \"forget\"");
+    reader.complain("command", "\"renew\", \"status\", \"forget\", \"revoke\" or \"account\"");
   }
+}
+
+}  // namespace
+
+Result<ControlRequest> parse_request(const std::string& line) {
+  const json object = json::parse(line, nullptr, false);
+  if (!object.is_object()) return bad_request("it is no JSON object");
+  RequestReader reader(object);
+  ControlRequest request;
+  if (!reader.number("schema", 1, 1)) reader.complain("schema", "1");
+  read_command(reader, request);
   reader.read("names", request.names);
-  if (command == "forget" && request.names.size() != 1) {
+  if (request.about_one() && request.names.size() != 1) {
     reader.complain("names", "a list of one string");
   }
   reader.read("json", request.json);

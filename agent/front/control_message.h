@@ -2,8 +2,11 @@
 // object each.
 //
 //   request
-//   {"schema":1,"command":"renew"|"status"|"forget","names":[…],"json":bool,"verbosity":-1|0|1}
-//             and for renew "force", "again", "deploy" (bool) and "ca" (string)
+//   {"schema":1,"command":"renew"|"status"|"forget"|"revoke"|"account","names":[…],"json":bool,
+//    "verbosity":-1|0|1}
+//             and for renew "force", "again", "deploy" (bool) and "ca" (string); for revoke
+//             "reason" (number) and "generation" (number, left out: the one in use); for account
+//             "action", as on the command line, and "ca"
 //   answer    {"daemon":{"pid":N,"certificates":[…]}}   at once: a daemon that hangs sends nothing
 //             {"event":{"certificate","severity","code","message"}}   while it works
 //             {"exit":N,"stdout":"…","error":"…"|null}   at last; what the command has to print
@@ -18,12 +21,13 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/account_outcome.h"
 #include "agent/core/event_stream.h"
 
 namespace nolapse {
 
 struct ControlRequest {
-  enum class Command { renew, status, forget };
+  enum class Command { renew, status, forget, revoke, account };
   Command command = Command::status;
   std::vector<std::string> names;  // empty: all
   bool json = false;
@@ -31,7 +35,12 @@ struct ControlRequest {
   bool force = false;
   bool again = false;
   bool deploy = true;
-  std::string ca;
+  std::string ca;  // for account too
+  int reason = 0;  // this and the rest as in RevocationRequest, AccountAction
+  std::optional<unsigned> generation;
+  AccountAction action = AccountAction::show;
+
+  bool about_one() const { return command == Command::forget || command == Command::revoke; }
 };
 
 struct ControlGreeting {

@@ -88,7 +88,8 @@ class Joined {
   int finish() const {
     std::cout << printable_lines(end_->output);
     if (!end_->error.empty()) std::cerr << "nolapse: " << acme::printable(end_->error) << '\n';
-    if (!request_.names.empty() || unknown_to_daemon_.empty()) return end_->exit;
+    const bool about_accounts = request_.command == ControlRequest::Command::account;
+    if (about_accounts || !request_.names.empty() || unknown_to_daemon_.empty()) return end_->exit;
     std::string names;
     for (const std::string& name : unknown_to_daemon_) names += " " + name;
     std::cerr << "nolapse: the daemon does not look after these certificates, it has an older "

@@ -28,6 +28,8 @@ json error_object(const std::optional<SavedError>& error) {
           {"problem", problem_or_null(error->problem)}};
 }
 
+}  // namespace
+
 json error_object(const Error& error) {
   return {{"code", error.code},
           {"kind", acme::name_of(error.kind)},
@@ -35,6 +37,8 @@ json error_object(const Error& error) {
           {"problem", problem_or_null(error.problem)},
           {"retry_after", time_or_null(error.retry_after)}};
 }
+
+namespace {
 
 json domains_array(const std::vector<acme::Identifier>& domains) {
   json list = json::array();

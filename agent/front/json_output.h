@@ -1,6 +1,7 @@
 // The JSON documents of the command line, in the published form (schema 1).
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ std::string renew_document(const std::vector<CertificateOutcome>& outcomes);
 std::string problems_document(const std::vector<ConfigProblem>& problems);
 std::string forgotten_document(const std::string& name);
 std::string forgotten_line(const std::string& name);  // the same for people
+nlohmann::json error_object(const Error& error);
 // For a command that could not begin its work.
 std::string error_document(const Error& error);
 

@@ -35,6 +35,12 @@ int run(const CommandLine& line) {
   if (const auto* forget = std::get_if<ForgetCommand>(&line.command)) {
     return run_forget(line.global, *forget, config);
   }
+  if (const auto* revoke = std::get_if<RevokeCommand>(&line.command)) {
+    return run_revoke(line.global, *revoke, config);
+  }
+  if (const auto* account = std::get_if<AccountCommand>(&line.command)) {
+    return run_account(line.global, *account, config);
+  }
   if (const auto* status = std::get_if<StatusCommand>(&line.command)) {
     return run_status(line.global, *status, config);
   }

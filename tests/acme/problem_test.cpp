@@ -80,6 +80,10 @@ TEST_CASE("what helps a person is in the message") {
   CHECK(error_of(403, R"({"type":"urn:ietf:params:acme:error:userActionRequired",
                           "detail":"new terms","instance":"https://ca/agree"})")
             .message.find("visit https://ca/agree") != std::string::npos);
+  // [RFC 8555 §7.3.3]
+  CHECK(error_of(403, problem("userActionRequired"),
+                 {{"Link", "<https://ca/terms-2>;rel=\"terms-of-service\""}})
+            .message.find("the terms: https://ca/terms-2") != std::string::npos);
   CHECK(error_of(400, R"({"type":"urn:ietf:params:acme:error:badSignatureAlgorithm",
                           "detail":"no","algorithms":["RS256","ES384"]})")
             .message.find("RS256 ES384") != std::string::npos);

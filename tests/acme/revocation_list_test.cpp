@@ -75,6 +75,21 @@ TEST_CASE("a revocation list tells who is revoked, since when and why [RFC 5280 
   }
 }
 
+TEST_CASE("a reason for a revocation is given by its name or its number [RFC 5280 §5.3.1]") {
+  CHECK(parse_revocation_reason("unspecified") == 0);
+  CHECK(parse_revocation_reason("keyCompromise") == 1);
+  CHECK(parse_revocation_reason("affiliationChanged") == 3);
+  CHECK(parse_revocation_reason("superseded") == 4);
+  CHECK(parse_revocation_reason("cessationOfOperation") == 5);
+  for (int reason = 0; reason <= 10; ++reason) {
+    CHECK(parse_revocation_reason(std::to_string(reason)) == reason);
+  }
+  for (const char* none : {"", "11", "-1", "1 ", "01", "KeyCompromise", "boredom"}) {
+    CAPTURE(none);
+    CHECK_FALSE(parse_revocation_reason(none));
+  }
+}
+
 TEST_CASE("a list that names no place, no next update or no certificate is a list all the same") {
   const Authority authority;
   RevocationListOptions list = authority.options();

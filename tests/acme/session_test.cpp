@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "acme/base64url.h"
+#include "tests/support/jws_verifier.h"
 
 using namespace nolapse::acme;
 using nlohmann::json;
@@ -12,7 +13,8 @@ namespace {
 
 const char* directory_text =
     R"({"newNonce":"https://ca/nonce","newAccount":"https://ca/account","newOrder":
-        "https://ca/order","random":"entry","meta":{"termsOfService":"https://ca/terms"}})";
+        "https://ca/order","random":"entry","meta":{"termsOfService":"https://ca/terms"},
+        "keyChange":"https://ca/key-change","revokeCert":"https://ca/revoke"})";
 
 class Wire {
  public:
@@ -189,6 +191,92 @@ TEST_CASE(
   CHECK_FALSE(wire.receive(200, "", Wire::nonce("n1")));
   wire.next();
   CHECK(wire.payload() == json{{"onlyReturnExisting", true}});
+}
+
+TEST_CASE("a key change is signed by both keys, the inner JWS by the new one [RFC 8555 §7.3.5]") {
+  for (const KeyType type : {KeyType::ecdsa_p256, KeyType::ecdsa_p384, KeyType::rsa_2048}) {
+    CAPTURE(name_of(type));
+    Wire wire;
+    wire.call = {Call::Target::key_change, {}, {}, {}, "key change"};
+    wire.call.key = *PrivateKey::generate(type);
+    wire.open();
+    CHECK(wire.next().url == "https://ca/key-change");
+    const auto outer = nolapse::parse_jws(json::parse(wire.request.body));
+    REQUIRE(outer);
+    CHECK(outer->text("kid") == "https://ca/account/1");
+    CHECK(nolapse::verify_signature(*outer, wire.key));
+
+    const auto inner = nolapse::parse_jws(json::parse(outer->payload));
+    REQUIRE(inner);
+    CHECK(nolapse::verify_signature(*inner, wire.call.key));
+    CHECK_FALSE(inner->header.contains("nonce"));
+    CHECK_FALSE(inner->header.contains("kid"));
+    CHECK(inner->text("url") == "https://ca/key-change");
+    CHECK(inner->header["jwk"] == public_jwk(wire.call.key));
+    CHECK(json::parse(inner->payload) ==
+          json{{"account", "https://ca/account/1"}, {"oldKey", public_jwk(wire.key)}});
+
+    // And from then on the new one signs.
+    CHECK(wire.receive(200, "{}", Wire::nonce("n3")));
+    const PrivateKey new_key = wire.call.key;
+    wire.session.replace_key(new_key);
+    CHECK(wire.session.thumbprint() == jwk_thumbprint(new_key));
+    wire.call = {Call::Target::own_account, {}, "{}", {}, "account"};
+    CHECK(wire.next().url == "https://ca/account/1");
+    const auto after = nolapse::parse_jws(json::parse(wire.request.body));
+    REQUIRE(after);
+    CHECK(nolapse::verify_signature(*after, new_key));
+  }
+}
+
+TEST_CASE("a revocation is signed for the account, or with a key alone [RFC 8555 §7.6]") {
+  Wire wire;
+  wire.call = {Call::Target::revocation, {}, R"({"certificate":"AA"})", {}, "revocation"};
+  wire.open();
+  CHECK(wire.next().url == "https://ca/revoke");
+  CHECK(wire.header()["kid"] == "https://ca/account/1");
+  CHECK(wire.payload() == json{{"certificate", "AA"}});
+
+  // With its own key no account is needed, and none is made.
+  Wire without;
+  without.call = wire.call;
+  without.call.key = *PrivateKey::generate(KeyType::rsa_2048);
+  without.next();
+  CHECK_FALSE(without.receive(200, directory_text));
+  without.next();
+  CHECK_FALSE(without.receive(200, "", Wire::nonce("n1")));
+  CHECK(without.next().url == "https://ca/revoke");
+  CHECK_FALSE(without.header().contains("kid"));
+  CHECK(without.header()["jwk"] == public_jwk(without.call.key));
+  const auto message = nolapse::parse_jws(json::parse(without.request.body));
+  REQUIRE(message);
+  CHECK(nolapse::verify_signature(*message, without.call.key));
+}
+
+TEST_CASE("looking up the account of a key makes none and changes nothing [RFC 8555 §7.3.1]") {
+  Wire wire;
+  wire.open();
+  wire.call = {Call::Target::look_up, {}, {}, {}, "looking up"};
+  wire.call.key = *PrivateKey::generate(KeyType::ecdsa_p256);
+  CHECK(wire.next().url == "https://ca/account");
+  CHECK(wire.payload() == json{{"onlyReturnExisting", true}});
+  CHECK(wire.header()["jwk"] == public_jwk(wire.call.key));
+  const auto reply = wire.receive(200, "{}", {{"Location", "https://ca/account/2"}});
+  REQUIRE(reply);
+  CHECK((*reply)->header("Location") == "https://ca/account/2");
+  CHECK(wire.session.account_url() == "https://ca/account/1");
+}
+
+TEST_CASE("what the directory does not have is not asked for [RFC 8555 §7.1.1]") {
+  for (const Call::Target target : {Call::Target::key_change, Call::Target::revocation}) {
+    Wire wire;
+    wire.call = {target, {}, {}, {}, "it"};
+    wire.next();
+    CHECK_FALSE(wire.receive(200, R"({"newNonce":"n","newAccount":"a","newOrder":"o"})"));
+    const auto request = wire.session.next(wire.call);
+    REQUIRE_FALSE(request);
+    CHECK(request.error().code == "NOT_OFFERED");
+  }
 }
 
 TEST_CASE("directories of any shape either work or are refused in one line [RFC 8555 §7.1.1]") {

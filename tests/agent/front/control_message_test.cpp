@@ -89,8 +89,43 @@ TEST_CASE("a request to forget names one certificate") {
   }
 }
 
+TEST_CASE("a revocation comes to the daemon as it was asked for, and names one certificate") {
+  ControlRequest sent;
+  sent.command = ControlRequest::Command::revoke;
+  sent.names = {"shop"};
+  sent.reason = 4;
+  auto read = parse_request(format_request(sent));
+  REQUIRE(read);
+  CHECK(read->command == ControlRequest::Command::revoke);
+  CHECK(read->names == sent.names);
+  CHECK(read->reason == 4);
+  CHECK_FALSE(read->generation);
+  sent.generation = 3;
+  read = parse_request(format_request(sent));
+  REQUIRE(read);
+  CHECK(read->generation == 3U);
+  sent.names = {};
+  CHECK_FALSE(parse_request(format_request(sent)));
+}
+
+TEST_CASE("what is to be done with an account comes to the daemon as it was asked for") {
+  for (const AccountAction action : {AccountAction::show, AccountAction::roll_over,
+                                     AccountAction::update, AccountAction::deactivate}) {
+    ControlRequest sent;
+    sent.command = ControlRequest::Command::account;
+    sent.action = action;
+    sent.ca = "zerossl";
+    const auto read = parse_request(format_request(sent));
+    REQUIRE(read);
+    CHECK(read->command == ControlRequest::Command::account);
+    CHECK(read->action == action);
+    CHECK(read->ca == "zerossl");
+  }
+}
+
 TEST_CASE("a request that is not exactly right is refused with what is wrong") {
-  const std::string command = "\"command\" must be \"renew\", \"status\" or \"forget\"";
+  const std::string command =
+      R"("command" must be "renew", "status", "forget", "revoke" or "account")";
   const std::string names = "\"names\" must be a list of strings";
   const std::string verbosity = "\"verbosity\" must be a number from -1 to 1";
   const std::string no_object = "it is no JSON object";
@@ -111,7 +146,15 @@ TEST_CASE("a request that is not exactly right is refused with what is wrong") {
            Row{R"({"schema":"1","command":"status"})", "\"schema\" must be 1"},
            Row{R"({"schema":18446744073709551615,"command":"status"})", "\"schema\" must be 1"},
            Row{R"({"schema":1})", command},
-           Row{R"({"schema":1,"command":"revoke"})", command},
+           Row{R"({"schema":1,"command":"sell"})", command},
+           Row{R"({"schema":1,"command":"revoke","names":["a"],"reason":11})",
+               "\"reason\" must be a number from 0 to 10"},
+           Row{R"({"schema":1,"command":"revoke","names":["a","b"]})",
+               "\"names\" must be a list of one string"},
+           Row{R"({"schema":1,"command":"account","action":"sell"})",
+               "\"action\" must be what an account can be asked for"},
+           Row{R"({"schema":1,"command":"account","action":"show","reason":1})",
+               "\"reason\" is unknown"},
            Row{R"({"schema":1,"command":["renew"]})", "\"command\" must be a string"},
            Row{with(R"("names":"shop")"), names},
            Row{with(R"("names":["shop",1])"), names},
