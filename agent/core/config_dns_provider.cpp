@@ -39,11 +39,14 @@ constexpr std::array provider_keys = {
 
     ProviderKey{"exec lego-exec", "program", Value::program, true},
     ProviderKey{"lego-exec", "mode", Value::lego_mode},
+    ProviderKey{"acme.sh", "script", Value::script, true},
+    ProviderKey{"acme.sh", "env_file", Value::file},
+    ProviderKey{"acme.sh", "shim", Value::program},  // default: the installed one
     ProviderKey{"certbot-hook", "auth_hook", Value::program, true},
     ProviderKey{"certbot-hook", "cleanup_hook", Value::program},
-    ProviderKey{"exec lego-exec certbot-hook", "user", Value::user},
-    ProviderKey{"exec lego-exec certbot-hook", "timeout", Value::seconds},
-    ProviderKey{"exec lego-exec certbot-hook", "env", Value::environment},
+    ProviderKey{"exec acme.sh lego-exec certbot-hook", "user", Value::user},
+    ProviderKey{"exec acme.sh lego-exec certbot-hook", "timeout", Value::seconds},
+    ProviderKey{"exec acme.sh lego-exec certbot-hook", "env", Value::environment},
 
 };
 

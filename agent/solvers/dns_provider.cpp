@@ -15,6 +15,7 @@ struct Maker {
 
 constexpr std::array makers = {
     Maker{"exec", make_exec},
+    Maker{"acme.sh", make_acme_sh},
     Maker{"lego-exec", make_lego_exec},
     Maker{"certbot-hook", make_certbot_hook},
 };

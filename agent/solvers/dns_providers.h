@@ -8,6 +8,7 @@
 namespace nolapse {
 
 std::unique_ptr<DnsProvider> make_exec(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_acme_sh(const ChallengeConfig& challenge, World world);
 std::unique_ptr<DnsProvider> make_lego_exec(const ChallengeConfig& challenge, World world);
 std::unique_ptr<DnsProvider> make_certbot_hook(const ChallengeConfig& challenge, World world);
 

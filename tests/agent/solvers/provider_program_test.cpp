@@ -73,6 +73,64 @@ TEST_CASE("a provider's program that is gone is an error of this host") {
   CHECK(fixture.add() == "PROCESS_NOT_STARTED: /srv/dns: no such file or directory");
 }
 
+const std::map<std::string, std::string> acme_sh = {
+    {"script", "/opt/acme.sh/dnsapi/dns_cf.sh"}, {"shim", "/shim"}, {"env_file", "/etc/cf.env"}};
+
+TEST_CASE("acme.sh runs the script through the shim, with what the file exports") {
+  ProviderFixture fixture("acme.sh", acme_sh);
+  fixture.challenge.environment = {{"CF_Account_ID", "shop"}};
+  fixture.fake.files.put("/etc/cf.env",
+                         "# for acme.sh\n\n  export CF_Token='s3cret t=oken'\r\n"
+                         "CF_Zone_ID=\"z1\"\nCF_Email = \n_x1='a\n");
+  const ProcessSpec& seen = program_at(fixture, "/shim");
+  CHECK(fixture.add() == "BAD_ENV_FILE: /etc/cf.env:5: is not NAME=VALUE");
+
+  fixture.fake.files.put("/etc/cf.env",
+                         "# for acme.sh\n\n  export CF_Token='s3cret t=oken'\r\n"
+                         "CF_Zone_ID=\"z1\"\nCF_Email=\n_x1='a\n");
+  CHECK(fixture.add() == "");
+  CHECK(words(seen) ==
+        "/shim /opt/acme.sh/dnsapi/dns_cf.sh add _acme-challenge.www.shop.example v4lue");
+  CHECK(seen.environment == Variables{{"PATH", path},
+                                      {"CF_Account_ID", "shop"},
+                                      {"CF_Token", "s3cret t=oken"},
+                                      {"CF_Zone_ID", "z1"},
+                                      {"CF_Email", ""},
+                                      {"_x1", "'a"}});
+  CHECK(fixture.remove() == "");
+  CHECK(words(seen) ==
+        "/shim /opt/acme.sh/dnsapi/dns_cf.sh rm _acme-challenge.www.shop.example v4lue");
+}
+
+TEST_CASE("what an environment file holds is not quoted, not even its mistakes") {
+  for (const char* line :
+       {"CF_Token s3cret", "=s3cret", "1A=s3cret", "s3cret", "A-B=s3cret", "PATH=s3cret"}) {
+    ProviderFixture fixture("acme.sh", acme_sh);
+    fixture.fake.files.put("/etc/cf.env", line);
+    CHECK(fixture.add() == "BAD_ENV_FILE: /etc/cf.env:1: is not NAME=VALUE");
+  }
+}
+
+TEST_CASE("a script that prints its secrets does not get them into a message") {
+  ProviderFixture fixture("acme.sh", acme_sh);
+  fixture.fake.files.put("/etc/cf.env", "CF_Token=s3cret-token\nCF_Email=a@b\n");
+  program_at(fixture, "/shim",
+             {Ending::exited, 1, "", "s3cret-token is wrong (s3cret-token) for a@b"});
+  CHECK(fixture.add() ==
+        "DNS_PROVIDER_FAILED: /opt/acme.sh/dnsapi/dns_cf.sh add failed with status 1: *** is wrong "
+        "(***) for a@b");
+  program_at(fixture, "/shim", {Ending::exited, 1, "s3cret-token", ""});
+  CHECK(fixture.add() ==
+        "DNS_PROVIDER_FAILED: /opt/acme.sh/dnsapi/dns_cf.sh add failed with status 1: ***");
+}
+
+TEST_CASE("a missing environment file stops acme.sh before the script runs") {
+  ProviderFixture fixture("acme.sh", acme_sh);
+  program_at(fixture, "/shim");
+  CHECK(fixture.add().starts_with("FILE_MISSING: /etc/cf.env"));
+  CHECK(fixture.fake.processes.started().empty());
+}
+
 TEST_CASE("lego-exec calls a program as lego does, in both of its modes") {
   ProviderFixture fixture("lego-exec", {{"program", "/srv/dns"}});
   const ProcessSpec& seen = program_at(fixture, "/srv/dns");
