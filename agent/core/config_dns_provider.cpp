@@ -38,7 +38,7 @@ constexpr std::array provider_keys = {
     ProviderKey{"rfc2136", "zone"},  // default: found by asking
 
     ProviderKey{"exec lego-exec", "program", Value::program, true},
-    ProviderKey{"lego-exec", "mode", Value::lego_mode},
+    ProviderKey{"lego-exec httpreq", "mode", Value::lego_mode},
     ProviderKey{"acme.sh", "script", Value::script, true},
     ProviderKey{"acme.sh", "env_file", Value::file},
     ProviderKey{"acme.sh", "shim", Value::program},  // default: the installed one
@@ -48,6 +48,20 @@ constexpr std::array provider_keys = {
     ProviderKey{"exec acme.sh lego-exec certbot-hook", "timeout", Value::seconds},
     ProviderKey{"exec acme.sh lego-exec certbot-hook", "env", Value::environment},
 
+    ProviderKey{"httpreq", "endpoint", Value::url, true},
+    ProviderKey{"httpreq", "username"},
+    ProviderKey{"httpreq", "password_file", Value::file},
+    ProviderKey{"acme-dns", "credentials_file", Value::file, true},
+
+    ProviderKey{"cloudflare digitalocean hetzner gandi desec", "token_file", Value::file, true},
+    ProviderKey{"route53", "access_key_id", Value::text, true},
+    ProviderKey{"route53", "secret_access_key_file", Value::file, true},
+    ProviderKey{"route53", "session_token_file", Value::file},
+    ProviderKey{"acme-dns cloudflare route53 digitalocean hetzner gandi desec", "api", Value::url},
+    ProviderKey{"httpreq acme-dns cloudflare route53 digitalocean hetzner gandi desec", "roots",
+                Value::file},
+    ProviderKey{"httpreq acme-dns cloudflare route53 digitalocean hetzner gandi desec", "proxy",
+                Value::proxy},
 };
 
 std::vector<std::string> words_of(std::string_view text) {

@@ -18,6 +18,14 @@ constexpr std::array makers = {
     Maker{"acme.sh", make_acme_sh},
     Maker{"lego-exec", make_lego_exec},
     Maker{"certbot-hook", make_certbot_hook},
+    Maker{"httpreq", make_httpreq},
+    Maker{"acme-dns", make_acme_dns},
+    Maker{"cloudflare", make_cloudflare},
+    Maker{"route53", make_route53},
+    Maker{"digitalocean", make_digitalocean},
+    Maker{"hetzner", make_hetzner},
+    Maker{"gandi", make_gandi},
+    Maker{"desec", make_desec},
 };
 
 }  // namespace

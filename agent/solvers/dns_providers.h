@@ -11,5 +11,14 @@ std::unique_ptr<DnsProvider> make_exec(const ChallengeConfig& challenge, World w
 std::unique_ptr<DnsProvider> make_acme_sh(const ChallengeConfig& challenge, World world);
 std::unique_ptr<DnsProvider> make_lego_exec(const ChallengeConfig& challenge, World world);
 std::unique_ptr<DnsProvider> make_certbot_hook(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_httpreq(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_acme_dns(const ChallengeConfig& challenge, World world);
+
+std::unique_ptr<DnsProvider> make_cloudflare(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_route53(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_digitalocean(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_hetzner(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_gandi(const ChallengeConfig& challenge, World world);
+std::unique_ptr<DnsProvider> make_desec(const ChallengeConfig& challenge, World world);
 
 }  // namespace nolapse
