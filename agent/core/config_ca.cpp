@@ -44,6 +44,8 @@ std::string read_directory_url(ConfigSection& section, const std::string& key) {
   return *url;
 }
 
+}  // namespace
+
 std::string read_proxy(ConfigSection& section) {
   const auto url = section.text("proxy");
   if (!url) return {};
@@ -60,6 +62,8 @@ std::string read_proxy(ConfigSection& section) {
   }
   return *url;
 }
+
+namespace {
 
 struct NamedFile {
   std::string path;

@@ -55,53 +55,10 @@ std::string read_hook(ConfigSection& section, const ConfigContext& context) {
   const auto status = status_through_links(context.files, path);
   if (!status && status.error().code == "FILE_MISSING") {
     missing_hook(section, *hook, path, context);
-  } else if (!status) {
-    section.problem_at(*section.table().find("hook"), "hook", status.error(),
-                       "name a hook that nolapse may run");
-  } else if (status->kind != FileStatus::Kind::file) {
-    section.problem("hook", path + " is not a file", "name an executable file");
-  } else if ((status->mode & 0111) == 0) {
-    section.problem("hook", path + " is not executable", "run: chmod +x " + path);
-  } else if (!status->executable) {
-    section.problem("hook", path + " may not be executed by the user who runs nolapse",
-                    "run nolapse as a user who may, or run: chmod a+x " + path);
+  } else {
+    check_executable(section, "hook", path, context);
   }
   return path;
-}
-
-bool is_variable_name(std::string_view name) {
-  if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
-void read_environment(ConfigSection& section, DeployTarget& target) {
-  const ConfigNode* table = section.find("env");
-  if (table == nullptr) return;
-  if (table->kind != ConfigNode::Kind::table) {
-    section.problem("env", "must be a table", "write env = { NAME = \"value\" }");
-    return;
-  }
-  for (const ConfigNode& variable : table->children) {
-    const std::string key = "env." + variable.key;
-    if (!is_variable_name(variable.key)) {
-      section.problem_at(variable, key, "cannot be the name of an environment variable",
-                         "use letters, digits and _, with no digit in front");
-    } else if (variable.key.rfind("NOLAPSE_", 0) == 0) {
-      section.problem_at(variable, key, "is one of the names that nolapse itself sets",
-                         "use a name that does not begin with NOLAPSE_");
-    } else if (variable.key == "PATH") {
-      section.problem_at(variable, key, "hooks run with a fixed PATH",
-                         "remove it, and call programs in other places by their absolute path");
-    } else if (variable.kind != ConfigNode::Kind::string) {
-      section.problem_at(variable, key, "must be a string", "write the value in double quotes");
-    } else if (variable.text.find('\0') != std::string::npos) {
-      section.problem_at(variable, key, "holds a NUL character", "remove it");
-    } else {
-      target.environment.emplace(variable.key, variable.text);
-    }
-  }
 }
 
 void read_kind(ConfigSection& section) {
@@ -124,15 +81,11 @@ void read_deploy_target(const ConfigNode& table, ConfigContext& context) {
   target.name = table.key;
   target.hook = read_hook(section, context);
   read_kind(section);
-  target.user = section.text("user").value_or("");
-  if (target.user.find_first_of(" :/") != std::string::npos) {
-    section.problem("user", "\"" + target.user + "\" is no user name",
-                    "write the name of one user of this host");
-  }
+  target.user = read_user(section);
   target.timeout =
       section.duration("timeout", std::chrono::seconds(1), std::chrono::hours(1), "from 1s to 1h")
           .value_or(target.timeout);
-  read_environment(section, target);
+  read_environment(section, target.environment);
   section.refuse_unknown_keys();
   context.config.targets.emplace(target.name, target);
 }

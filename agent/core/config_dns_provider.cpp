@@ -11,10 +11,22 @@
 namespace nolapse {
 namespace {
 
-enum class Value { text, address, secret_file };
+enum class Value {
+  text,
+  address,  // "ADDRESS:PORT"
+  file,     // readable by nolapse
+  url,
+  proxy,
+  program,  // an absolute path of what this user may run
+  script,   // an acme.sh dnsapi script
+  seconds,  // a duration, kept as its number of seconds
+  user,
+  lego_mode,
+  environment,
+};
 
 struct ProviderKey {
-  std::string_view provider;
+  std::string_view providers;  // words
   std::string_view key;
   Value value = Value::text;
   bool required = false;
@@ -22,15 +34,59 @@ struct ProviderKey {
 
 constexpr std::array provider_keys = {
     ProviderKey{"rfc2136", "server", Value::address, true},
-    ProviderKey{"rfc2136", "tsig_key_file", Value::secret_file},
+    ProviderKey{"rfc2136", "tsig_key_file", Value::file},
     ProviderKey{"rfc2136", "zone"},  // default: found by asking
+
+    ProviderKey{"exec lego-exec", "program", Value::program, true},
+    ProviderKey{"lego-exec httpreq", "mode", Value::lego_mode},
+    ProviderKey{"acme.sh", "script", Value::script, true},
+    ProviderKey{"acme.sh", "env_file", Value::file},
+    ProviderKey{"acme.sh", "shim", Value::program},  // default: the installed one
+    ProviderKey{"certbot-hook", "auth_hook", Value::program, true},
+    ProviderKey{"certbot-hook", "cleanup_hook", Value::program},
+    ProviderKey{"exec acme.sh lego-exec certbot-hook", "user", Value::user},
+    ProviderKey{"exec acme.sh lego-exec certbot-hook", "timeout", Value::seconds},
+    ProviderKey{"exec acme.sh lego-exec certbot-hook", "env", Value::environment},
+
+    ProviderKey{"httpreq", "endpoint", Value::url, true},
+    ProviderKey{"httpreq", "username"},
+    ProviderKey{"httpreq", "password_file", Value::file},
+    ProviderKey{"acme-dns", "credentials_file", Value::file, true},
+
+    ProviderKey{"cloudflare digitalocean hetzner gandi desec", "token_file", Value::file, true},
+    ProviderKey{"route53", "access_key_id", Value::text, true},
+    ProviderKey{"route53", "secret_access_key_file", Value::file, true},
+    ProviderKey{"route53", "session_token_file", Value::file},
+    ProviderKey{"acme-dns cloudflare route53 digitalocean hetzner gandi desec", "api", Value::url},
+    ProviderKey{"httpreq acme-dns cloudflare route53 digitalocean hetzner gandi desec", "roots",
+                Value::file},
+    ProviderKey{"httpreq acme-dns cloudflare route53 digitalocean hetzner gandi desec", "proxy",
+                Value::proxy},
 };
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (c == ' ') {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+bool is_key_of(const ProviderKey& key, const std::string& provider) {
+  const auto providers = words_of(key.providers);
+  return std::find(providers.begin(), providers.end(), provider) != providers.end();
+}
 
 std::vector<std::string> known_providers() {
   std::vector<std::string> names;
   for (const ProviderKey& key : provider_keys) {
-    const std::string name(key.provider);
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    for (const std::string& name : words_of(key.providers)) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
   }
   return names;
 }
@@ -47,8 +103,8 @@ std::string read_address(ConfigSection& section, const std::string& key) {
 }
 
 // That it can be read is looked at here; what it holds is the provider's to judge.
-std::string read_secret_file(ConfigSection& section, const std::string& key,
-                             const ConfigContext& context) {
+std::string read_readable_file(ConfigSection& section, const std::string& key,
+                               const ConfigContext& context) {
   const std::string path = read_path(section, key);
   if (path.empty() || context.use == ConfigUse::look) return path;
   const auto content = context.files.read(path);
@@ -61,14 +117,99 @@ std::string read_secret_file(ConfigSection& section, const std::string& key,
   return path;
 }
 
-std::string read_value(ConfigSection& section, const ProviderKey& key,
+// Without encryption only what stays on this host.
+bool is_plain_http_here(const std::string& url) {
+  constexpr std::string_view scheme = "http://";
+  if (!url.starts_with(scheme)) return false;
+  const std::string rest = url.substr(scheme.size());
+  for (const std::string host : {"127.0.0.1", "[::1]", "localhost"}) {
+    if (!rest.starts_with(host)) continue;
+    const char next = rest.size() == host.size() ? '/' : rest[host.size()];
+    if (next == '/' || next == ':') return true;
+  }
+  return false;
+}
+
+std::string read_url(ConfigSection& section, const std::string& key) {
+  std::string url = section.text(key).value_or("");
+  if (url.empty()) return url;
+  if (url.find('@') != std::string::npos) {
+    section.problem(key, "holds a user name or password, and secrets are never in this file",
+                    "write it without them");
+  } else if (!url.starts_with("https://") && !is_plain_http_here(url)) {
+    section.problem(key, "\"" + url + "\" is not an https URL",
+                    "write https://HOST/PATH; http:// is for this host's own address only");
+  }
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+std::string read_program(ConfigSection& section, const std::string& key,
+                         const ConfigContext& context) {
+  std::string path = section.text(key).value_or("");
+  if (path.empty()) return path;
+  if (path.front() != '/') {
+    section.problem(key, "\"" + path + "\" is not an absolute path",
+                    "write the program's path, which begins with /; no shell reads it, so options "
+                    "need a script of their own");
+    return {};
+  }
+  if (context.use == ConfigUse::work) check_executable(section, key, path, context);
+  return path;
+}
+
+std::string read_script(ConfigSection& section, const std::string& key,
+                        const ConfigContext& context) {
+  std::string path = read_readable_file(section, key, context);
+  const std::string name = path.substr(path.rfind('/') + 1);
+  if (!path.empty() && (!name.starts_with("dns_") || !name.ends_with(".sh"))) {
+    section.problem(key, "\"" + name + "\" is no name of an acme.sh DNS script",
+                    "name a script such as /opt/acme.sh/dnsapi/dns_cf.sh");
+  }
+  return path;
+}
+
+std::string read_seconds(ConfigSection& section, const std::string& key) {
+  const auto duration =
+      section.duration(key, std::chrono::seconds(1), std::chrono::hours(1), "from 1s to 1h");
+  if (!duration) return {};
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(*duration).count());
+}
+
+std::string read_lego_mode(ConfigSection& section, const std::string& key) {
+  std::string mode = section.text(key).value_or("");
+  if (!mode.empty() && mode != "RAW") {
+    section.problem(key, "\"" + mode + "\" is no mode of lego's",
+                    "write \"RAW\", or remove it for the default");
+  }
+  return mode;
+}
+
+std::string read_value(ConfigSection& section, const ProviderKey& key, ChallengeConfig& challenge,
                        const ConfigContext& context) {
   const std::string name(key.key);
   switch (key.value) {
     case Value::address:
       return read_address(section, name);
-    case Value::secret_file:
-      return read_secret_file(section, name, context);
+    case Value::file:
+      return read_readable_file(section, name, context);
+    case Value::url:
+      return read_url(section, name);
+    case Value::proxy:
+      return read_proxy(section);
+    case Value::program:
+      return read_program(section, name, context);
+    case Value::script:
+      return read_script(section, name, context);
+    case Value::seconds:
+      return read_seconds(section, name);
+    case Value::user:
+      return read_user(section);
+    case Value::lego_mode:
+      return read_lego_mode(section, name);
+    case Value::environment:
+      read_environment(section, challenge.environment);
+      return {};
     case Value::text:
       break;
   }
@@ -95,9 +236,9 @@ void read_dns_provider(ConfigSection& section, ChallengeConfig& challenge,
     return;
   }
   for (const ProviderKey& key : provider_keys) {
-    if (key.provider != *provider) continue;
+    if (!is_key_of(key, *provider)) continue;
     const std::string name(key.key);
-    std::string value = read_value(section, key, context);
+    std::string value = read_value(section, key, challenge, context);
     if (!value.empty()) challenge.settings.emplace(name, std::move(value));
     if (key.required && section.table().find(name) == nullptr) {
       section.problem(name, "is missing, and " + *provider + " needs it",

@@ -1,5 +1,7 @@
 #include "agent/core/config_parts.h"
 
+#include <algorithm>
+
 #include "agent/core/config_files.h"
 
 namespace nolapse {
@@ -9,6 +11,13 @@ namespace {
 std::string noun(const std::string& kind) {
   if (kind == "ca") return "CA";
   return kind == "deploy" ? "deploy target" : kind;
+}
+
+bool is_variable_name(std::string_view name) {
+  if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
 }
 
 }  // namespace
@@ -88,6 +97,61 @@ std::optional<acme::KeyType> key_type_of(ConfigSection& section, const ConfigNod
                        suggest(node.text, known));
   }
   return type;
+}
+
+void read_environment(ConfigSection& section, std::map<std::string, std::string>& environment) {
+  const ConfigNode* table = section.find("env");
+  if (table == nullptr) return;
+  if (table->kind != ConfigNode::Kind::table) {
+    section.problem("env", "must be a table", "write env = { NAME = \"value\" }");
+    return;
+  }
+  for (const ConfigNode& variable : table->children) {
+    const std::string key = "env." + variable.key;
+    if (!is_variable_name(variable.key)) {
+      section.problem_at(variable, key, "cannot be the name of an environment variable",
+                         "use letters, digits and _, with no digit in front");
+    } else if (variable.key.rfind("NOLAPSE_", 0) == 0) {
+      section.problem_at(variable, key, "is one of the names that nolapse itself sets",
+                         "use a name that does not begin with NOLAPSE_");
+    } else if (variable.key == "PATH") {
+      section.problem_at(variable, key, "programs run with a fixed PATH",
+                         "remove it, and call programs in other places by their absolute path");
+    } else if (variable.kind != ConfigNode::Kind::string) {
+      section.problem_at(variable, key, "must be a string", "write the value in double quotes");
+    } else if (variable.text.find('\0') != std::string::npos) {
+      section.problem_at(variable, key, "holds a NUL character", "remove it");
+    } else {
+      environment.emplace(variable.key, variable.text);
+    }
+  }
+}
+
+void check_executable(ConfigSection& section, const std::string& key, const std::string& path,
+                      const ConfigContext& context) {
+  const auto status = status_through_links(context.files, path);
+  if (!status && status.error().code == "FILE_MISSING") {
+    section.problem(key, path + " does not exist", "create it, or correct the path");
+  } else if (!status) {
+    section.problem_at(*section.table().find(key), key, status.error(),
+                       "name a program that nolapse may run");
+  } else if (status->kind != FileStatus::Kind::file) {
+    section.problem(key, path + " is not a file", "name an executable file");
+  } else if ((status->mode & 0111) == 0) {
+    section.problem(key, path + " is not executable", "run: chmod +x " + path);
+  } else if (!status->executable) {
+    section.problem(key, path + " may not be executed by the user who runs nolapse",
+                    "run nolapse as a user who may, or run: chmod a+x " + path);
+  }
+}
+
+std::string read_user(ConfigSection& section) {
+  std::string user = section.text("user").value_or("");
+  if (user.find_first_of(" :/") != std::string::npos) {
+    section.problem("user", "\"" + user + "\" is no user name",
+                    "write the name of one user of this host");
+  }
+  return user;
 }
 
 }  // namespace nolapse

@@ -57,6 +57,15 @@ bool check_reference(ConfigSection& section, const ConfigNode& node, const std::
 
 // The path that a key names, resolved against the file's directory.
 std::string read_path(ConfigSection& section, const std::string& key);
+// Is it a program that this user may run? Reports it when not.
+void check_executable(ConfigSection& section, const std::string& key, const std::string& path,
+                      const ConfigContext& context);
+// `env`: what a program's environment gets besides nolapse's own variables.
+void read_environment(ConfigSection& section, std::map<std::string, std::string>& environment);
+// `user`: whom a program runs as; empty: whoever runs nolapse.
+std::string read_user(ConfigSection& section);
+// `proxy`: the URL of one, without secrets in it.
+std::string read_proxy(ConfigSection& section);
 // A key type by name, or nothing after having reported a wrong one.
 std::optional<acme::KeyType> read_key_type(ConfigSection& section, const std::string& key);
 std::optional<acme::KeyType> key_type_of(ConfigSection& section, const ConfigNode& node,

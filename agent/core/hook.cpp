@@ -21,13 +21,33 @@ std::string last_line(const std::string& text) {
   return tail.substr(tail.rfind('\n') + 1);
 }
 
+std::string last_words(const ProcessResult& result) {
+  std::string words = acme::printable(trimmed_tail(result.errors, kept_words), kept_words);
+  if (words.empty()) words = acme::printable(last_line(result.output), kept_words);
+  return words.empty() ? "; it said nothing" : ": " + words;
+}
+
 }  // namespace
+
+std::optional<std::string> failure_of(const ProcessResult& result, Duration deadline) {
+  std::string ending;
+  if (result.ending == ProcessResult::Ending::timed_out) {
+    ending = " did not end within " + acme::format_duration(deadline) + " and was killed";
+  } else if (result.ending == ProcessResult::Ending::signalled) {
+    ending = " was ended by signal " + std::to_string(result.code);
+  } else if (result.code != 0) {
+    ending = " failed with status " + std::to_string(result.code);
+  } else {
+    return std::nullopt;
+  }
+  return ending + last_words(result);
+}
 
 ProcessSpec hook_process(const HookRun& run) {
   ProcessSpec process;
   process.argv = {run.target.hook, run.verb};
   process.environment = run.target.environment;
-  process.environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  process.environment["PATH"] = program_path;
   process.environment["NOLAPSE_NAME"] = run.spec.name;
   process.environment["NOLAPSE_DOMAINS"] = join(run.spec.domains, " ");
   process.environment["NOLAPSE_TARGET"] = run.target.name;
@@ -47,27 +67,18 @@ ProcessSpec hook_process(const HookRun& run) {
 
 Result<HookOutcome> judge_hook(const HookRun& run, const ProcessResult& result) {
   const std::string what = "target " + run.target.name + ": " + run.target.hook + " " + run.verb;
-  std::string words = acme::printable(trimmed_tail(result.errors, kept_words), kept_words);
-  if (words.empty()) words = acme::printable(last_line(result.output), kept_words);
-  const std::string said = words.empty() ? "; it said nothing" : ": " + words;
+  const auto failure = failure_of(result, run.target.timeout);
+  if (!failure) return HookOutcome{true, last_line(result.output) != "unchanged"};
   if (result.ending == ProcessResult::Ending::timed_out) {
-    return fail(ErrorKind::local, "HOOK_TIMED_OUT",
-                what + " did not end within " + acme::format_duration(run.target.timeout) +
-                    " and was killed" + said);
+    return fail(ErrorKind::local, "HOOK_TIMED_OUT", what + *failure);
   }
-  if (result.ending == ProcessResult::Ending::signalled) {
-    return fail(ErrorKind::local, "HOOK_FAILED",
-                what + " was ended by signal " + std::to_string(result.code) + said);
+  const bool exited = result.ending == ProcessResult::Ending::exited;
+  if (exited && result.code == exit_unsupported) return HookOutcome{false, false};
+  if (exited && result.code == exit_try_later) {
+    return fail(ErrorKind::transient, "HOOK_TRY_LATER",
+                what + " asks to be tried later" + last_words(result));
   }
-  if (result.code == exit_unsupported) return HookOutcome{false, false};
-  if (result.code == exit_try_later) {
-    return fail(ErrorKind::transient, "HOOK_TRY_LATER", what + " asks to be tried later" + said);
-  }
-  if (result.code != 0) {
-    return fail(ErrorKind::local, "HOOK_FAILED",
-                what + " failed with status " + std::to_string(result.code) + said);
-  }
-  return HookOutcome{true, last_line(result.output) != "unchanged"};
+  return fail(ErrorKind::local, "HOOK_FAILED", what + *failure);
 }
 
 }  // namespace nolapse

@@ -2,6 +2,7 @@
 // the people who write hooks stands in deploy-hooks/README.md.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "agent/core/config.h"
@@ -17,6 +18,14 @@ struct HookRun {
 };
 
 ProcessSpec hook_process(const HookRun& run);
+
+// The only one there is for what nolapse starts.
+inline constexpr const char* program_path =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// Why a program's run was no success, from " failed with status 1: " to its last words; nothing
+// when it exited with 0.
+std::optional<std::string> failure_of(const ProcessResult& result, Duration deadline);
 
 struct HookOutcome {
   bool supported = true;  // false: it answered 42

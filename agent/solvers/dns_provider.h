@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/core/config.h"
 #include "agent/world/world.h"
@@ -28,6 +29,12 @@ class DnsProvider {
   virtual void add(Record record, Completion<void> done) = 0;
   virtual void remove(Record record, Completion<void> done) = 0;
 };
+
+// One of the provider's settings; empty when it is not given.
+std::string setting_of(const ChallengeConfig& challenge, const std::string& key);
+
+// `text` with each of the secrets replaced by ***.
+std::string without_secrets(std::string text, const std::vector<std::string>& secrets);
 
 // The configuration admits no provider that is not handled here.
 std::unique_ptr<DnsProvider> make_dns_provider(const ChallengeConfig& challenge, World world);

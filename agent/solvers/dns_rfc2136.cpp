@@ -11,8 +11,7 @@ namespace {
 
 class Rfc2136 : public DnsProvider {
  public:
-  Rfc2136(const ChallengeConfig& challenge, World world)
-      : settings_(challenge.settings), world_(world) {}
+  Rfc2136(const ChallengeConfig& challenge, World world) : challenge_(challenge), world_(world) {}
 
   void add(Record record, Completion<void> done) override {
     update(std::move(record), true, std::move(done));
@@ -22,20 +21,16 @@ class Rfc2136 : public DnsProvider {
   }
 
  private:
-  std::string setting(const std::string& key) const {
-    const auto found = settings_.find(key);
-    return found == settings_.end() ? std::string() : found->second;
-  }
-
   void update(Record record, bool add, Completion<void> done) {
     DnsUpdate update;
-    update.server = setting("server");
-    update.zone = setting("zone").empty() ? record.zone : setting("zone");
+    update.server = setting_of(challenge_, "server");
+    update.zone =
+        setting_of(challenge_, "zone").empty() ? record.zone : setting_of(challenge_, "zone");
     update.name = std::move(record.name);
     update.value = std::move(record.value);
     update.add = add;
     // Read at each use: keys are exchanged while the daemon runs.
-    if (const std::string file = setting("tsig_key_file"); !file.empty()) {
+    if (const std::string file = setting_of(challenge_, "tsig_key_file"); !file.empty()) {
       auto key = read_key(file);
       if (!key) {
         world_.clock.start_timer(Duration{0}, [done, error = key.error()] { done(fail(error)); });
@@ -56,7 +51,7 @@ class Rfc2136 : public DnsProvider {
     return fail(std::move(error));
   }
 
-  const std::map<std::string, std::string> settings_;
+  const ChallengeConfig challenge_;
   World world_;
 };
 

@@ -252,7 +252,7 @@ TEST_CASE("a hook's time is limited and its environment is the operator's, with 
         "and _, with no digit in front",
         ":7: deploy.web.env.NOLAPSE_NAME: is one of the names that nolapse itself sets; use a name "
         "that does not begin with NOLAPSE_",
-        ":8: deploy.web.env.PATH: hooks run with a fixed PATH; remove it, and call programs in "
+        ":8: deploy.web.env.PATH: programs run with a fixed PATH; remove it, and call programs in "
         "other places by their absolute path",
         ":9: deploy.web.env.B: holds a NUL character; remove it",
         ":10: deploy.web.env.C=D: cannot be the name of an environment variable; use letters, "

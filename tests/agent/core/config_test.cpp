@@ -282,7 +282,7 @@ TEST_CASE("hooks and web roots are found through symbolic links") {
   files.add_link("/hooks/web", "/hooks/web");
   CHECK(problems_in(files) ==
         std::vector<std::string>{"/etc/nolapse/nolapse.toml:3: deploy.a.hook: /hooks/web is a loop "
-                                 "of symbolic links; name a hook that nolapse may run"});
+                                 "of symbolic links; name a program that nolapse may run"});
 }
 
 TEST_CASE("a look needs no file that only work needs, and all that it does need") {
