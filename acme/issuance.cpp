@@ -101,7 +101,6 @@ Issuance::Effect Issuance::begin() {
 }
 
 Issuance::Effect Issuance::on_reply(const Result<HttpResponse>& response, Time now) {
-  if (response) lost_answers_ = 0;
   switch (stage_) {
     case Stage::new_order:
       return on_new_order(response, now);
@@ -190,6 +189,7 @@ Issuance::Effect Issuance::on_order(const Result<HttpResponse>& response, Time n
 
 Issuance::Effect Issuance::follow(const Order& order, const HttpResponse& response, Time now) {
   order_ = order;
+  lost_answers_ = 0;
   if (order.status == "pending" && !authorized_) {
     if (order.authorizations.empty() || order.authorizations.size() > 1000) {
       return end({ErrorKind::transient,
@@ -252,6 +252,7 @@ Issuance::Effect Issuance::on_authorization(const Result<HttpResponse>& response
   }
   auto authorization = parse_authorization(response->body);
   if (!authorization) return retry_or_end(authorization.error(), now);
+  lost_answers_ = 0;
   authorizations_.push_back(std::move(*authorization));
   ++next_;
   if (next_ < order_.authorizations.size()) return read_authorization();
@@ -340,6 +341,7 @@ Issuance::Effect Issuance::on_answer(const Result<HttpResponse>& response, Time 
     if (!may_have_it) return end(error, false);
     if (error.kind != ErrorKind::resync) unsure_answers_.insert_or_assign(last_call_.url, error);
   }
+  lost_answers_ = 0;
   if (stage_ == Stage::answer_again) return poll_authorization(nullptr, now);
   ++next_;
   return answer_challenge(now);
@@ -377,6 +379,7 @@ Issuance::Effect Issuance::on_poll(const Result<HttpResponse>& response, Time no
   }
   auto authorization = parse_authorization(response->body);
   if (!authorization) return retry_or_end(authorization.error(), now);
+  lost_answers_ = 0;
   if (authorization->status == "valid") return next_poll(now);
   if (authorization->status != "pending" && authorization->status != "processing") {
     refuse(*authorization);

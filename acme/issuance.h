@@ -141,7 +141,8 @@ class Issuance {
   Effect read(std::string url, std::string context, std::string accept = {});
   // Waits as the CA said, or a little longer each time, then sends the last call again.
   Effect wait(const HttpResponse* response, Time now, std::string reason);
-  // A lost answer or a 5xx: the last call again, a few times, then failure.
+  // A lost answer, a 5xx or one that cannot be read: the last call again, a few times, then
+  // failure.
   Effect retry_or_end(const Error& error, Time now);
   Effect clean_up(AfterCleanUp after);
   Effect end(Error error, bool order_kept);

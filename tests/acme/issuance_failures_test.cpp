@@ -124,6 +124,27 @@ TEST_CASE("a read that fails is repeated with growing waits, then the order is k
   CHECK(script.as<effect::Failed>().order_kept);
 }
 
+TEST_CASE("an answer that makes no sense is asked for again a few times, not for ever") {
+  IssuanceScript script;
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  SUBCASE("in place of an authorization") {}
+  SUBCASE("in place of one that is polled") {
+    script.reply(IssuanceScript::authorization("pending"));
+    script.presented();
+    script.reply(json::object());
+    script.wait();
+  }
+  int asked = 0;
+  while (std::holds_alternative<effect::Send>(script.effect)) {
+    REQUIRE(++asked < 20);
+    script.reply(json::object());
+    if (std::holds_alternative<effect::Wait>(script.effect)) script.wait();
+  }
+  if (std::holds_alternative<effect::CleanUp>(script.effect)) script.cleaned_up();
+  CHECK(script.as<effect::Failed>().error.code == "BAD_AUTHORIZATION");
+  CHECK(asked == 6);
+}
+
 TEST_CASE("a CA that wants to be left alone for long is left alone, and the order kept") {
   IssuanceScript script;
   script.reply(IssuanceScript::order("pending"), IssuanceScript::location());

@@ -25,9 +25,14 @@ open_scene() {
 
 # start_proxy FOLDER: with the certificate in it. Sets directory and proxy_port.
 start_proxy() {
-  local tries=0 options=(--upstream "$upstream" --upstream-roots "$upstream_roots")
-  [ -z "${upstream_command-}" ] || options=(--upstream-command "$upstream_command"
-    --upstream-settings "${upstream_settings:-{\}}" --validation "$address:$http_port")
+  local tries=0 options=()
+  if [ -n "${upstream_command-}" ]; then
+    issuer_roots=$folder/issuer-roots.pem
+    options=(--upstream-command "$upstream_command" --upstream-roots "$issuer_roots"
+      --validation "$address:$http_port")
+  else
+    options=(--upstream "$upstream" --upstream-roots "$upstream_roots")
+  fi
   rm -f "$folder/proxy-port"
   "$conformance/fault_proxy" "${options[@]}" --directory "$directory_path" \
     --certificate "$1/fullchain.pem" --key "$1/privkey.pem" --rules "$folder/rules" \
@@ -50,6 +55,19 @@ start_proxy() {
 rules() {
   jq -c . <<<"$1" >"$folder/rules.new" || die "the rules are no JSON: $1"
   mv "$folder/rules.new" "$folder/rules"
+}
+
+# endpoints: all of them, as a list in JSON.
+endpoints='["directory", "new_nonce", "new_account", "new_order", "authorization", "challenge",
+  "finalize", "order", "certificate", "renewal_info"]'
+
+# ca_and_host_at OFFSET: both clocks are set forward, the CA's as far as its answers tell of it.
+ca_and_host_at() {
+  local seconds date
+  by_clock "$1"
+  seconds=${clock[2]#*=}
+  date=$(TZ=UTC LC_ALL=C date -d "@$(($(date +%s) + seconds))" '+%a, %d %b %Y %H:%M:%S GMT')
+  rules "[{\"on\": $endpoints, \"headers\": {\"Date\": \"$date\"}}]"
 }
 
 # problem TYPE STATUS [JSON_MEMBERS]: an answer with that problem document.
@@ -104,12 +122,22 @@ run() {
   echo "$status" >"$folder/status"
 }
 
-# by_clock WORD…: how run reads the time of day from now on, in faketime's words; nothing: as it is.
-# What nolapse waits for it waits for in real time, because that has a clock of its own.
+# by_clock [OFFSET [RATE]]: what time of day run sees from now on: by_clock +7h, by_clock -2d,
+# by_clock 0m 60 for sixty times as fast; nothing: as it is. What nolapse waits for takes its real
+# time.
 clock=()
 by_clock() {
+  local unit
   clock=()
-  [ $# -eq 0 ] || clock=(env FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f "$*")
+  [ $# -gt 0 ] || return 0
+  case $1 in
+    *m) unit=60 ;;
+    *h) unit=3600 ;;
+    *d) unit=86400 ;;
+    *) die "$1 is no offset" ;;
+  esac
+  clock=(env LD_PRELOAD="$servers/other_clock.so" OTHER_CLOCK_OFFSET=$((${1%?} * unit))
+    OTHER_CLOCK_RATE="${2-1}")
 }
 
 what_was_said() { cat "$folder/out" "$folder/said"; }
@@ -175,10 +203,11 @@ obtains() {
   exited 0 && holds "$@"
 }
 
-# remember_files, files_as_before: nothing below certificates/ and live/ has changed.
+# remember_files, files_as_before: nothing below certificates/ and live/ has changed but what says
+# that there was an attempt.
 list_files() {
-  (cd "$folder/state" 2>/dev/null && find certificates live -name schedule.json -prune -o \
-    \( -type f -exec sha256sum {} + , -type l -printf '%p -> %l\n' \) 2>/dev/null | sort)
+  (cd "$folder/state" 2>/dev/null && find certificates live \
+    \( -name schedule.json -o -name issuance.json \) -prune -o \( -type f -exec sha256sum {} + , -type l -printf '%p -> %l\n' \) 2>/dev/null | sort)
 }
 remember_files() { files_before=$(list_files); }
 files_as_before() {

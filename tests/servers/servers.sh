@@ -61,12 +61,14 @@ stop_servers() {
   servers_started=()
 }
 
-# self_signed FOLDER NAME [NAME…]: a throw-away pair, for an API or as the first one of a server.
+# self_signed FOLDER NAME [NAME…]: a throw-away pair, for an API or as the first one of a server. It
+# lives for self_signed_days, or thirty.
 self_signed() {
   local folder=$1 names=IP:127.0.0.1 name
   mkdir -p "$folder"
   for name in "${@:2}"; do names+=",DNS:$name"; done
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$2" \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+    -days "${self_signed_days:-30}" -subj "/CN=$2" \
     -addext "subjectAltName=$names" -keyout "$folder/privkey.pem" -out "$folder/fullchain.pem" \
     2>/dev/null || die "openssl could not make a certificate in $folder"
 }

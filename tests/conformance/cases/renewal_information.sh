@@ -38,7 +38,7 @@ case_61_the_window_moves() {
   ok "none of this was a renewal" equal_requests orders 1 '.endpoint == "new_order"'
   set_window "$(jq -c '. + {"explanationURL": "https://ca.test/incident/7"}' \
     <<<"$(window "$(in_days -2)" "$(in_days -1)")")"
-  by_clock +28h
+  ca_and_host_at +28h
   run renew
   ok "a window in the past renews now" equal_requests orders 2 '.endpoint == "new_order"'
   ok "and its explanation is shown" told 'https://ca.test/incident/7'
@@ -68,7 +68,7 @@ case_62_renewal_information_of_no_use() {
     run renew
     ok "it stays with its lifetime: ${what:0:40}" exited 0
   done
-  by_clock +80d
+  ca_and_host_at +80d
   run renew
   ok "at the end of its lifetime it is renewed, whatever the window says" equal_requests orders 2 \
     '.endpoint == "new_order"'

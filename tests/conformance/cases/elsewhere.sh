@@ -1,0 +1,14 @@
+# Cases that no server here can show, with the reason; most are held elsewhere. Sourced; bash.
+# shellcheck shell=bash
+
+no_case case_7_widths_of_signatures_and_keys 'RFC 7518 §3.4' "in tests/acme/jws_test.cpp"
+no_case case_43_an_authorization_that_expires_soon 'RFC 8555 §7.1.4' \
+  "nothing that nolapse waits for before it answers is slow yet"
+no_case case_49_one_flight_per_certificate 'RFC 8555 §7.4' "in tests/end_to_end/locked"
+no_case case_59_vectors_of_certificate_identifiers 'RFC 9773 §4.1' \
+  "in tests/acme/renewal_info_test.cpp"
+no_case case_70_renewals_are_spread 'RFC 9773 §4.2' "in tests/agent/core/schedule_test.cpp"
+no_case case_74_six_failed_validations 'RFC 8555 §6.6' \
+  "takes hours of one clock: in tests/simulation/rate_limits_test.cpp"
+no_case case_82_names_that_no_ca_takes 'RFC 8555 §7.1.3' \
+  "in tests/agent/core/config_certificate_test.cpp"
