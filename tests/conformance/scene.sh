@@ -61,12 +61,14 @@ rules() {
 endpoints='["directory", "new_nonce", "new_account", "new_order", "authorization", "challenge",
   "finalize", "order", "certificate", "renewal_info"]'
 
+# http_date SECONDS: since 1970, in the form of [RFC 9110 §5.6.7].
+http_date() { TZ=UTC LC_ALL=C date -d "@$1" '+%a, %d %b %Y %H:%M:%S GMT'; }
+
 # ca_and_host_at OFFSET: both clocks are set forward, the CA's as far as its answers tell of it.
 ca_and_host_at() {
-  local seconds date
+  local date
   by_clock "$1"
-  seconds=${clock[2]#*=}
-  date=$(TZ=UTC LC_ALL=C date -d "@$(($(date +%s) + seconds))" '+%a, %d %b %Y %H:%M:%S GMT')
+  date=$(http_date $(($(date +%s) + ${clock[2]#*=})))
   rules "[{\"on\": $endpoints, \"headers\": {\"Date\": \"$date\"}}]"
 }
 
@@ -154,11 +156,10 @@ told() { matches "what was said" "$1" "$(what_was_said)"; }
 
 # tells_once PATTERN: the result is one line, and says that.
 tells_once() {
-  equal "the number of lines of the result" 1 "$(grep -c . "$folder/out")" &&
-    matches "the result" "$1" "$(cat "$folder/out")" || {
-    what_was_said
-    return 1
-  }
+  if equal "the number of lines of the result" 1 "$(grep -c . "$folder/out")" &&
+    matches "the result" "$1" "$(cat "$folder/out")"; then return; fi
+  what_was_said
+  return 1
 }
 
 # What status knows of the certificate.
@@ -207,7 +208,8 @@ obtains() {
 # that there was an attempt.
 list_files() {
   (cd "$folder/state" 2>/dev/null && find certificates live \
-    \( -name schedule.json -o -name issuance.json \) -prune -o \( -type f -exec sha256sum {} + , -type l -printf '%p -> %l\n' \) 2>/dev/null | sort)
+    \( -name schedule.json -o -name issuance.json \) -prune -o \
+    \( -type f -exec sha256sum {} + , -type l -printf '%p -> %l\n' \) 2>/dev/null | sort)
 }
 remember_files() { files_before=$(list_files); }
 files_as_before() {

@@ -65,7 +65,8 @@ start_pebble_210() {
   NOLAPSE_PEBBLE=$program start_one_pebble "$1"
 }
 
-# One with the suffix _storm refuses seven good nonces of ten, one with _reuse wants no second proof.
+# One with the suffix _storm refuses seven good nonces of ten, one with _reuse wants no second
+# proof.
 start_one_pebble() {
   local reject=0 chain=1 roots=0 reuse=0
   case $1 in
@@ -79,7 +80,8 @@ start_one_pebble() {
   start_pebble "$servers/$1" "$http_port"
   ca_directory=${ca_directory%/dir}
   write_settings "$1" "upstream=${ca_directory#https://}" "upstream_roots=$ca_roots" \
-    directory_path=/dir "issuer_roots=$ca_issuer_roots" "management=$ca_management" "eab_key=$eab_key"
+    directory_path=/dir "issuer_roots=$ca_issuer_roots" "management=$ca_management" \
+    "eab_key=$eab_key"
 }
 
 # Caddy looks for proofs at the ports 80 and 443 and asks the system's resolver: all of it, the

@@ -58,13 +58,14 @@ cell() {
 }
 
 make_table() {
-  local name column row
+  local name column row sorted
+  mapfile -t sorted < <(printf '%s\n' "${cases[@]}" | sort -V)
   printf '| case | source |'
   printf ' %s |' "${titles[@]}"
   printf '\n|---|---|'
   printf -- '---|%.0s' "${titles[@]}"
   echo
-  for name in "${cases[@]}"; do
+  for name in "${sorted[@]}"; do
     [ -z "${case_reason[$name]-}" ] || continue
     row=${name#case_}
     row="| ${row//_/ } | ${case_source[$name]} |"
@@ -72,15 +73,15 @@ make_table() {
     echo "$row"
   done
   printf '\nNot run here:\n\n'
-  for name in "${cases[@]}"; do
+  for name in "${sorted[@]}"; do
     [ -n "${case_reason[$name]-}" ] || continue
     row=${name#case_}
     echo "- ${row//_/ } (${case_source[$name]}): ${case_reason[$name]}"
   done
 }
 
-begin_marker='<!-- written by tests/conformance/run: begin -->'
-end_marker='<!-- written by tests/conformance/run: end -->'
+begin_marker='<!-- the table of the conformance run begins -->'
+end_marker='<!-- the table of the conformance run ends -->'
 
 table_in_file() {
   sed -n "/^$begin_marker/,/^$end_marker/p" "$readme" | sed '1d; $d'

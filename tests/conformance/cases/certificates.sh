@@ -84,7 +84,8 @@ refuses_download() {
 # as_json FILE: its text as a JSON string.
 as_json() { jq -Rs . <"$1"; }
 
-a_case case_56_a_download_that_is_not_the_certificate 'RFC 8555 §7.4.2, §11.4' 20 pebble_24 pebble_210
+a_case case_56_a_download_that_is_not_the_certificate 'RFC 8555 §7.4.2, §11.4' \
+  20 pebble_24 pebble_210
 case_56_a_download_that_is_not_the_certificate() {
   local other=$folder/other
   configure

@@ -37,7 +37,8 @@ case_34_a_failed_challenge_that_stays_pending() {
   run -v renew
   ok "what is mended after three seconds is obtained" holds "$zone"
   ok "the CA's error was shown meanwhile" told 'validate again.*(connection|refused|connect)'
-  ok "it was asked again a few times" test "$(count_of challenge)" -ge 2 -a "$(count_of challenge)" -le 7
+  ok "it was asked again" test "$(count_of challenge)" -ge 2
+  ok "and not more often than six times" test "$(count_of challenge)" -le 7
   ok "with one order" equal_requests orders 1 '.endpoint == "new_order"'
 }
 
@@ -75,12 +76,13 @@ case_41a_an_order_that_is_processed_for_ever() {
 # waited VALUE FROM TO: with that Retry-After the next look comes FROM to TO seconds later.
 waited() {
   local gap
-  rules "[{\"on\": \"authorization\", \"skip\": 1, \"times\": 1, \"headers\": {\"Retry-After\": \"$1\"},
-    \"merge\": {\"status\": \"pending\", \"challenges\": {\"status\": \"processing\"}}}]"
+  rules "[{\"on\": \"authorization\", \"skip\": 1, \"times\": 1,
+    \"headers\": {\"Retry-After\": \"$1\"}, \"merge\": {\"status\": \"pending\", \"challenges\": {\"status\": \"processing\"}}}]"
   mark
   run renew --force
   gap=$(requests -s 'map(select(.endpoint == "authorization")) | .[2].time - .[1].time')
-  exited 0 && awk "BEGIN { exit !($gap >= $2 && $gap <= $3) }" || {
+  exited 0 || return
+  awk "BEGIN { exit !($gap >= $2 && $gap <= $3) }" || {
     echo "it came after $gap s, wanted $2 to $3"
     list_requests
     return 1
@@ -91,7 +93,7 @@ a_case case_37_retry_after_in_every_form 'RFC 8555 §7.5.1, RFC 9110 §10.2.3' 9
 case_37_retry_after_in_every_form() {
   configure
   ok "seconds are waited for" waited 3 3 4.5
-  ok "a date is waited for" waited "$(TZ=UTC LC_ALL=C date -d '+6 sec' '+%a, %d %b %Y %H:%M:%S GMT')" 3 7
+  ok "a date is waited for" waited "$(http_date $(($(date +%s) + 6)))" 3 7
   ok "a past date is not" waited "Wed, 21 Oct 2015 07:28:00 GMT" 0.1 2
   ok "a negative number is not" waited -5 0.1 2
   ok "a word is not" waited abc 0.1 2
@@ -103,7 +105,8 @@ case_38_subproblems_of_an_authorization() {
   configure domains="\"a.$zone\", \"b.$zone\""
   rules "[{\"on\": \"authorization\", \"skip\": 2, \"merge\": {\"status\": \"invalid\",
     \"challenges\": {\"status\": \"invalid\", \"error\": {
-      \"type\": \"urn:ietf:params:acme:error:compound\", \"detail\": \"two faults\", \"subproblems\": [
+      \"type\": \"urn:ietf:params:acme:error:compound\", \"detail\": \"two faults\",
+      \"subproblems\": [
         {\"type\": \"urn:ietf:params:acme:error:dns\", \"detail\": \"no such host\",
          \"identifier\": {\"type\": \"dns\", \"value\": \"a.$zone\"}},
         {\"type\": \"urn:ietf:params:acme:error:caa\", \"detail\": \"forbidden\",

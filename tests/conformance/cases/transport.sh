@@ -1,5 +1,5 @@
 # Transport, nonces and signatures. Sourced; bash.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2016  # dollars are jq's
 
 # Each request after a badNonce was signed with the nonce of that answer.
 retries_with_the_nonce_of_the_error() {
@@ -25,7 +25,8 @@ case_1_seven_good_nonces_of_ten_refused() {
     "$(retries_with_the_nonce_of_the_error)"
   ok "no request is tried more than ten times" test "$(most_tries)" -le 10
   ok "no failure is counted" equal failures 0 "$(known .failures)"
-  ok "and nothing is told of it" equal "what was said of nonces" "" "$(what_was_said | grep -i nonce)"
+  ok "and nothing is told of it" equal "what was said of nonces" "" \
+    "$(what_was_said | grep -i nonce)"
 }
 
 a_case case_2_every_nonce_refused 'RFC 8555 §6.5' 25 pebble_24
@@ -124,7 +125,8 @@ case_13_the_certificate_of_the_ca() {
   by_clock +40d
   refuses_ca "one that has expired" other "$folder/other" 'expired'
   by_clock
-  refuses_ca "one of another host" wrong-host "$folder/wrong-host" 'localhost port.*certificate verify failed'
+  refuses_ca "one of another host" wrong-host "$folder/wrong-host" \
+    'localhost port.*certificate verify failed'
   stop_server "$proxy_pid"
   start_proxy "$servers/api"
   configure
