@@ -86,6 +86,7 @@ once() { rules "[{\"on\": \"$1\", \"times\": 1, \"answer\": $2}]"; }
 configure() {
   local ca='' certificate='' challenge="listen = \"$address:$http_port\"" domains="\"$zone\""
   local contact='["mailto:ops@shop.test"]' rate_limits='"none"' more='' name
+  local type=http-01 validation_port=$http_port
   [ $# -eq 0 ] || local "$@"
   cat >"$folder/nolapse.toml" <<TOML
 state_dir = "$folder/state"
@@ -99,9 +100,9 @@ rate_limits  = $rate_limits
 terms_of_service_agreed = true
 $ca
 [challenge.web]
-type   = "http-01"
+type   = "$type"
 $challenge
-validation_port = $http_port
+validation_port = $validation_port
 
 [[certificate]]
 name      = "shop"
@@ -111,7 +112,7 @@ $certificate
 $more
 TOML
   for name in ${domains//[\",]/ }; do
-    [[ $name != *.test ]] || resolve_to "$name" "$address"
+    [[ $name != *.test || -z $name_server_control ]] || resolve_to "$name" "$address"
   done
 }
 

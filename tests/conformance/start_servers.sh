@@ -27,6 +27,8 @@ start_conformance_servers() {
   start_name_server "$servers"
   for server in "$@"; do
     case $server in
+      pebble_24_dns) with_zone start_pebble_24 "$server" ;;
+      pebble_210_dns) with_zone start_pebble_210 "$server" ;;
       pebble_24*) start_pebble_24 "$server" ;;
       pebble_210*) start_pebble_210 "$server" ;;
       caddy) start_caddy ;;
@@ -42,6 +44,22 @@ write_settings() {
   shift
   printf '%q\n' "http_port=$http_port" "name_server=$name_server" \
     "name_server_control=$name_server_control" "$@" >"$file"
+}
+
+# with_zone COMMAND…: the CA started by it asks a resolver before the name servers of shop.test,
+# which take signed updates.
+with_zone() {
+  if [ -z "${tsig_key_file-}" ]; then
+    mkdir -p "$servers/dns/zones"
+    write_zone "$servers/dns/zones/shop.test" shop.test 'ns1 A 127.0.0.1' 'ns1 AAAA ::1' \
+      'ns2 A 127.0.0.2'
+    usual_name_server=$name_server
+    start_knot "$servers/dns" hmac-sha256 shop.test
+    zone_name_server=$name_server
+    name_server=$usual_name_server
+  fi
+  name_server=$zone_name_server name_server_control='' zone_settings="tsig_key_file=$tsig_key_file
+validation_port=$dns_port" "$@"
 }
 
 start_pebble_24() {
@@ -81,7 +99,8 @@ start_one_pebble() {
   ca_directory=${ca_directory%/dir}
   write_settings "$1" "upstream=${ca_directory#https://}" "upstream_roots=$ca_roots" \
     directory_path=/dir "issuer_roots=$ca_issuer_roots" "management=$ca_management" \
-    "eab_key=$eab_key"
+    "eab_key=$eab_key" "tls_port=$(jq .pebble.tlsPort "$servers/$1/pebble.json")" \
+    ${zone_settings-}
 }
 
 # Caddy looks for proofs at the ports 80 and 443 and asks the system's resolver: all of it, the
@@ -126,7 +145,7 @@ CONF
   http_port=80 name_server=127.0.0.1:53 name_server_control=http://127.0.0.1:8055 \
     write_settings caddy upstream=localhost:14443 \
     "upstream_roots=$folder/storage/pki/authorities/local/root.crt" \
-    directory_path=/acme/local/directory \
+    directory_path=/acme/local/directory tls_port=443 \
     "issuer_roots=$folder/storage/pki/authorities/local/root.crt"
 }
 

@@ -33,7 +33,11 @@ a_case case_34_a_failed_challenge_that_stays_pending 'RFC 8555 §8.2' 10 caddy
 case_34_a_failed_challenge_that_stays_pending() {
   configure
   resolve_to "$zone" 127.77.0.9
-  (sleep 3; resolve_to "$zone" "$address") &
+  (
+    until [ "$(count_of challenge)" -ge 1 ]; do sleep 0.1; done
+    sleep 3
+    resolve_to "$zone" "$address"
+  ) &
   run -v renew
   ok "what is mended after three seconds is obtained" holds "$zone"
   ok "the CA's error was shown meanwhile" told 'validate again.*(connection|refused|connect)'
