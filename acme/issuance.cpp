@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr int lost_answer_limit = 5;
 constexpr int finalization_limit = 3;
+constexpr int answer_again_limit = 6;
 // A CA that says "later than this" is left alone: the order is kept and resumed.
 constexpr Duration longest_wait = 60s;
 
@@ -100,7 +101,6 @@ Issuance::Effect Issuance::begin() {
 }
 
 Issuance::Effect Issuance::on_reply(const Result<HttpResponse>& response, Time now) {
-  if (response) lost_answers_ = 0;
   switch (stage_) {
     case Stage::new_order:
       return on_new_order(response, now);
@@ -109,6 +109,7 @@ Issuance::Effect Issuance::on_reply(const Result<HttpResponse>& response, Time n
     case Stage::authorizations:
       return on_authorization(response, now);
     case Stage::answer:
+    case Stage::answer_again:
       return on_answer(response, now);
     case Stage::poll:
       return on_poll(response, now);
@@ -189,6 +190,7 @@ Issuance::Effect Issuance::on_order(const Result<HttpResponse>& response, Time n
 
 Issuance::Effect Issuance::follow(const Order& order, const HttpResponse& response, Time now) {
   order_ = order;
+  lost_answers_ = 0;
   if (order.status == "pending" && !authorized_) {
     if (order.authorizations.empty() || order.authorizations.size() > 1000) {
       return end({ErrorKind::transient,
@@ -251,6 +253,7 @@ Issuance::Effect Issuance::on_authorization(const Result<HttpResponse>& response
   }
   auto authorization = parse_authorization(response->body);
   if (!authorization) return retry_or_end(authorization.error(), now);
+  lost_answers_ = 0;
   authorizations_.push_back(std::move(*authorization));
   ++next_;
   if (next_ < order_.authorizations.size()) return read_authorization();
@@ -314,22 +317,54 @@ Issuance::Effect Issuance::answer_challenge(Time now) {
     waits_ = 0;
     return poll_authorization(nullptr, now);
   }
+  return answer(to_answer_[next_]);
+}
+
+Issuance::Effect Issuance::answer(std::string challenge_url) {
   stage_ = Stage::answer;
   Call call;
   call.target = Call::Target::url;
-  call.url = to_answer_[next_];
+  call.url = std::move(challenge_url);
   call.payload = "{}";
   call.context = "answering a challenge";
   return send(std::move(call));
 }
 
 Issuance::Effect Issuance::on_answer(const Result<HttpResponse>& response, Time now) {
-  // Lost or "already under way": the CA may have it, and polling will tell. [RFC 8555 §7.5.1]
-  const bool may_have_it = response || response.error().kind == ErrorKind::transient ||
-                           response.error().kind == ErrorKind::resync;
-  if (!may_have_it) return end(response.error(), false);
+  if (!response) {
+    const Error& error = response.error();
+    // The CA says that it could not take the answer, so that polling would wait for nothing.
+    if (error.kind == ErrorKind::transient && is_answer(error)) return retry_or_end(error, now);
+    // Lost, "already under way", or sent twice because it was lost below us: the CA may have it,
+    // and polling will tell. [RFC 8555 §7.5.1]
+    const bool may_have_it = error.kind == ErrorKind::transient ||
+                             error.kind == ErrorKind::resync || error.code == "CA_MALFORMED";
+    if (!may_have_it) return end(error, false);
+    if (error.kind != ErrorKind::resync) unsure_answers_.insert_or_assign(last_call_.url, error);
+  }
+  lost_answers_ = 0;
+  if (stage_ == Stage::answer_again) return poll_authorization(nullptr, now);
   ++next_;
   return answer_challenge(now);
+}
+
+// For a challenge that is still pending: it never saw our answer, or it failed and the CA would
+// look once more if asked. [RFC 8555 §8.2]
+std::optional<Issuance::Effect> Issuance::answer_again(const Authorization& authorization,
+                                                       const HttpResponse& response, Time now) {
+  const Challenge* challenge = find_challenge(authorization, request_.challenge_type);
+  if (challenge == nullptr || challenge->status != "pending") return {};
+  const auto unsure = unsure_answers_.find(challenge->url);
+  if (unsure != unsure_answers_.end() && unsure->second.code == "CA_MALFORMED") {
+    return end(unsure->second, false);
+  }
+  if (unsure == unsure_answers_.end() && !challenge->error) return {};
+  if (++answers_again_ > answer_again_limit) return {};
+  unsure_answers_.erase(challenge->url);
+  const std::string cause = challenge->error ? ": " + validation_error(authorization).message : "";
+  answer(challenge->url);
+  stage_ = Stage::answer_again;
+  return wait(&response, now, "the CA is asked to validate again" + cause);
 }
 
 Issuance::Effect Issuance::poll_authorization(const HttpResponse* last, Time now) {
@@ -345,11 +380,13 @@ Issuance::Effect Issuance::on_poll(const Result<HttpResponse>& response, Time no
   }
   auto authorization = parse_authorization(response->body);
   if (!authorization) return retry_or_end(authorization.error(), now);
+  lost_answers_ = 0;
   if (authorization->status == "valid") return next_poll(now);
   if (authorization->status != "pending" && authorization->status != "processing") {
     refuse(*authorization);
     return next_poll(now);
   }
+  if (auto again = answer_again(*authorization, *response, now)) return std::move(*again);
   if (now < *deadline_) return poll_authorization(&*response, now);
   if (!refused_.empty()) return end(refusal_, false);
   Error error = validation_error(*authorization);
@@ -372,6 +409,7 @@ void Issuance::refuse(const Authorization& authorization) {
 // All are heard to the end, so that each name which fails is known after one attempt.
 Issuance::Effect Issuance::next_poll(Time now) {
   waits_ = 0;
+  answers_again_ = 0;
   deadline_ = now + authorization_deadline;
   if (++next_ < to_poll_.size()) return read(to_poll_[next_], "waiting for the CA's validation");
   if (!refused_.empty()) return end(refusal_, false);

@@ -8,6 +8,7 @@
 // live here; HTTP, nonces and signing are the session's, files and timers the owner's.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -98,6 +99,7 @@ class Issuance {
     authorizations,
     present,
     answer,
+    answer_again,  // while polling
     poll,
     clean_up,
     finalize,
@@ -127,6 +129,9 @@ class Issuance {
   Effect read_authorization();
   Effect choose_challenges(Time now);
   Effect answer_challenge(Time now);
+  Effect answer(std::string challenge_url);
+  std::optional<Effect> answer_again(const Authorization& authorization,
+                                     const HttpResponse& response, Time now);
   Effect poll_authorization(const HttpResponse* last, Time now);
   void refuse(const Authorization& authorization);
   Effect next_poll(Time now);
@@ -137,7 +142,8 @@ class Issuance {
   Effect read(std::string url, std::string context, std::string accept = {});
   // Waits as the CA said, or a little longer each time, then sends the last call again.
   Effect wait(const HttpResponse* response, Time now, std::string reason);
-  // A lost answer or a 5xx: the last call again, a few times, then failure.
+  // A lost answer, a 5xx or one that cannot be read: the last call again, a few times, then
+  // failure.
   Effect retry_or_end(const Error& error, Time now);
   Effect clean_up(AfterCleanUp after);
   Effect end(Error error, bool order_kept);
@@ -152,8 +158,10 @@ class Issuance {
   int lost_answers_ = 0;
   int waits_ = 0;
   int finalizations_ = 0;
-  bool answered_ = false;    // this order has seen a proof of ours
-  bool authorized_ = false;  // all authorizations were seen valid
+  int answers_again_ = 0;                        // for the authorization that is polled
+  std::map<std::string, Error> unsure_answers_;  // by challenge URL: why the CA may not have it
+  bool answered_ = false;                        // this order has seen a proof of ours
+  bool authorized_ = false;                      // all authorizations were seen valid
   bool started_over_ = false;
   std::optional<Time> deadline_;
   Time last_step_{};

@@ -124,6 +124,27 @@ TEST_CASE("a read that fails is repeated with growing waits, then the order is k
   CHECK(script.as<effect::Failed>().order_kept);
 }
 
+TEST_CASE("an answer that makes no sense is asked for again a few times, not for ever") {
+  IssuanceScript script;
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  SUBCASE("in place of an authorization") {}
+  SUBCASE("in place of one that is polled") {
+    script.reply(IssuanceScript::authorization("pending"));
+    script.presented();
+    script.reply(json::object());
+    script.wait();
+  }
+  int asked = 0;
+  while (std::holds_alternative<effect::Send>(script.effect)) {
+    REQUIRE(++asked < 20);
+    script.reply(json::object());
+    if (std::holds_alternative<effect::Wait>(script.effect)) script.wait();
+  }
+  if (std::holds_alternative<effect::CleanUp>(script.effect)) script.cleaned_up();
+  CHECK(script.as<effect::Failed>().error.code == "BAD_AUTHORIZATION");
+  CHECK(asked == 6);
+}
+
 TEST_CASE("a CA that wants to be left alone for long is left alone, and the order kept") {
   IssuanceScript script;
   script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
@@ -148,6 +169,73 @@ TEST_CASE("a second answer refused with 409 means that validation is under way")
   script.reply(IssuanceScript::authorization("pending"));
   script.presented();
   script.refuse(ErrorKind::resync, "CA_CONFLICT");
+  for (int i = 0; i < 3; ++i) {
+    script.wait();
+    CHECK(script.call().url == "https://ca/authz/1");
+    script.reply(IssuanceScript::authorization("pending"));
+  }
+}
+
+TEST_CASE("an answer to a challenge that the CA could not take is sent again") {
+  for (const char* code : {"CA_BAD_NONCE", "CA_HTTP_503"}) {
+    CAPTURE(code);
+    IssuanceScript script;
+    script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+    script.reply(IssuanceScript::authorization("pending"));
+    script.presented();
+    script.refuse(ErrorKind::transient, code);
+    script.wait();
+    CHECK(script.call().url == "https://ca/challenge/1");
+    CHECK(script.call().payload == "{}");
+  }
+}
+
+TEST_CASE("an answer that was lost on its way is sent again once polling shows it") {
+  IssuanceScript script;
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  script.reply(IssuanceScript::authorization("pending"));
+  script.presented();
+  script.lose();
+  script.wait();
+  script.reply(IssuanceScript::authorization("pending"));
+  script.wait();
+  CHECK(script.call().url == "https://ca/challenge/1");
+  script.reply(json::object());
+  script.wait();
+  CHECK(script.call().url == "https://ca/authz/1");
+  // Once only: this one has arrived.
+  script.reply(IssuanceScript::authorization("pending"));
+  script.wait();
+  CHECK(script.call().url == "https://ca/authz/1");
+}
+
+TEST_CASE("a refusal of an answer that the CA has already is no failure") {
+  IssuanceScript script;
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  script.reply(IssuanceScript::authorization("pending"));
+  script.presented();
+  script.refuse(ErrorKind::input, "CA_MALFORMED");
+  script.wait();
+  SUBCASE("where it shows as valid") {
+    script.reply(IssuanceScript::authorization("valid"));
+    script.cleaned_up();
+    CHECK(script.call().url == "https://ca/order/1");
+  }
+  SUBCASE("and one where it shows as pending") {
+    script.reply(IssuanceScript::authorization("pending"));
+    script.cleaned_up();
+    CHECK(script.as<effect::Failed>().error.code == "CA_MALFORMED");
+  }
+}
+
+TEST_CASE("a challenge that failed and is still pending is answered again [RFC 8555 §8.2]") {
+  IssuanceScript script;
+  script.go_to_poll();
+  script.reply(IssuanceScript::authorization("pending", connection_error));
+  CHECK(script.as<effect::Wait>().reason.find("connection refused") != std::string::npos);
+  script.wait();
+  CHECK(script.call().url == "https://ca/challenge/1");
+  script.reply(json::object());
   script.wait();
   CHECK(script.call().url == "https://ca/authz/1");
 }

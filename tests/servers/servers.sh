@@ -61,38 +61,49 @@ stop_servers() {
   servers_started=()
 }
 
-# self_signed FOLDER NAME [NAME…]: a throw-away pair, for an API or as the first one of a server.
+# self_signed FOLDER NAME [NAME…]: a throw-away pair, for an API or as the first one of a server. It
+# lives for self_signed_days, or thirty.
 self_signed() {
   local folder=$1 names=IP:127.0.0.1 name
   mkdir -p "$folder"
   for name in "${@:2}"; do names+=",DNS:$name"; done
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$2" \
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+    -days "${self_signed_days:-30}" -subj "/CN=$2" \
     -addext "subjectAltName=$names" -keyout "$folder/privkey.pem" -out "$folder/fullchain.pem" \
     2>/dev/null || die "openssl could not make a certificate in $folder"
 }
 
-# start_name_server FOLDER: every name is 127.0.0.1. Sets name_server and name_server_control.
-start_name_server() {
-  local program port control options=(-dnsserver)
+# make_name_server_command ADDRESS:PORT MANAGEMENT: every name is 127.0.0.1. Sets
+# name_server_command.
+make_name_server_command() {
+  local program options=(-dnsserver)
   find_pebble
   program=$(dirname "$NOLAPSE_PEBBLE")/pebble-challtestsrv
+  if "$program" -h 2>&1 | grep -q -- -dns01; then options=(-dns01); fi
+  options+=("$1")
+  if "$program" -h 2>&1 | grep -q -- -doh; then options+=(-doh ""); fi
+  name_server_command=("$program" "${options[@]}" -management "$2" -defaultIPv4 127.0.0.1
+    -defaultIPv6 "" -http01 "" -https01 "" -tlsalpn01 "")
+}
+
+# start_name_server FOLDER: sets name_server and name_server_control.
+start_name_server() {
+  local port control
   port=$(free_port)
   control=$(free_port)
-  if "$program" -h 2>&1 | grep -q -- -dns01; then options=(-dns01); fi
-  options+=("127.0.0.1:$port")
-  if "$program" -h 2>&1 | grep -q -- -doh; then options+=(-doh ""); fi
-  start_server "the name server" "$control" "$1/name-server.log" "$program" \
-    "${options[@]}" -management "127.0.0.1:$control" -defaultIPv4 127.0.0.1 -defaultIPv6 "" \
-    -http01 "" -https01 "" -tlsalpn01 ""
+  make_name_server_command "127.0.0.1:$port" "127.0.0.1:$control"
+  start_server "the name server" "$control" "$1/name-server.log" "${name_server_command[@]}"
   name_server=127.0.0.1:$port
   name_server_control=http://127.0.0.1:$control
 }
 
-# resolve_to NAME ADDRESS
+# resolve_to NAME ADDRESS: from now on, and to no other.
 resolve_to() {
-  curl -fsS --noproxy '*' -o /dev/null -d "{\"host\":\"$1\",\"addresses\":[\"$2\"]}" \
-    "$name_server_control/add-a"
+  tell_name_server clear-a "{\"host\":\"$1\"}"
+  tell_name_server add-a "{\"host\":\"$1\",\"addresses\":[\"$2\"]}"
 }
+
+tell_name_server() { curl -fsS --noproxy '*' -o /dev/null -d "$2" "$name_server_control/$1"; }
 
 # Sets NOLAPSE_PEBBLE, unless it is given.
 find_pebble() {
@@ -101,7 +112,8 @@ find_pebble() {
 }
 
 # start_pebble FOLDER HTTP_PORT: validates http-01 on that port. Sets ca_directory, ca_roots (of its
-# API), ca_issuer_roots (of what it issues) and ca_log.
+# API), ca_issuer_roots (of what it issues), ca_management and ca_log. More members for its
+# configuration are taken from pebble_settings, each with a comma behind it.
 start_pebble() {
   local folder=$1 port management
   port=$(free_port)
@@ -109,7 +121,7 @@ start_pebble() {
   find_pebble
   self_signed "$folder/ca-api" localhost
   cat >"$folder/pebble.json" <<JSON
-{"pebble": {
+{"pebble": {${pebble_settings-}
   "listenAddress": "127.0.0.1:$port", "managementListenAddress": "127.0.0.1:$management",
   "certificate": "$folder/ca-api/fullchain.pem", "privateKey": "$folder/ca-api/privkey.pem",
   "httpPort": $2, "tlsPort": $(free_port), "certificateValidityPeriod": 7776000,
@@ -122,10 +134,11 @@ JSON
     "$NOLAPSE_PEBBLE" -strict -config "$folder/pebble.json" -dnsserver "$name_server"
   ca_pid=$server_pid
   ca_directory=https://localhost:$port/dir
+  ca_management=https://127.0.0.1:$management
   ca_roots=$folder/ca-api/fullchain.pem
   ca_issuer_roots=$folder/ca-issuer-root.pem
   curl -fsS --noproxy '*' --cacert "$ca_roots" -o "$ca_issuer_roots" \
-    "https://127.0.0.1:$management/roots/0" ||
+    "$ca_management/roots/0" ||
     die "Pebble did not tell its issuing root; its log is $ca_log"
 }
 
