@@ -2,6 +2,8 @@
 // in tests/end_to_end/dns01.
 #include <doctest/doctest.h>
 
+#include <atomic>
+
 #include "agent/world/dns_client.h"
 #include "agent/world/dns_update.h"
 #include "agent/world/posix_files.h"
@@ -102,7 +104,7 @@ TEST_CASE("an alias is followed to the name where the values stand, or would sta
 }
 
 TEST_CASE("a name server is asked for what it knows itself, the resolver for what is to be found") {
-  bool recursive = false;
+  std::atomic<bool> recursive{false};
   DnsTestServer server([&](const DnsTestQuery& query) {
     recursive = is_recursive(query);
     auto answer = query.answer(0, {{"", txt, strings({"value"})}});
