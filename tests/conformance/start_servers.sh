@@ -4,6 +4,7 @@
 
 declare -A server_missing
 job_processes=()
+zone_settings=()
 namespace=nolapse-$$
 
 # The MAC key of the external account that Pebble knows, and what it will not certify.
@@ -58,8 +59,9 @@ with_zone() {
     zone_name_server=$name_server
     name_server=$usual_name_server
   fi
-  name_server=$zone_name_server name_server_control='' zone_settings="tsig_key_file=$tsig_key_file
-validation_port=$dns_port" "$@"
+  zone_settings=("tsig_key_file=$tsig_key_file" "validation_port=$dns_port")
+  name_server=$zone_name_server name_server_control='' "$@"
+  zone_settings=()
 }
 
 start_pebble_24() {
@@ -100,7 +102,7 @@ start_one_pebble() {
   write_settings "$1" "upstream=${ca_directory#https://}" "upstream_roots=$ca_roots" \
     directory_path=/dir "issuer_roots=$ca_issuer_roots" "management=$ca_management" \
     "eab_key=$eab_key" "tls_port=$(jq .pebble.tlsPort "$servers/$1/pebble.json")" \
-    ${zone_settings-}
+    "${zone_settings[@]}"
 }
 
 # Caddy looks for proofs at the ports 80 and 443 and asks the system's resolver: all of it, the

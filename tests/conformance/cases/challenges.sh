@@ -3,19 +3,21 @@
 
 a_case case_47_tls_alpn_01 'RFC 8737 §3' pebble_24 pebble_210 caddy
 case_47_tls_alpn_01() {
-  configure type=tls-alpn-01 challenge="listen = \"$address:$tls_port\"" validation_port="$tls_port" \
-    domains="\"$zone\", \"b.$zone\""
+  configure type=tls-alpn-01 challenge="listen = \"$address:$tls_port\"" \
+    validation_port="$tls_port" domains="\"$zone\", \"b.$zone\""
   ok "a certificate of two names is obtained" obtains "$zone" "b.$zone"
 }
 
 a_case case_47a_tls_alpn_01_of_an_ip_address 'RFC 8738 §6' pebble_24 pebble_210
 case_47a_tls_alpn_01_of_an_ip_address() {
-  configure type=tls-alpn-01 challenge="listen = \"$address:$tls_port\"" validation_port="$tls_port" \
-    domains="\"$address\""
+  configure type=tls-alpn-01 challenge="listen = \"$address:$tls_port\"" \
+    validation_port="$tls_port" domains="\"$address\""
   ok "the certificate is obtained" obtains "$address"
 }
 
-values() { kdig +short +norec -p "$validation_port" @127.0.0.1 "_acme-challenge.$1" TXT | grep -c .; }
+values() {
+  kdig +short +norec -p "$validation_port" @127.0.0.1 "_acme-challenge.$1" TXT | grep -c .
+}
 
 # Proofs of both names lie at one name, and neither may wait for the other.
 a_case case_29_a_wildcard_beside_its_own_name 'RFC 8555 §8.4' 20 pebble_24_dns pebble_210_dns

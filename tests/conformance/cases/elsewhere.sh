@@ -12,7 +12,7 @@ no_case case_59_vectors_of_certificate_identifiers 'RFC 9773 §4.1' \
   "in tests/acme/renewal_info_test.cpp"
 no_case case_67_a_revoked_certificate 'RFC 9773 §4.3' \
   "in tests/simulation/revocation_test.cpp, until \`nolapse revoke\` is there"
-no_case case_70_renewals_are_spread 'RFC 9773 §4.2' "in tests/agent/core/schedule_test.cpp"
+no_case case_70_renewals_are_spread 'RFC 9773 §4.2' "in tests/acme/renewal_info_test.cpp"
 no_case case_74_six_failed_validations 'RFC 8555 §6.6' \
   "takes hours of one clock: in tests/simulation/rate_limits_test.cpp"
 no_case case_77_caa 'RFC 8659, RFC 8657' "this version has no self-test"

@@ -9,7 +9,8 @@ domains = [\"other.$zone\"]
 endpoints = []"
   resolve_to "other.$zone" "$address"
   rules '[{"on": "new_order", "times": 1, "answer": {"status": 429,
-    "headers": {"Retry-After": "7200"}, "json": {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many orders"}}}]'
+    "headers": {"Retry-After": "7200"},
+    "json": {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many orders"}}}]'
   run renew shop
   ok "renew ends undecided" exited 3
   ok "in one line with the CA's words" tells_once 'WAITING: .*too many orders'

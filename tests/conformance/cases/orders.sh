@@ -81,7 +81,8 @@ case_41a_an_order_that_is_processed_for_ever() {
 waited() {
   local gap
   rules "[{\"on\": \"authorization\", \"skip\": 1, \"times\": 1,
-    \"headers\": {\"Retry-After\": \"$1\"}, \"merge\": {\"status\": \"pending\", \"challenges\": {\"status\": \"processing\"}}}]"
+    \"headers\": {\"Retry-After\": \"$1\"},
+    \"merge\": {\"status\": \"pending\", \"challenges\": {\"status\": \"processing\"}}}]"
   mark
   run renew --force
   gap=$(requests -s 'map(select(.endpoint == "authorization")) | .[2].time - .[1].time')
