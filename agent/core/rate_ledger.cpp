@@ -163,9 +163,10 @@ RateLedger::Claim RateLedger::claim(RateLimitKind kind, std::string key, Who who
   const std::int64_t spent = (full - now + limit.refill - 1ms) / limit.refill;
   const bool keeps_last = who == Who::daemon && (kind == RateLimitKind::certificates_per_set ||
                                                  kind == RateLimitKind::failed_validations);
+  const std::int64_t held = kind == RateLimitKind::orders_per_account ? orders_under_way_ : 0;
   // A bucket of one has no last token to keep, or the daemon could never order.
-  const std::int64_t needed = std::min<std::int64_t>(keeps_last ? 2 : 1, limit.capacity);
-  return {kind, std::move(key), limit.capacity - spent,
+  const std::int64_t needed = std::min<std::int64_t>(keeps_last ? 2 : 1, limit.capacity) + held;
+  return {kind, std::move(key), limit.capacity - spent - held,
           full - (limit.capacity - needed) * limit.refill};
 }
 

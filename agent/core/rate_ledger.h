@@ -117,6 +117,10 @@ class RateLedger {
   RateVerdict may_order(const std::vector<acme::Identifier>& identifiers, OrderKind kind, Who who,
                         Time now) const;
 
+  // Orders that were allowed and that the CA has not created yet: they have their share already.
+  void order_begins() { ++orders_under_way_; }
+  void order_ends() { --orders_under_way_; }
+
   // The CA created an order.
   void record_order(OrderKind kind, Time now);
   // The CA issued. Duplicates are counted whatever the kind.
@@ -148,6 +152,7 @@ class RateLedger {
 
   RateLimits limits_;
   RateLedgerState state_;
+  std::int64_t orders_under_way_ = 0;
 };
 
 }  // namespace nolapse

@@ -40,6 +40,12 @@ RateVerdict SavedLedger::may_order(const std::vector<acme::Identifier>& identifi
   return ledger_.may_order(identifiers, kind, who, now);
 }
 
+std::shared_ptr<const void> SavedLedger::hold_order(OrderKind kind) {
+  if (kind != OrderKind::new_set) return nullptr;
+  ledger_.order_begins();
+  return {this, [this](const void*) { ledger_.order_ends(); }};
+}
+
 void SavedLedger::tell(const Told& told, std::function<void()> saved) {
   told(ledger_, world_.clock.now());
   waiting_.push_back(std::move(saved));

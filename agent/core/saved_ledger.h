@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ class SavedLedger {
   bool loaded() const { return loaded_; }
 
   RateVerdict may_order(const std::vector<acme::Identifier>& identifiers, OrderKind kind, Who who);
+
+  // An order that may be placed keeps its share for itself, until the CA has counted it or this is
+  // gone: others that are as far must not count on it, too.
+  std::shared_ptr<const void> hold_order(OrderKind kind);
 
   using Told = std::function<void(RateLedger&, Time now)>;
   // `saved` is called later, whether or not the disk took it; what it did not take is reported.

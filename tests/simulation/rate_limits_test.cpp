@@ -2,7 +2,7 @@
 // it never costs a certificate.
 #include <doctest/doctest.h>
 
-#include "tests/simulation/shop.h"
+#include "tests/simulation/daemon_scene.h"
 
 using namespace nolapse;
 using namespace std::chrono_literals;
@@ -74,6 +74,23 @@ TEST_CASE("a renewal inside the CA's window is not counted as an order") {
     CHECK(shop.renewed(by_daemon()).action == Action::renewed);
   }
   CHECK(left() == "");
+}
+
+TEST_CASE("certificates that are worked on at once do not spend the same order twice") {
+  DaemonScene scene(3);
+  scene.shop.config.cas[0].rate_limits.orders_per_account = {10, 36s};
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "more" + std::to_string(i);
+    scene.shop.add_certificate(name, name + ".test");
+  }
+  REQUIRE(scene.start());
+  for (int minutes = 2; minutes <= 30; minutes += 2) {
+    scene.run_for(2min);
+    const int allowed = 10 + minutes * 60 / 36 + 1;
+    CHECK(scene.shop.ca.counters().orders_created <= allowed);
+  }
+  // The limit is used, too.
+  CHECK(scene.shop.ca.counters().orders_created >= 45);
 }
 
 TEST_CASE("failed validations end before the last, and go on when one came back") {
