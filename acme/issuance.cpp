@@ -479,7 +479,7 @@ Issuance::Effect Issuance::on_certificate(const Result<HttpResponse>& response) 
   default_chain_ = std::move(*chain);
   if (request_.preferred_chain.empty() || matches(default_chain_, request_.preferred_chain)) {
     stage_ = Stage::ended;
-    return effect::Finished{default_chain_, {}};
+    return effect::Finished{default_chain_, {}, order_.profile};
   }
   alternates_ = response->links("alternate");
   if (alternates_.size() > 20) alternates_.resize(20);
@@ -494,9 +494,10 @@ Issuance::Effect Issuance::choose_chain() {
                 "application/pem-certificate-chain");
   }
   stage_ = Stage::ended;
-  return effect::Finished{default_chain_, "the CA offers no chain with the issuer \"" +
-                                              request_.preferred_chain +
-                                              "\"; its default chain is used"};
+  return effect::Finished{default_chain_,
+                          "the CA offers no chain with the issuer \"" + request_.preferred_chain +
+                              "\"; its default chain is used",
+                          order_.profile};
 }
 
 Issuance::Effect Issuance::on_alternate(const Result<HttpResponse>& response) {
@@ -506,7 +507,7 @@ Issuance::Effect Issuance::on_alternate(const Result<HttpResponse>& response) {
     if (chain && chain->front().der == default_chain_.front().der &&
         matches(*chain, request_.preferred_chain)) {
       stage_ = Stage::ended;
-      return effect::Finished{std::move(*chain), {}};
+      return effect::Finished{std::move(*chain), {}, order_.profile};
     }
   }
   ++next_;

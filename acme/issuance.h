@@ -61,10 +61,12 @@ struct Wait {
   Duration duration;
   std::string reason;
 };
-// `note` is for the operator; empty when there is nothing to say.
+// `note` is for the operator; empty when there is nothing to say. `profile`: as the order has it;
+// empty: the CA does not say.
 struct Finished {
   std::vector<Certificate> chain;
   std::string note;
+  std::string profile = {};
 };
 // `order_kept`: state().order_url is worth resuming later. `refused`: the names, as ordered, for
 // which the CA saw no proof; each of them counts as a failed validation.

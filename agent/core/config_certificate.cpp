@@ -194,7 +194,8 @@ void read_key_file(ConfigSection& section, CertificateSpec& spec, const ConfigCo
   const auto key =
       pem ? acme::PrivateKey::from_pem(*pem) : Result<acme::PrivateKey>(fail(pem.error()));
   if (!key) {
-    section.problem("key_file", spec.key_file + ": " + key.error().message,
+    section.problem("key_file",
+                    pem ? spec.key_file + ": " + key.error().message : key.error().message,
                     "name a private key in PEM form, not encrypted, that nolapse may read");
   } else if (!key->type()) {
     section.problem("key_file", spec.key_file + " holds a kind of key that CAs do not take",

@@ -39,6 +39,7 @@ Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient&
 void Renewal::start(Completion<Generation> done) {
   done_ = [this, done = std::move(done)](Result<Generation> generation) {
     key_held_.reset();
+    order_held_.reset();
     done(std::move(generation));
   };
   info("ISSUANCE_STARTED",
@@ -192,6 +193,7 @@ std::optional<Error> Renewal::refused_by_ledger() {
 void Renewal::begin() {
   if (auto refusal = refused_by_profile()) return done_(fail(std::move(*refusal)));
   if (auto refusal = refused_by_ledger()) return done_(fail(std::move(*refusal)));
+  order_held_ = ca_.ledger().hold_order(order_kind_);
   check_caa();
 }
 
@@ -341,6 +343,7 @@ void Renewal::count_order(const std::function<void()>& then) {
   if (order_kind_ == OrderKind::inside_window && !issuance_->replaces()) {
     order_kind_ = OrderKind::same_set;
   }
+  order_held_.reset();
   ca_.ledger().tell([this](RateLedger& ledger, Time now) { ledger.record_order(order_kind_, now); },
                     then);
 }
@@ -398,6 +401,11 @@ void Renewal::carry_out(const effect::Finished& effect) {
     events_.emit(Severity::warning, request_.spec.name, "PREFERRED_CHAIN_NOT_OFFERED", effect.note);
   }
   const Time now = ca_.time().value_or(world_.clock.now());
+  if (!saved_.profile.empty() && !effect.profile.empty() && effect.profile != saved_.profile) {
+    events_.emit(Severity::warning, request_.spec.name, "PROFILE_NOT_AS_ASKED",
+                 ca_.config().name + " issued by its profile \"" +
+                     acme::printable(effect.profile, 60) + "\", not by \"" + saved_.profile + "\"");
+  }
   tell_of_other_lifetime(effect.chain.front());
   const auto sound = acme::check_issued_chain(effect.chain, key_, request_.spec.domains, now);
   if (!sound) {

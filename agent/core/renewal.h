@@ -92,7 +92,8 @@ class Renewal {
   bool proof_failed_ = false;
   std::string caa_;   // what our own look at the CAA records found against it; empty: nothing
   std::string hint_;  // what the solver saw of the CA
-  std::shared_ptr<const void> key_held_;  // the account's, see CaClient::hold_key()
+  std::shared_ptr<const void> order_held_;  // its share of the CA's limit, until that is counted
+  std::shared_ptr<const void> key_held_;    // the account's, see CaClient::hold_key()
 };
 
 }  // namespace nolapse

@@ -2,7 +2,7 @@
 # them late; before them unbound as everybody's resolver. Sourced after servers.sh; bash. All listen
 # on loopback only: 127.0.0.1 and, where there is one, ::1; the secondary on 127.0.0.2, both at the
 # same port.
-# shellcheck shell=bash disable=SC2034  # the sourcing file reads what is set here
+# shellcheck shell=bash disable=SC2034,SC2154  # variables come from, and go to, other files
 
 # write_zone FILE NAME [RECORD…]
 write_zone() {

@@ -46,6 +46,20 @@ TEST_CASE("68: a profile that vanished does not cost the certificate in the end"
   CHECK(told(shop, "so the CA's default is taken"));
 }
 
+TEST_CASE("68: an order that has another profile than was asked for is told") {
+  FakeCaSettings settings;
+  settings.profiles["classic"] = {"ninety days", 90 * 24h};
+  Shop shop(1, settings);
+  shop.config.certificates[0].profile = "classic";
+  shop.ca.settings.alter = [](CaEndpoint, acme::HttpResponse& response) {
+    const std::string asked = "\"profile\":\"classic\"";
+    const std::size_t at = response.body.find(asked);
+    if (at != std::string::npos) response.body.replace(at, asked.size(), "\"profile\":\"other\"");
+  };
+  CHECK(shop.renewed().issued);
+  CHECK(told(shop, "PROFILE_NOT_AS_ASKED ca issued by its profile \"other\", not by \"classic\""));
+}
+
 TEST_CASE("a lifetime is asked for, and another one than was asked for is told") {
   Shop shop(1);
   shop.config.certificates[0].lifetime = 7 * 24h;

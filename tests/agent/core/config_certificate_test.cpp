@@ -130,20 +130,22 @@ TEST_CASE("a certificate's other keys are checked") {
       {good_shop("key = [\"ecdsa-p256\",\n\"ecdsa-p384\", \"rsa\"]"),
        {":5: certificate.shop.key: \"ecdsa-p384\" is of the same kind as another one, and a server "
         "shows a client only one of them; name one ECDSA and one RSA type",
-        ":5: certificate.shop.key: \"rsa\" is no key type; did you mean \"rsa-2048\"? known are: "
-        "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096"}},
+        ":5: certificate.shop.key: \"rsa\" is no key type; use one of: ecdsa-p256, ecdsa-p384, "
+        "rsa-2048, rsa-3072, rsa-4096"}},
       {good_shop("key = []"), {":4: certificate.shop.key: is empty; name a key type"}},
       {good_shop("key = [\"ecdsa-p256\", \"rsa-2048\"]") +
            "[[certificate]]\nname = \"shop.rsa-2048\"\ndomains = [\"b.example\"]\n",
-       {":8: certificate[2].name: there is already a certificate named \"shop.rsa-2048\" at "
+       {":10: certificate[2].name: there is already a certificate named \"shop.rsa-2048\" at "
         "/etc/nolapse/nolapse.toml:1; rename or remove one of them"}},
       {good_shop("csr_file = \"a\""), {":4: certificate.shop.csr_file: " + not_yet}},
       {good_shop("key_file = \"/srv/root.pem\""),
-       {":4: certificate.shop.key_file: /srv/root.pem: no private key; name a private key in PEM "
-        "form, not encrypted, that nolapse may read"}},
+       {":4: certificate.shop.key_file: /srv/root.pem: not an unencrypted private key in PEM "
+        "form; name a private key in PEM form, not encrypted, that nolapse may read"}},
       {good_shop("key = \"rsa-2048\"\nkey_file = \"/srv/shop.key\""),
        {":5: certificate.shop.key_file: stands beside key or reuse_key, and the file decides about "
-        "both; remove those, or remove key_file to have nolapse make the keys"}},
+        "both; remove those, or remove key_file to have nolapse make the keys",
+        ":5: certificate.shop.key_file: /srv/shop.key: no such file or directory; name a private "
+        "key in PEM form, not encrypted, that nolapse may read"}},
       {good_shop("must_staple = true\nlifetime = \"7d\""), {}},
       {good_shop("lifetime = \"1m\""),
        {":4: certificate.shop.lifetime: \"1m\" is too short; write a duration from 5m to 398d"}},
