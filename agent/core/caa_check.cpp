@@ -15,12 +15,17 @@ struct Check {
   std::function<void(std::vector<CaaRefusal>)> done;
 };
 
-std::string refusal_of(const Check& check, const acme::Identifier& identifier) {
+// No text: no refusal.
+CaaRefusal refusal_of(const Check& check, const acme::Identifier& identifier) {
+  CaaRefusal refused{identifier, {}};
   for (const std::string& name : acme::caa_names(identifier)) {
     const Result<DnsAnswer>& answer = *check.answers.at(name);
     if (!answer) {
-      return "its CAA records cannot be looked up, and a CA refuses then: " +
-             answer.error().message;
+      refused.text =
+          identifier.value +
+          ": its CAA records cannot be looked up, and a CA refuses then: " + answer.error().message;
+      refused.looked_up = false;
+      return refused;
     }
     if (answer->values.empty()) continue;
     std::vector<acme::CaaRecord> records;
@@ -29,16 +34,17 @@ std::string refusal_of(const Check& check, const acme::Identifier& identifier) {
     }
     const bool wildcard = identifier.value.rfind("*.", 0) == 0;
     const std::string refusal = acme::caa_refusal(records, wildcard, check.request);
-    return refusal.empty() ? refusal : "CAA at " + name + ": " + refusal;
+    if (!refusal.empty()) refused.text = identifier.value + ": CAA at " + name + ": " + refusal;
+    return refused;
   }
-  return {};
+  return refused;
 }
 
 void conclude(const Check& check) {
   std::vector<CaaRefusal> refusals;
   for (const acme::Identifier& identifier : check.identifiers) {
-    std::string refusal = refusal_of(check, identifier);
-    if (!refusal.empty()) refusals.push_back({identifier, identifier.value + ": " + refusal});
+    CaaRefusal refusal = refusal_of(check, identifier);
+    if (!refusal.text.empty()) refusals.push_back(std::move(refusal));
   }
   check.done(std::move(refusals));
 }

@@ -13,7 +13,8 @@ namespace nolapse {
 
 struct CaaRefusal {
   acme::Identifier identifier;
-  std::string text;  // "shop.example: issue \"other.example\" names another CA (at example)"
+  std::string text;  // "shop.example: CAA at example: issue \"other.example\" names another CA"
+  bool looked_up = true;  // false: no records were to be had, which may change by itself
 };
 
 // Asks the resolver, each name once. A look-up that fails is a refusal as well, as it is for a CA.

@@ -35,7 +35,7 @@ bool CertificateJob::inside_window() const {
 
 Renewal::Request CertificateJob::request(const std::string& challenge) {
   Renewal::Request request{without_failing_names(), challenge, asker(), inside_window(),
-                           schedule_.failures > 0};
+                           options_.by_daemon && schedule_.failures == 0};
   if (due_.by_time) request.due_at = due_.at;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;

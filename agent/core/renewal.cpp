@@ -234,9 +234,13 @@ void Renewal::check_caa() {
         }
         if (caa_.empty()) return choose_key();
         const std::string text = "the DNS forbids " + ca_.config().name + " to issue: " + caa_;
-        if (request_.asker == Who::daemon && !request_.failed_before) {
+        if (request_.patient) {
+          const bool all_looked_up =
+              std::all_of(refusals.begin(), refusals.end(),
+                          [](const CaaRefusal& refusal) { return refusal.looked_up; });
           for (const CaaRefusal& refusal : refusals) refused_.push_back(refusal.identifier);
-          return done_(fail(ErrorKind::input, "CAA_FORBIDS_CA",
+          return done_(fail(all_looked_up ? ErrorKind::input : ErrorKind::transient,
+                            "CAA_FORBIDS_CA",
                             text + "; change the records, or use a CA that they allow"));
         }
         events_.emit(Severity::warning, request_.spec.name, "CAA_FORBIDS_CA",

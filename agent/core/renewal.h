@@ -22,7 +22,7 @@ class Renewal {
     std::string challenge;       // which of the spec's this attempt goes by
     Who asker = Who::daemon;     // a person does not want to wait for an order that hangs
     bool inside_window = false;  // the CA advises to renew just now [RFC 9773]
-    bool failed_before = false;  // the last attempt: what only we see does not delay another
+    bool patient = false;  // what only we see may delay it: nobody waits, and it is the first try
     // The moment that made it due; nothing: something other than the time did.
     std::optional<Time> due_at = {};
   };

@@ -93,9 +93,7 @@ TEST_CASE("where all challenges fail, the last one's fault is told, and each is 
   Scene scene({"web", "zone"});
   scene.world.validation.firewalled = true;
   scene.zone.servers.front().fault = FakeDns::Fault::server_failure;
-  RenewOptions options;  // whatever the CAA records are
-  options.force = true;
-  const auto outcome = scene.renewed(options);
+  const auto outcome = scene.renewed();
   CHECK(outcome.action == CertificateOutcome::Action::failed);
   REQUIRE(outcome.error);
   CHECK(outcome.error->message.find("SERVFAIL") != std::string::npos);

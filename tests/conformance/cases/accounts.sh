@@ -100,3 +100,66 @@ case_26_account_deactivated_elsewhere() {
   ok "the certificate stays" files_as_before
   ok "the next attempt is hours away" waits_for_hours
 }
+
+key_digest() { sha256sum <"$folder/state/accounts/ca/key.pem"; }
+serial() { leaf -serial; }
+
+a_case case_23_key_rollover 'RFC 8555 §7.3.5' pebble_24 pebble_210 fake_ca
+case_23_key_rollover() {
+  local key url
+  configure
+  ok "a certificate is obtained" obtains
+  key=$(key_digest)
+  url=$(account)
+  run account rollover
+  ok "the account gets a new key" exited 0
+  ok "another one" test "$key" != "$(key_digest)"
+  ok "and stays the same account" equal account "$url" "$(account)"
+  run renew --force
+  ok "a renewal works with it" exited 0
+}
+
+a_case case_25_key_change_not_supported 'RFC 8555 §7.3.5' caddy
+case_25_key_change_not_supported() {
+  local key
+  configure
+  ok "a certificate is obtained" obtains
+  key=$(key_digest)
+  run account rollover
+  ok "a CA that cannot do it fails the command" exited 1
+  ok "and that is told" told 'not supported by this CA'
+  ok "the old key stays" equal key "$key" "$(key_digest)"
+  run renew --force
+  ok "and works" exited 0
+}
+
+a_case case_25a_key_change_that_is_only_said 'RFC 8555 §7.3.5' pebble_24 pebble_210
+case_25a_key_change_that_is_only_said() {
+  local key
+  configure
+  ok "a certificate is obtained" obtains
+  key=$(key_digest)
+  always key_change '{"status": 200, "json": {}}'
+  run account rollover
+  ok "an agreement that changed nothing is not believed" exited 1
+  ok "the old key stays in use" equal key "$key" "$(key_digest)"
+  rules '[]'
+  run renew --force
+  ok "and works" exited 0
+}
+
+a_case case_83_revocation 'RFC 8555 §7.6' pebble_24 pebble_210 caddy fake_ca
+case_83_revocation() {
+  local before
+  configure
+  ok "a certificate is obtained" obtains
+  before=$(serial)
+  run revoke shop --reason superseded
+  ok "it is revoked" exited 0
+  run revoke shop --reason superseded
+  ok "a second time it is done already" exited 0
+  ok "and that is told" told 'had been revoked before'
+  run renew
+  ok "the next renewal replaces it" exited 0
+  ok "by another one" test "$before" != "$(serial)"
+}
