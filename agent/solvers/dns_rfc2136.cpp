@@ -55,7 +55,7 @@ class Rfc2136 : public DnsProvider {
   World world_;
 };
 
-constexpr std::array algorithms = {"hmac-sha256", "hmac-sha512", "hmac-sha384", "hmac-sha224"};
+constexpr std::array algorithms = {"hmac-sha256", "hmac-sha512"};
 
 // Words and punctuation of BIND's syntax; quotes are dropped, comments are not expected.
 std::vector<std::string> words_of(std::string_view text) {

@@ -68,6 +68,11 @@ std::optional<std::string> UpdateMessage::encode(std::uint16_t id) {
   Name zone = ldns_name(update_.zone);
   Name owner = ldns_name(update_.name);
   if (!zone || !owner || update_.value.size() > longest_string) return std::nullopt;
+  // ldns loses memory over one that it does not know.
+  if (update_.key && update_.key->algorithm != "hmac-sha256" &&
+      update_.key->algorithm != "hmac-sha512") {
+    return std::nullopt;
+  }
   const Records changes(ldns_rr_list_new(), ldns_rr_list_deep_free);
   ldns_rr_list_push_rr(changes.get(), change(update_, std::move(owner)));
   const Packet packet(
