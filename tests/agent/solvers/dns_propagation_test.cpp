@@ -133,3 +133,55 @@ TEST_CASE("a zone that cannot be found, and no records at all") {
   CHECK(scene.says(report, "no zone is found for _acme-challenge.nowhere.example"));
   CHECK(scene.look({}).seen);
 }
+
+namespace {
+
+// The name servers' own answers come changed; the resolver's do not.
+class ChangedDns final : public Dns {
+ public:
+  ChangedDns(Dns& dns, std::function<Result<DnsAnswer>(DnsAnswer)> change)
+      : dns_(dns), change_(std::move(change)) {}
+  void resolve(std::string host, Completion<std::vector<std::string>> done) override {
+    dns_.resolve(std::move(host), std::move(done));
+  }
+  void ask(DnsLookup lookup, Completion<DnsAnswer> done) override {
+    const bool direct = !lookup.server.empty();
+    dns_.ask(std::move(lookup), [this, direct, done](Result<DnsAnswer> answer) {
+      done(direct && answer ? change_(*answer) : std::move(answer));
+    });
+  }
+  void update(DnsUpdate update, Completion<void> done) override {
+    dns_.update(std::move(update), std::move(done));
+  }
+
+ private:
+  Dns& dns_;
+  std::function<Result<DnsAnswer>(DnsAnswer)> change_;
+};
+
+bool seen_through(std::function<Result<DnsAnswer>(DnsAnswer)> change) {
+  Scene scene;
+  ChangedDns dns(scene.world.dns, std::move(change));
+  const World w = scene.world.world();
+  const World changed{
+      w.clock,     w.http,           w.tls_probe,          dns,     w.files, w.processes,
+      w.key_maker, w.http_responder, w.tls_alpn_responder, w.random};
+  std::optional<bool> seen;
+  await_propagation(changed, {wanted}, 53, 30s,
+                    [&](const Solver::ProofReport& report) { seen = report.seen; });
+  scene.world.clock.run_until([&] { return seen.has_value(); });
+  return seen.value_or(false);
+}
+
+}  // namespace
+
+TEST_CASE("a value counts only from a server that speaks for the zone, and silence never does") {
+  CHECK(seen_through([](DnsAnswer answer) { return answer; }));
+  CHECK_FALSE(seen_through([](DnsAnswer answer) {
+    answer.authoritative = false;
+    return answer;
+  }));
+  CHECK_FALSE(seen_through([](DnsAnswer) -> Result<DnsAnswer> {
+    return fail(ErrorKind::transient, "DNS_TIMEOUT", "no answer");
+  }));
+}

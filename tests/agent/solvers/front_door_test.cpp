@@ -136,3 +136,61 @@ TEST_CASE("nothing to look at is nothing to wait for") {
   scene.world.clock.run_until([&] { return report.has_value(); });
   CHECK(report->proof.seen);
 }
+
+namespace {
+
+class Pages final : public Http {
+ public:
+  explicit Pages(Clock& clock) : clock_(clock) {}
+  void send(acme::HttpRequest request, HttpOptions, Completion<acme::HttpResponse> done) override {
+    const auto page = pages.find(request.url);
+    const acme::HttpResponse response =
+        page == pages.end() ? acme::HttpResponse{404, {}, {}} : page->second;
+    clock_.start_timer(Duration{1}, [response, done] { done(response); });
+  }
+  std::map<std::string, acme::HttpResponse> pages;
+
+ private:
+  Clock& clock_;
+};
+
+// What is wrong with shop.test's proof when its first answer leads there; empty: nothing.
+std::string fault_behind(int status, const std::string& location) {
+  Scene scene("http-01");
+  scene.world.add_local_name("proofs.test");
+  Pages pages(scene.world.clock);
+  const std::string path = "/.well-known/acme-challenge/token";
+  pages.pages["http://shop.test" + path] = {status, {{"Location", location}}, {}};
+  pages.pages["https://proofs.test/token"] = {200, {}, "token.thumbprint\n"};
+  pages.pages["http://shop.test/moved"] = {200, {}, "token.thumbprint"};
+  pages.pages["http://shop.test/else"] = {200, {}, "something else"};
+  const World w = scene.world.world();
+  const World world{w.clock,
+                    pages,
+                    w.tls_probe,
+                    w.dns,
+                    w.files,
+                    w.processes,
+                    w.key_maker,
+                    w.http_responder,
+                    w.tls_alpn_responder,
+                    w.random};
+  std::optional<std::string> fault;
+  http_glance(world, 80)(scene.proof, "192.0.2.10", [&](std::string got) { fault = got; });
+  scene.world.clock.run_until([&] { return fault.has_value(); });
+  return fault.value_or("no answer");
+}
+
+}  // namespace
+
+TEST_CASE("redirects are followed as CAs follow them [RFC 8555 §8.3]") {
+  for (const int status : {301, 302, 307, 308}) {
+    CHECK(fault_behind(status, "https://proofs.test/token").empty());
+    CHECK(fault_behind(status, "/moved").empty());
+  }
+  CHECK(has(fault_behind(303, "/moved"), "answers 303"));
+  CHECK(has(fault_behind(302, "/else"), "something else is served"));
+  CHECK(has(fault_behind(302, "ftp://proofs.test/token"), "redirected to nowhere"));
+  CHECK(has(fault_behind(302, "http://nowhere.test/token"), "without an address"));
+  CHECK(has(fault_behind(302, "/.well-known/acme-challenge/token"), "redirected for ever"));
+}
