@@ -80,6 +80,13 @@ run() {
   said=$(cat "$folder/said")
 }
 
+# prove_anew ARGUMENT…: run, as an account that has proved nothing yet. Pebble reuses one
+# authorization of a hundred even at PEBBLE_AUTHZREUSE=0, and half of them else.
+prove_anew() {
+  rm -rf "$folder/state/accounts"
+  run "$@"
+}
+
 # exited STATUS: shows what was said where it is another one.
 exited() {
   equal "the exit status" "$1" "$status" || {
