@@ -114,6 +114,7 @@ void FaultInjector::set_errors(const Fault& fault, bool on) {
   if (fault.kind == "tight") {
     const std::size_t few = 2 + fleet_.certificates().size() / 20;
     settings.orders_per_account = on ? CaLimit{few, 3h} : usual.orders_per_account;
+    settings.renewals_are_exempt = !on;
   }
 }
 
@@ -199,7 +200,9 @@ void FaultInjector::set_names(const Fault& fault, bool on) {
   Kept& kept = fleet_.certificate(fault.target);
   if (fault.kind == "one-gone") {
     // No sickness: the other names are to be renewed in time without it.
-    if (kept.spec->domains.size() > 1) dns.name(kept.spec->domains.back().value).addresses.clear();
+    if (kept.spec->domains.size() == 1) return;
+    dns.name(kept.spec->domains.back().value).addresses.clear();
+    kept.one_name_gone = true;
     return;
   }
   sicken("dns " + kept.spec->name, on);

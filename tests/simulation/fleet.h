@@ -26,6 +26,7 @@ struct Kept {
   unsigned generation = 0;         // the newest in the state directory
   std::optional<Leaf> issued;      // its leaf
   Time since{};                    // when it was seen there first
+  bool one_name_gone = false;      // for good; it is renewed without, when little is left
   bool hopeless = false;           // its names are gone for longer than it lasts
   std::optional<Time> revoked;     // the newest, by its CA
 

@@ -109,6 +109,9 @@ class FakeCa {
   Answer<void> check_limit(const std::string& what, const CaLimit& limit, Time now);
   void count_towards_limit(const std::string& what, Time now);
   // What limits are on, in the words of the refusal.
+  bool is_exempt(const std::vector<acme::Identifier>& identifiers) const {
+    return settings.renewals_are_exempt && issued_sets_.contains(certificates_for(identifiers));
+  }
   static std::string orders_by(const std::string& account);
   static std::string failures_of(const std::string& account, const std::string& name);
   static std::string certificates_for(const std::vector<acme::Identifier>& identifiers);
@@ -176,6 +179,7 @@ class FakeCa {
   std::set<CaEndpoint> lose_next_;
   int lose_at_ = 0;
   std::string last_limit_;
+  std::set<std::string> issued_sets_;
   std::map<std::string, std::deque<Time>> spent_;  // what a limit is on -> when it was used
   std::map<std::string, CaAccount> accounts_;
   std::map<std::string, CaOrder> orders_;

@@ -108,6 +108,7 @@ void FakeCa::issue(CaOrder& order) {
   order.certificate = certificate.id;
   ++counters_.certificates_issued;
   count_towards_limit(certificates_for(order.identifiers), at);
+  issued_sets_.insert(certificates_for(order.identifiers));
   certificates_by_renewal_id_[certificate.renewal_id] = certificate.id;
   forget_at(certificate.not_after, Memory::certificate, certificate.id);
   certificates_[certificate.id] = std::move(certificate);

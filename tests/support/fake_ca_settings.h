@@ -102,6 +102,8 @@ struct FakeCaSettings {
 
   // Limits, each over a sliding window.
   CaLimit orders_per_account;
+  // As at Let's Encrypt: from orders_per_account, for names that had a certificate together before.
+  bool renewals_are_exempt = false;
   CaLimit certificates_per_set;
   CaLimit failures_per_identifier;
 

@@ -89,8 +89,8 @@ case_90_hostile_answers() {
   local long
   long=$(printf 'x%.0s' {1..5000})
   configure
-  # Before there is a certificate: even where Pebble is told to reuse no authorization, it reuses one
-  # of a hundred, and of one that is valid nobody reads the challenges.
+  # Before there is a certificate: even where Pebble is told to reuse no authorization, it reuses
+  # one of a hundred, and of one that is valid nobody reads the challenges.
   remember_files
   hostile "a token with slashes" '[{"on": "authorization", "merge": {"challenges":
     {"token": "../../../../tmp/nolapse-was-here"}}}]'

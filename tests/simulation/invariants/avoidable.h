@@ -6,7 +6,9 @@
 // quarter under ten days).
 //
 // The renewal point is the one by lifetime; where the CA's advice may be bad it is the latest one
-// that an advice may set, a sixth before expiry. A standby that took over counts from then on.
+// that an advice may set, a sixth before expiry. One with a name that is gone for good is renewed
+// without it in that last part of its lifetime, not before. A standby that took over counts from
+// then on.
 #pragma once
 
 #include "tests/simulation/fleet.h"
@@ -28,6 +30,8 @@ inline bool lapse_was_avoidable(const Fleet& fleet, const Kept& kept, const Leaf
     point = std::max(point, kept.since);
   }
   const Time last_part = leaf.not_after - lifetime / (is_short ? 4 : 6);
+  // Until then all its names are insisted on.
+  if (kept.one_name_gone) point = std::max(point, last_part);
   bool first = true;
   for (const std::string& ca : kept.spec->cas) {
     std::vector<std::string> parts = kept.parts;
