@@ -170,7 +170,8 @@ void Agent::renew(RenewOptions options, std::function<void(std::vector<Certifica
     run.jobs.push_back(make_job(*spec, run.options));
   // The daemon looks at a standby by its own name; a person's run takes it along, but has it do
   // nothing that was asked for the certificate itself.
-  const bool along = !run.options.by_daemon && !run.options.force && run.options.ca.empty();
+  const bool along = !run.options.by_daemon && !run.options.force && run.options.ca.empty() &&
+                     run.options.work == RenewOptions::Work::renew;
   for (const CertificateSpec* spec : along ? select(names) : select_standbys(names)) {
     if (!spec->standby || !(along || run.options.by_daemon)) continue;
     run.jobs.push_back(make_job(standby_of(*spec), run.options));

@@ -16,6 +16,7 @@
 #include "agent/core/certificate_job.h"
 #include "agent/core/event_log.h"
 #include "agent/core/revocation.h"
+#include "agent/core/turns.h"
 
 namespace nolapse {
 
@@ -100,7 +101,7 @@ class Agent {
   SolverFactory make_solver_;
   Store store_;
   LeftBehind left_behind_;
-  Turns target_turns_;
+  TargetTurns target_turns_;
   Turns certificate_turns_;
   std::map<std::string_view, const CertificateSpec*> certificates_;  // the configuration's
   std::map<std::string, Remembered> remembered_;

@@ -99,6 +99,8 @@ void CertificateJob::look() {
   }
   begin_anew_where_reconfigured();
   anew_ = reconfigured_ || (!schedule && !unsaved);
+  // In the middle of an incident no CA is waited for.
+  if (options_.work != RenewOptions::Work::renew) return decide();
   if (options_.dry_run) return ask_the_ca();
   parts_.left_behind.try_again(spec_.name, parts_.solver, [this] { looked(); });
 }
@@ -213,6 +215,7 @@ void CertificateJob::decide() {
   input.failed = schedule_.failures > 0;
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
+  if (options_.work != RenewOptions::Work::renew) return deploy_wanted();
   tell_of_ignored_renew_before();
   if (!due_.now) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);

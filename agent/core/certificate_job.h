@@ -19,12 +19,17 @@
 #include "agent/core/schedule.h"
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
-#include "agent/core/turns.h"
+#include "agent/core/target_turns.h"
 
 namespace nolapse {
 
 struct RenewOptions {
-  std::vector<std::string> names;  // empty: all
+  // Instead of renewing: bring a generation to its targets, or take the newest back from them.
+  enum class Work { renew, deploy, roll_back };
+  Work work = Work::renew;
+  std::string target;                  // for those: only this one; empty: all
+  std::optional<unsigned> generation;  // for deploy; nothing: the newest
+  std::vector<std::string> names;      // empty: all
   bool force = false;
   bool again = false;  // with force: past our estimate of the CA's rate limits, and its waits
   bool deploy = true;
@@ -73,7 +78,7 @@ struct JobParts {
   World world;
   const Store& store;
   EventStream& events;
-  Turns& turns;
+  TargetTurns& turns;
   std::map<std::string, Remembered>& remembered;
   const Config& config;
   std::function<CaClient&(const std::string& name)> ca;
@@ -131,14 +136,16 @@ class CertificateJob {
   void retry_later(ErrorKind kind, std::optional<Time> retry_after);
   void save_schedule(std::function<void()> then);
   void deploy_or_probe();
-  bool deployment_is_due() const;
-  bool deployment_waits() const;
+  void deploy_wanted();
+  Result<unsigned> number_to_go_back_to(const DeploymentRecords& records) const;
+  DeploymentWish wish(bool again) const;
+  bool is_due(unsigned generation, const DeploymentWish& wish) const;
   void tell(Severity severity, const std::string& code, const std::string& message);
   bool told_today(std::optional<Time>& told_at) const;
   void mark_verified();
   void probe();
   void probed(std::vector<EndpointState> endpoints);
-  void deploy(Deployment::Targets targets);
+  void deploy(Generation generation, DeploymentWish wish);
   void end(Action action, std::optional<Error> error = {});
   bool told_of_expiry();
   Time planned_renewal() const;
@@ -156,6 +163,7 @@ class CertificateJob {
   bool reconfigured_ = false;  // since the last attempt: what held it up then no longer counts
   Due due_;
   std::optional<Error> issuance_error_;
+  std::optional<Generation> expected_;        // to be served, see generation_to_serve()
   std::vector<acme::Identifier> left_out_;    // of the attempt, see names_to_leave_out()
   std::vector<std::string> cas_left_;         // to ask, in order
   std::string ca_;                            // asked last

@@ -7,26 +7,21 @@
 
 namespace nolapse {
 
-bool CertificateJob::deployment_is_due() const {
-  const auto records = parts_.store.load_deployments(spec_.name);
-  if (!records) return true;
-  return std::any_of(spec_.deploy.begin(), spec_.deploy.end(), [&](const std::string& target) {
-    const auto record = records->find(target);
-    return record == records->end() || record->second.generation != outcome_.generation->number ||
-           (record->second.stage != DeploymentStage::reloaded &&
-            record->second.stage != DeploymentStage::verified);
-  });
+DeploymentWish CertificateJob::wish(bool again) const {
+  DeploymentWish wish{again};
+  wish.patience = options_.by_daemon ? Patience::all
+                  : options_.force   ? Patience::none
+                                     : Patience::window;
+  // What failed before says nothing about another certificate, or another configuration.
+  if (wish.patience == Patience::all && (outcome_.issued || reconfigured_)) {
+    wish.patience = Patience::window;
+  }
+  wish.revocation = schedule_.revocation;
+  return wish;
 }
 
-// After a failed deployment the daemon waits a little longer each time. What the CA has revoked is
-// brought nowhere: what is served instead is no worse.
-bool CertificateJob::deployment_waits() const {
-  if (revoked()) return true;
-  if (!options_.by_daemon || outcome_.issued || reconfigured_) return false;
-  const auto records = parts_.store.load_deployments(spec_.name);
-  return records && std::any_of(records->begin(), records->end(), [&](const auto& entry) {
-           return must_wait(entry.second.next_attempt, longest_back_off, parts_.world.clock.now());
-         });
+bool CertificateJob::is_due(unsigned generation, const DeploymentWish& wish) const {
+  return deployment_is_due(parts_.world, parts_.store, parts_.config, spec_, generation, wish);
 }
 
 void CertificateJob::deploy_or_probe() {
@@ -35,21 +30,28 @@ void CertificateJob::deploy_or_probe() {
   const bool live = parts_.store.live_generation(spec_.name) == outcome_.generation->number;
   if (!options_.deploy || is_standby(spec_.name))
     return end(outcome_.issued ? Action::renewed : Action::not_due);
-  if (options_.dry_run) {
-    return end(!live || deployment_is_due() ? Action::would_deploy : Action::not_due);
-  }
+  const DeploymentWish wish = this->wish(false);
   const bool only_live = !live && spec_.deploy.empty();
-  if ((only_live || deployment_is_due()) && !deployment_waits()) {
-    return deploy(Deployment::Targets::unfinished);
-  }
+  const bool due = only_live || outcome_.issued || is_due(outcome_.generation->number, wish);
+  if (options_.dry_run) return end(due ? Action::would_deploy : Action::not_due);
+  // What the CA has revoked is brought nowhere: what is served instead is no worse.
+  if (due && !revoked()) return deploy(*outcome_.generation, wish);
   probe();
 }
 
 // Nothing is due by what we remember; what is served has the last word.
 void CertificateJob::probe() {
+  outcome_.deployments = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
+  const unsigned number =
+      generation_to_serve(spec_, parts_.config, outcome_.deployments, outcome_.generation->number,
+                          parts_.world.clock.now());
+  expected_ = *outcome_.generation;
+  if (number != expected_->number) {
+    if (auto older = parts_.store.load_generation(spec_.name, number)) expected_ = *older;
+  }
   VerificationRequest request = verification_of(spec_);
-  request.expected = expected_leaf(outcome_.generation->leaf());
-  request.roots_file = issuer_roots(parts_.config, &*outcome_.generation);
+  request.expected = expected_leaf(expected_->leaf());
+  request.roots_file = issuer_roots(parts_.config, &*expected_);
   verify_endpoints(parts_.world, std::move(request),
                    [this](std::vector<EndpointState> endpoints) { probed(std::move(endpoints)); });
 }
@@ -60,19 +62,22 @@ void CertificateJob::probed(std::vector<EndpointState> endpoints) {
   const auto differs = std::find_if(endpoints.begin(), endpoints.end(), [](const auto& state) {
     return state.verdict == Verdict::wrong || state.verdict == Verdict::expired;
   });
-  if (differs != endpoints.end() && !spec_.deploy.empty() && !deployment_waits()) {
+  DeploymentWish again = wish(true);
+  if (expected_->number != outcome_.generation->number) {
+    again.withdrawn = outcome_.generation->number;
+  }
+  if (differs != endpoints.end() && !revoked() && is_due(expected_->number, again)) {
     parts_.events.emit(Severity::warning, spec_.name, "SERVED_DIFFERS",
                        differs->endpoint + ": " + differs->detail + "; deploying again");
-    return deploy(Deployment::Targets::all);
+    return deploy(*expected_, std::move(again));
   }
   const bool seen = endpoints.empty() || std::any_of(endpoints.begin(), endpoints.end(),
                                                      [](const auto& state) { return state.ok(); });
-  const bool live = parts_.store.live_generation(spec_.name) == outcome_.generation->number;
-  if (!live && seen && differs == endpoints.end() && !deployment_waits()) {
-    return deploy(Deployment::Targets::unfinished);
+  const bool live = parts_.store.live_generation(spec_.name) == expected_->number;
+  if (!live && seen && differs == endpoints.end() && !revoked()) {
+    return deploy(*expected_, wish(false));
   }
   outcome_.endpoints = std::move(endpoints);
-  outcome_.deployments = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
   const auto bad = std::find_if(outcome_.endpoints.begin(), outcome_.endpoints.end(), is_bad);
   if (bad == outcome_.endpoints.end()) return mark_verified();
   const bool unreachable = bad->verdict == Verdict::unreachable;
@@ -101,28 +106,87 @@ void CertificateJob::mark_verified() {
   bool changed = false;
   for (auto& [target, record] : outcome_.deployments) {
     const bool seen = !outcome_.endpoints.empty() && record.stage == DeploymentStage::reloaded &&
-                      record.generation == outcome_.generation->number;
+                      record.generation == expected_->number;
     if (!seen) continue;
-    record = {DeploymentStage::verified, record.generation, 0, {}, {}};
+    record.stage = DeploymentStage::verified;
+    record.failures = 0;
+    record.next_attempt.reset();
+    record.last_error.reset();
     changed = true;
   }
   if (!changed) return end(Action::not_due);
   parts_.events.emit(
       Severity::info, spec_.name, "DEPLOYMENT_VERIFIED",
-      "every endpoint serves generation " + std::to_string(outcome_.generation->number) + " now");
+      "every endpoint serves generation " + std::to_string(expected_->number) + " now");
   parts_.world.files.run(parts_.store.save_deployments(spec_.name, outcome_.deployments),
                          [this](Result<void>) { end(Action::not_due); });
 }
 
-void CertificateJob::deploy(Deployment::Targets targets) {
+void CertificateJob::deploy(Generation generation, DeploymentWish wish) {
   deployment_.emplace(parts_.world, parts_.store, parts_.events, parts_.turns, parts_.config, spec_,
-                      *outcome_.generation, targets);
+                      std::move(generation), std::move(wish));
   deployment_->start([this](DeploymentOutcome outcome) {
     outcome_.deployments = std::move(outcome.records);
     outcome_.endpoints = std::move(outcome.endpoints);
-    if (outcome.error) return end(Action::failed, std::move(outcome.error));
+    if (outcome.error) {
+      const bool waits = outcome.error->kind == ErrorKind::deferred;
+      return end(waits ? Action::waiting : Action::failed, std::move(outcome.error));
+    }
     end(outcome_.issued ? Action::renewed : Action::deployed);
   });
+}
+
+// ---- what a person wants deployed
+
+void CertificateJob::deploy_wanted() {
+  if (deploying_) std::exchange(deploying_, nullptr)();
+  const auto refuse = [this](const std::string& code, const std::string& why) {
+    end(Action::failed, Error{ErrorKind::input, code, why, {}, {}});
+  };
+  if (!outcome_.generation) return refuse("NO_CERTIFICATE", "there is no certificate yet");
+  const unsigned newest = outcome_.generation->number;
+  const auto records = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
+  Result<unsigned> number = options_.generation.value_or(newest);
+  if (options_.work == RenewOptions::Work::roll_back) number = number_to_go_back_to(records);
+  if (!number) return refuse(number.error().code, number.error().message);
+  auto generation = parts_.store.load_generation(spec_.name, *number);
+  if (!generation) return refuse(generation.error().code, generation.error().message);
+  const std::string unfit =
+      unfit_to_go_back_to(*generation, schedule_.revocation, parts_.world.clock.now());
+  if (!unfit.empty()) return refuse("UNFIT_GENERATION", unfit + "; it is not deployed");
+  DeploymentWish wish{true};
+  wish.target = options_.target;
+  if (*number < newest) wish.withdrawn = newest;
+  wish.revocation = schedule_.revocation;
+  outcome_.reason = "asked for";
+  outcome_.generation = *generation;
+  if (*number < newest) {
+    parts_.events.emit(Severity::warning, spec_.name, "GENERATION_WITHDRAWN",
+                       "going back to generation " + std::to_string(*number) + "; generation " +
+                           std::to_string(newest) + " stays away until `nolapse deploy " +
+                           spec_.name + "`, the next renewal goes out as usual");
+  }
+  deploy(std::move(*generation), std::move(wish));
+}
+
+// To the last one that was verified: live/, where the newest is not that; else what the targets had
+// before.
+Result<unsigned> CertificateJob::number_to_go_back_to(const DeploymentRecords& records) const {
+  const unsigned newest = outcome_.generation->number;
+  const auto live = parts_.store.live_generation(spec_.name);
+  if (live && *live < newest) return *live;
+  unsigned former = 0;
+  for (const auto& [target, record] : records) {
+    if (options_.target.empty() || target == options_.target ||
+        target.starts_with(options_.target + "@")) {
+      former =
+          std::max(former, generation_at(record) < newest ? generation_at(record) : record.former);
+    }
+  }
+  if (former != 0) return former;
+  return fail(ErrorKind::input, "NO_FORMER_GENERATION",
+              "nothing was deployed before generation " + std::to_string(newest) +
+                  "; name one with `nolapse deploy " + spec_.name + " --generation N`");
 }
 
 }  // namespace nolapse

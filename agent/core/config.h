@@ -46,7 +46,7 @@ struct ChallengeConfig {
   Duration propagation_timeout = std::chrono::minutes(10);
 };
 
-// ADDRESS:PORT[#SNI], an IPv6 address in brackets
+// ADDRESS:PORT[#SNI][!STARTTLS], an IPv6 address in brackets
 struct Endpoint {
   std::string text;  // as configured; the name it has in output
   std::string host;  // name or canonical address
@@ -54,16 +54,33 @@ struct Endpoint {
   // SNI; where none was given, the host's name or, for an address, the certificate's first host
   // name (its address when it has no names).
   std::string server_name;
+  std::string starttls = {};  // as ProbeRequest has it
 
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
+// Whose calling convention a hook speaks.
+enum class HookKind { nolapse, certbot, dehydrated, acme_sh };
+
+// A part of each day, in local time; one that ends before it begins passes midnight.
+struct DailyWindow {
+  Duration from{};  // since midnight
+  Duration until{};
+};
+
+// One service on one host. A section with `hosts` is one target for each of them.
 struct DeployTarget {
-  std::string name;
-  std::string hook;  // absolute path of the executable
-  std::string user;  // whom it runs as; empty: whoever runs nolapse
+  std::string name;  // the section's, or "edge@web1"
+  std::string section;
+  std::string host = {};
+  std::string hook;  // absolute path of the executable; for certbot also of a folder
+  HookKind kind = HookKind::nolapse;
+  std::string user;       // whom it runs as; empty: whoever runs nolapse
+  unsigned parallel = 8;  // of the section's hosts, worked on at once
+  std::optional<DailyWindow> window = {};
   Duration timeout = std::chrono::seconds(60);
   std::map<std::string, std::string> environment;
+  std::string shim = {};  // for acme.sh: what calls the script's function; empty: the installed one
 };
 
 // What the operator wants of one certificate.

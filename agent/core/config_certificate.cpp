@@ -235,7 +235,11 @@ void read_certificate(const ConfigNode& table, int number, ConfigContext& contex
                                    "from 5m to 398d");
   read_cas(section, spec, context);
   read_standby(section, spec, context);
-  spec.deploy = read_references(section, "deploy", context);
+  for (const std::string& name : read_references(section, "deploy", context)) {
+    for (const auto& [target, each] : context.config.targets) {
+      if (each.section == name) spec.deploy.push_back(target);
+    }
+  }
   read_endpoints(section, spec);
   spec.renew_before = section.duration("renew_before", std::chrono::seconds(1),
                                        std::chrono::days(3650), "from 1s to 3650d");

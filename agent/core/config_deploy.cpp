@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "agent/core/config_files.h"
-#include "agent/core/config_not_yet.h"
 #include "agent/core/config_parts.h"
+#include "agent/core/deployment_rules.h"
+#include "agent/core/hook.h"
 
 namespace nolapse {
 namespace {
@@ -36,7 +37,13 @@ void missing_hook(ConfigSection& section, const std::string& written, const std:
                                 : suggest(written, hooks));
 }
 
-std::string read_hook(ConfigSection& section, const ConfigContext& context) {
+// A program, or for certbot's kind also the folder in which such programs lie.
+bool is_hook_folder(const FileStatus& status, HookKind kind) {
+  return kind == HookKind::certbot && status.kind == FileStatus::Kind::directory;
+}
+
+std::string read_hook(ConfigSection& section, const DeployTarget& target,
+                      const ConfigContext& context) {
   const auto hook = section.text("hook");
   if (!hook) {
     if (section.table().find("hook") == nullptr) {
@@ -55,21 +62,56 @@ std::string read_hook(ConfigSection& section, const ConfigContext& context) {
   const auto status = status_through_links(context.files, path);
   if (!status && status.error().code == "FILE_MISSING") {
     missing_hook(section, *hook, path, context);
-  } else {
+  } else if (status && is_hook_folder(*status, target.kind)) {
+    return path;
+  } else if (target.kind == HookKind::acme_sh) {
+    // It is read by the shim and need not be executable itself.
+  } else if (target.user.empty()) {
     check_executable(section, "hook", path, context);
+  } else if (status && (status->kind != FileStatus::Kind::file || (status->mode & 0111) == 0)) {
+    section.problem("hook", path + " is no executable file", "run: chmod +x " + path);
   }
   return path;
 }
 
-void read_kind(ConfigSection& section) {
-  const auto kind = section.text("kind");
-  if (!kind || *kind == "nolapse") return;
-  if (is_not_yet_supported("deploy", "kind", *kind)) {
-    section.problem("kind", "hooks of \"" + *kind + "\" are not supported by this version",
-                    "wrap the hook in one that speaks nolapse's convention, and remove kind");
-  } else {
-    section.problem("kind", "\"" + *kind + "\" is no kind of hook", "write \"nolapse\"");
+HookKind read_kind(ConfigSection& section) {
+  const auto word = section.text("kind");
+  if (!word) return HookKind::nolapse;
+  const auto kind = parse_hook_kind(*word);
+  if (!kind) {
+    section.problem("kind", "\"" + *word + "\" is no kind of hook",
+                    suggest(*word, {"nolapse", "certbot", "dehydrated", "acme.sh"}));
   }
+  return kind.value_or(HookKind::nolapse);
+}
+
+std::optional<DailyWindow> read_window(ConfigSection& section) {
+  const auto text = section.text("window");
+  if (!text) return {};
+  const auto window = parse_window(*text);
+  if (!window) {
+    section.problem("window", "\"" + *text + "\" is no part of a day",
+                    "write two times of day, such as \"02:00-05:00\"");
+  }
+  return window;
+}
+
+// One target for each host. Names of hosts become file names.
+std::vector<DeployTarget> targets_of(ConfigSection& section, const DeployTarget& target) {
+  const auto hosts = section.texts("hosts", false);
+  if (!hosts) return {target};
+  std::vector<DeployTarget> targets;
+  for (const ConfigNode* host : *hosts) {
+    if (!is_valid_name(host->text)) {
+      section.problem_at(*host, "hosts", "\"" + host->text + "\" is no name of a host", name_rule);
+      continue;
+    }
+    targets.push_back(target);
+    targets.back().host = host->text;
+    targets.back().name = target.section + "@" + host->text;
+  }
+  if (hosts->empty()) section.problem("hosts", "the list is empty", "name a host, or remove hosts");
+  return targets;
 }
 
 }  // namespace
@@ -79,15 +121,20 @@ void read_deploy_target(const ConfigNode& table, ConfigContext& context) {
   if (!define_name(section, table.key, "", context)) return;
   DeployTarget target;
   target.name = table.key;
-  target.hook = read_hook(section, context);
-  read_kind(section);
+  target.section = table.key;
+  target.kind = read_kind(section);
   target.user = read_user(section);
+  target.hook = read_hook(section, target, context);
+  if (target.kind == HookKind::acme_sh) target.shim = read_path(section, "shim");
+  target.window = read_window(section);
+  target.parallel = section.number("parallel", 1, 64).value_or(target.parallel);
   target.timeout =
       section.duration("timeout", std::chrono::seconds(1), std::chrono::hours(1), "from 1s to 1h")
           .value_or(target.timeout);
   read_environment(section, target.environment);
+  const auto targets = targets_of(section, target);
   section.refuse_unknown_keys();
-  context.config.targets.emplace(target.name, target);
+  for (const DeployTarget& each : targets) context.config.targets.emplace(each.name, each);
 }
 
 }  // namespace nolapse

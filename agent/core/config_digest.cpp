@@ -45,6 +45,7 @@ std::string digest_of(const CertificateSpec& spec, const Config& config) {
     const auto target = config.targets.find(name);
     if (target == config.targets.end()) continue;
     digest.add(name).add(target->second.hook).add(target->second.user);
+    digest.add(std::to_string(static_cast<int>(target->second.kind))).add(target->second.shim);
     for (const auto& [key, value] : target->second.environment) digest.add(key).add(value);
   }
   return digest.value();

@@ -1,12 +1,14 @@
 #include "agent/core/config_endpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
-
-#include "agent/core/config_not_yet.h"
 
 namespace nolapse {
 namespace {
+
+constexpr std::array<std::string_view, 5> starttls_protocols = {"smtp", "imap", "pop3", "ldap",
+                                                                "postgres"};
 
 constexpr const char* form =
     "write ADDRESS:PORT, with an IPv6 address in brackets, such as \"192.0.2.1:443\" or "
@@ -78,18 +80,23 @@ tl::expected<HostPort, EndpointFault> parse_host_port(std::string_view text) {
 
 tl::expected<Endpoint, EndpointFault> parse_endpoint(const std::string& text,
                                                      const std::vector<acme::Identifier>& domains) {
-  if (text.find('!') != std::string::npos &&
-      is_not_yet_supported("certificate", "endpoints", with_starttls)) {
-    return refuse(text, "asks for STARTTLS, which is not supported by this version",
-                  "remove the endpoint, or name a port that speaks TLS at once");
-  }
-  const std::size_t hash = text.find('#');
-  const auto at = parse_host_port(std::string_view(text).substr(0, hash));
+  const std::size_t mark = text.find('!');
+  const std::string_view place = std::string_view(text).substr(0, mark);
+  const std::size_t hash = place.find('#');
+  const auto at = parse_host_port(place.substr(0, hash));
   if (!at) return tl::unexpected(at.error());
 
   Endpoint endpoint{text, at->host, at->port, at->host};
+  if (mark != std::string::npos) {
+    endpoint.starttls = text.substr(mark + 1);
+    if (std::find(starttls_protocols.begin(), starttls_protocols.end(), endpoint.starttls) ==
+        starttls_protocols.end()) {
+      return refuse(text, "does not end with a protocol that has STARTTLS",
+                    "write one of !smtp, !imap, !pop3, !ldap, !postgres behind it");
+    }
+  }
   if (hash != std::string::npos) {
-    const auto name = acme::parse_identifier(std::string_view(text).substr(hash + 1));
+    const auto name = acme::parse_identifier(place.substr(hash + 1));
     if (!name || name->type != "dns" || is_wildcard(name->value)) {
       return refuse(text, "has no host name after the #",
                     "write the name that a client asks for, such as #shop.example");

@@ -15,20 +15,11 @@ struct NotYet {
   std::string_view value = {};  // only this value of the key; empty: the key itself
 };
 
-inline constexpr std::string_view with_starttls = "STARTTLS";
-
 inline constexpr std::array not_yet_supported = {
     NotYet{"", "alerts"},
     NotYet{"", "storage"},
     NotYet{"challenge", "type", "dns-persist-01"},
     NotYet{"certificate", "csr_file"},
-    NotYet{"certificate", "endpoints", with_starttls},
-    NotYet{"deploy", "kind", "certbot"},
-    NotYet{"deploy", "kind", "dehydrated"},
-    NotYet{"deploy", "kind", "acme.sh"},
-    NotYet{"deploy", "hosts"},
-    NotYet{"deploy", "parallel"},
-    NotYet{"deploy", "window"},
     NotYet{"daemon", "status_listen"},
     NotYet{"daemon", "deep_check_interval"},
     NotYet{"daemon", "rehearse_interval"},

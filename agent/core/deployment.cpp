@@ -9,15 +9,62 @@ namespace nolapse {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+TargetDue due_of(const World& world, const Store& store, const CertificateSpec& spec,
+                 const DeployTarget& target, const DeploymentRecord* record, unsigned generation,
+                 const DeploymentWish& wish) {
+  TargetInput input{target, record, generation, wish.again, wish.patience, world.clock.now()};
+  if (target.window) {
+    input.utc_offset = world.clock.utc_offset(input.now);
+    const unsigned there = record == nullptr ? 0 : generation_at(*record);
+    const auto has = there == 0 ? Result<Generation>(fail(ErrorKind::local, "NONE", ""))
+                                : store.load_generation(spec.name, there);
+    if (has) input.little_is_left_from = little_is_left_from(has->leaf());
+  }
+  return target_due(input);
+}
+
+bool is_wanted(const DeployTarget& target, const DeploymentWish& wish) {
+  return wish.target.empty() || wish.target == target.name || wish.target == target.section;
+}
+
+Duration pause_before(int probe) {
+  constexpr std::array<Duration, 5> pauses = {100ms, 200ms, 400ms, 800ms, 1600ms};
+  return pauses[std::min<std::size_t>(static_cast<std::size_t>(probe), pauses.size() - 1)];
+}
+
+bool all_ok(const std::vector<EndpointState>& endpoints) {
+  return std::all_of(endpoints.begin(), endpoints.end(),
+                     [](const EndpointState& state) { return state.ok(); });
+}
+
+}  // namespace
+
 std::string issuer_roots(const Config& config, const Generation* generation) {
   if (generation == nullptr) return {};
   const CaConfig* ca = config.find_ca(generation->ca);
   return ca == nullptr ? std::string() : ca->issuer_roots_file;
 }
 
-Deployment::Deployment(World world, const Store& store, EventStream& events, Turns& turns,
+bool deployment_is_due(const World& world, const Store& store, const Config& config,
+                       const CertificateSpec& spec, unsigned generation,
+                       const DeploymentWish& wish) {
+  const auto records = store.load_deployments(spec.name);
+  return std::any_of(spec.deploy.begin(), spec.deploy.end(), [&](const std::string& name) {
+    const auto target = config.targets.find(name);
+    if (target == config.targets.end() || !is_wanted(target->second, wish)) return false;
+    if (!records) return true;
+    const auto record = records->find(name);
+    const DeploymentRecord* const known = record == records->end() ? nullptr : &record->second;
+    return due_of(world, store, spec, target->second, known, generation, wish).when ==
+           TargetDue::When::now;
+  });
+}
+
+Deployment::Deployment(World world, const Store& store, EventStream& events, TargetTurns& turns,
                        const Config& config, const CertificateSpec& spec, Generation generation,
-                       Targets targets)
+                       DeploymentWish wish)
     : world_(world),
       store_(store),
       events_(events),
@@ -25,181 +72,152 @@ Deployment::Deployment(World world, const Store& store, EventStream& events, Tur
       config_(config),
       spec_(spec),
       generation_(std::move(generation)),
-      targets_(targets) {}
+      wish_(std::move(wish)),
+      journal_(world, store, events, spec.name) {}
 
 void Deployment::start(std::function<void(DeploymentOutcome)> done) {
   done_ = std::move(done);
-  auto records = store_.load_deployments(spec_.name);
-  if (records) {
-    for (const std::string& target : spec_.deploy) {
-      const auto found = records->find(target);
-      if (found != records->end()) outcome_.records[target] = std::move(found->second);
-    }
-  } else {
-    events_.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
-                 records.error().message + "; every target is deployed to again");
-  }
+  probing_began_ = world_.clock.uptime();
+  journal_.load();
+  journal_.keep_only(spec_.deploy);
+  const auto& records = journal_.records();
+  const bool left_unjudged = std::any_of(records.begin(), records.end(), [](const auto& entry) {
+    return was_left_unjudged(entry.second);
+  });
+  choose_targets();
   // Where nobody deploys, whoever reads live/ needs it now.
-  if (spec_.deploy.empty())
-    return save(store_.switch_live(spec_.name, generation_.number), [this] { next_target(); });
-  next_target();
-}
-
-void Deployment::note(Error error) {
-  events_.emit(Severity::error, spec_.name, error.code, error.message);
-  if (!outcome_.error) outcome_.error = std::move(error);
-}
-
-// Saves the records and does `more`. A disk that refuses must not keep a good certificate from
-// being served: it is reported, and the deployment goes on.
-void Deployment::save(FileWork more, std::function<void()> then) {
-  FileWork work = store_.save_deployments(spec_.name, outcome_.records);
-  for (FileOperation& operation : more) work.push_back(std::move(operation));
-  world_.files.run(std::move(work), [this, then = std::move(then)](Result<void> saved) {
-    if (!saved) note(saved.error());
-    then();
+  if (spec_.deploy.empty()) {
+    return journal_.save(store_.switch_live(spec_.name, generation_.number), [this] { verify(); });
+  }
+  if (deployments_.empty()) {
+    // Until its window opens a target serves what it served.
+    return journal_.save({}, [this] { window_closed_ ? end() : verify(); });
+  }
+  probe(generation_, [this, left_unjudged](std::vector<EndpointState> endpoints) {
+    before_ = std::move(endpoints);
+    for (EndpointState& state : before_) {
+      if (left_unjudged) state.service = Service::good;
+    }
+    deploy_own();
   });
 }
 
-void Deployment::count_failure(DeploymentRecord& record, const Error& error) {
-  const Time now = world_.clock.now();
-  ++record.failures;
-  record.last_error = save_error(error, now);
-  record.next_attempt = next_deployment(record.failures, now, world_.random.next());
-}
-
-// ---- the targets, one after the other
-
-void Deployment::next_target() {
-  if (next_ == spec_.deploy.size()) {
-    verification_began_ = world_.clock.uptime();
-    return verify();
+void Deployment::choose_targets() {
+  std::optional<Time> opens;
+  for (const std::string& name : spec_.deploy) {
+    const auto target = config_.targets.find(name);
+    if (target == config_.targets.end() || !is_wanted(target->second, wish_)) continue;
+    const DeploymentRecord* const record = journal_.find(name);
+    const TargetDue due =
+        due_of(world_, store_, spec_, target->second, record, generation_.number, wish_);
+    if (due.when == TargetDue::When::now) {
+      deployments_.push_back(std::make_unique<TargetDeployment>(world_, store_, events_, turns_,
+                                                                journal_, spec_, target->second));
+    } else if (due.for_window) {
+      journal_.record(name).next_attempt = due.at;
+      if (opens && *opens <= due.at) continue;
+      opens = due.at;
+      window_closed_ = Error{
+          ErrorKind::deferred,
+          "WINDOW_CLOSED",
+          "generation " + std::to_string(generation_.number) + " goes to target " + name +
+              " when its window " + format_window(*target->second.window) + " opens, on " +
+              acme::format_rfc3339(due.at) + " (`nolapse deploy " + spec_.name + "` does not wait)",
+          {},
+          {}};
+    }
   }
-  const auto target = config_.targets.find(spec_.deploy[next_]);
-  if (target == config_.targets.end() || is_finished(target->first)) {
-    ++next_;
-    return next_target();
-  }
-  turns_.enter(target->first, [this, &target = target->second] { install(target); });
 }
 
-bool Deployment::is_finished(const std::string& target) const {
-  const auto record = outcome_.records.find(target);
-  return targets_ == Targets::unfinished && record != outcome_.records.end() &&
-         record->second.generation == generation_.number &&
-         (record->second.stage == DeploymentStage::reloaded ||
-          record->second.stage == DeploymentStage::verified);
+// ---- the targets
+
+void Deployment::deploy_own() {
+  deploy(false, [this] { deploy_foreign(); });
 }
 
-void Deployment::run_verb(const DeployTarget& target, const std::string& verb,
-                          std::function<void(Result<HookOutcome>)> done) {
-  events_.emit(
-      Severity::info, spec_.name, "HOOK_STARTED",
-      "generation " + std::to_string(generation_.number) + " to " + target.name + ": " + verb);
-  const HookRun run{target, verb, spec_, generation_};
-  world_.processes.run(hook_process(run),
-                       [run, done = std::move(done)](Result<ProcessResult> result) {
-                         if (!result) {
-                           Error error = result.error();
-                           error.message = "target " + run.target.name + ": " + error.message;
-                           return done(fail(std::move(error)));
-                         }
-                         done(judge_hook(run, *result));
-                       });
-}
-
-void Deployment::install(const DeployTarget& target) {
-  DeploymentRecord& record = outcome_.records[target.name];
-  record.stage = DeploymentStage::issued;
-  record.generation = generation_.number;
-  save({}, [this, &target] {
-    run_verb(target, "install", [this, &target](Result<HookOutcome> outcome) {
-      if (!outcome) return leave_target(target, outcome.error());
-      if (!outcome->supported) {
-        return leave_target(target, Error{ErrorKind::input,
-                                          "HOOK_CANNOT_INSTALL",
-                                          "target " + target.name + ": " + target.hook +
-                                              " does not support the verb install",
-                                          {},
-                                          {}});
-      }
-      outcome_.records[target.name].stage = DeploymentStage::installed;
-      save({}, [this, &target] { reload(target); });
+// Hooks of other clients read live/ and run after it has moved. Where our own targets failed, they
+// are not told of a certificate that is perhaps no good.
+void Deployment::deploy_foreign() {
+  const bool any = std::any_of(deployments_.begin(), deployments_.end(), [](const auto& each) {
+    return each->target().kind != HookKind::nolapse;
+  });
+  probing_began_ = world_.clock.uptime();
+  if (!any) return verify();
+  journal_.save(store_.switch_live(spec_.name, generation_.number), [this] {
+    deploy(true, [this] {
+      probing_began_ = world_.clock.uptime();
+      verify();
     });
   });
 }
 
-// Always, even when nothing was changed on disk: a run that ended between install and reload
-// leaves new files under a service that has not read them.
-void Deployment::reload(const DeployTarget& target) {
-  run_verb(target, "reload", [this, &target](Result<HookOutcome> outcome) {
-    if (outcome) return reloaded(target);
-    if (outcome.error().code == "HOOK_TRY_LATER" && ++later_ <= later_limit) {
-      return reload_later(target);
-    }
-    leave_target(target, outcome.error());
-  });
-}
-
-// Another certificate of this run may be what the service waits for: let it have its turn.
-void Deployment::reload_later(const DeployTarget& target) {
-  turns_.leave(target.name);
-  world_.clock.start_timer(500ms * later_, [this, &target] {
-    turns_.enter(target.name, [this, &target] { reload(target); });
-  });
-}
-
-void Deployment::reloaded(const DeployTarget& target) {
-  outcome_.records[target.name].stage = DeploymentStage::reloaded;
-  save(store_.record_deployed(spec_.name, target.name, generation_.number),
-       [this, &target] { leave_target(target, {}); });
-}
-
-void Deployment::leave_target(const DeployTarget& target, std::optional<Error> error) {
-  turns_.leave(target.name);
-  ++next_;
-  if (!error) return next_target();
-  DeploymentRecord& record = outcome_.records[target.name];
-  record.stage = DeploymentStage::failed;
-  count_failure(record, *error);
-  note(std::move(*error));
-  save({}, [this] { next_target(); });
+void Deployment::deploy(bool foreign, std::function<void()> then) {
+  open_ = 1;
+  const auto ended = [this, then = std::move(then)] {
+    if (--open_ == 0) then();
+  };
+  for (const auto& deployment : deployments_) {
+    if ((deployment->target().kind != HookKind::nolapse) != foreign) continue;
+    ++open_;
+    deployment->deploy(generation_,
+                       [this, ended, target = &deployment->target()](const std::optional<Error>&) {
+                         journal_.record(target->name).withdrawn = wish_.withdrawn;
+                         ended();
+                       });
+  }
+  ended();
 }
 
 // ---- what is served
 
-void Deployment::verify() {
+void Deployment::probe(const Generation& generation,
+                       std::function<void(std::vector<EndpointState>)> done) {
   VerificationRequest request = verification_of(spec_);
-  request.expected = expected_leaf(generation_.leaf());
-  request.roots_file = issuer_roots(config_, &generation_);
-  verify_endpoints(world_, std::move(request), [this](std::vector<EndpointState> endpoints) {
-    verified(std::move(endpoints));
+  request.expected = expected_leaf(generation.leaf());
+  request.roots_file = issuer_roots(config_, &generation);
+  verify_endpoints(world_, std::move(request), std::move(done));
+}
+
+void Deployment::verify() {
+  probe(generation_,
+        [this](std::vector<EndpointState> endpoints) { verified(std::move(endpoints)); });
+}
+
+bool Deployment::has_generation(const DeploymentRecord& record) const {
+  return record.generation == generation_.number &&
+         (record.stage == DeploymentStage::reloaded || record.stage == DeploymentStage::verified);
+}
+
+// Nothing to wait for where nothing was reloaded.
+bool Deployment::may_still_change(const std::string& worse) const {
+  const Duration waited = world_.clock.uptime() - probing_began_;
+  if (!worse.empty()) return waited < recovery_limit;
+  const auto& records = journal_.records();
+  const bool reloaded = std::any_of(records.begin(), records.end(), [this](const auto& entry) {
+    return has_generation(entry.second);
   });
+  return reloaded && !journal_.first_error() && !window_closed_ && waited < verification_limit;
 }
 
 void Deployment::verified(std::vector<EndpointState> endpoints) {
-  constexpr std::array<Duration, 5> pauses = {100ms, 200ms, 400ms, 800ms, 1600ms};
-  const bool all_ok = std::all_of(endpoints.begin(), endpoints.end(),
-                                  [](const EndpointState& state) { return state.ok(); });
-  const bool time_left = world_.clock.uptime() - verification_began_ < verification_limit;
-  // Nothing to wait for where nothing was reloaded.
-  const bool may_change = !outcome_.error && !spec_.deploy.empty();
-  if (!all_ok && time_left && may_change) {
-    const auto index =
-        std::min<std::size_t>(static_cast<std::size_t>(probes_++), pauses.size() - 1);
-    world_.clock.start_timer(pauses[index], [this] { verify(); });
+  const std::string worse = made_worse(before_, endpoints);
+  if (!all_ok(endpoints) && may_still_change(worse)) {
+    world_.clock.start_timer(pause_before(probes_++), [this] { verify(); });
     return;
   }
-  outcome_.endpoints = std::move(endpoints);
-  if (!all_ok) return mark_unverified();
+  endpoints_ = std::move(endpoints);
+  if (!worse.empty()) return roll_back(worse);
+  if (!all_ok(endpoints_)) return mark_unverified();
   mark_verified();
 }
 
 void Deployment::mark_verified() {
-  const bool seen = outcome_.verifiable();
-  for (auto& [target, record] : outcome_.records) {
-    if (record.stage != DeploymentStage::reloaded) continue;
+  const bool seen = !endpoints_.empty();
+  for (const auto& [target, known] : journal_.records()) {
+    if (!has_generation(known)) continue;
+    DeploymentRecord& record = journal_.record(target);
     if (seen) record.stage = DeploymentStage::verified;
+    record.judged = true;
     record.failures = 0;
     record.next_attempt.reset();
     record.last_error.reset();
@@ -213,45 +231,51 @@ void Deployment::mark_verified() {
 }
 
 void Deployment::mark_unverified() {
-  for (const EndpointState& state : outcome_.endpoints) {
-    if (state.ok()) continue;
-    const std::string where =
-        state.address.empty() ? state.endpoint : state.endpoint + " (" + state.address + ")";
-    Error error{ErrorKind::transient, "NOT_SERVED", where + ": " + state.detail, {}, {}};
-    for (auto& [target, record] : outcome_.records) {
-      if (record.stage != DeploymentStage::reloaded || record.generation != generation_.number)
-        continue;
-      count_failure(record, error);
+  const auto bad = std::find_if(endpoints_.begin(), endpoints_.end(),
+                                [](const EndpointState& state) { return !state.ok(); });
+  const std::string where =
+      bad->address.empty() ? bad->endpoint : bad->endpoint + " (" + bad->address + ")";
+  Error error{ErrorKind::transient, "NOT_SERVED", where + ": " + bad->detail, {}, {}};
+  const Time now = world_.clock.now();
+  for (const auto& [target, known] : journal_.records()) {
+    if (known.stage != DeploymentStage::reloaded || known.generation != generation_.number) {
+      continue;
     }
-    note(std::move(error));
-    break;
+    DeploymentRecord& record = journal_.record(target);
+    record.judged = true;
+    if (window_closed_) continue;
+    ++record.failures;
+    record.last_error = save_error(error, now);
+    record.next_attempt = next_deployment(record.failures, now, world_.random.next());
   }
-  const auto& states = outcome_.endpoints;
-  const bool worse = std::any_of(states.begin(), states.end(), [](const EndpointState& state) {
+  if (!window_closed_) journal_.note(std::move(error));
+  const bool worse = std::any_of(endpoints_.begin(), endpoints_.end(), [](const auto& state) {
     return state.verdict == Verdict::wrong || state.verdict == Verdict::expired;
   });
-  const bool seen = std::any_of(states.begin(), states.end(),
+  const bool seen = std::any_of(endpoints_.begin(), endpoints_.end(),
                                 [](const EndpointState& state) { return state.ok(); });
   // Served somewhere and wrong nowhere: what cannot be reached does not hold live/ back.
   if (seen && !worse) return switch_live_then_end();
-  save({}, [this] { end(); });
+  journal_.save({}, [this] { end(); });
 }
 
 // live/ follows what was seen to work, so that an unrelated restart never loads an untested pair.
 void Deployment::switch_live_then_end() {
-  const bool taken =
-      std::any_of(outcome_.records.begin(), outcome_.records.end(), [this](const auto& entry) {
-        return entry.second.generation == generation_.number &&
-               entry.second.stage != DeploymentStage::failed;
-      });
+  const auto& records = journal_.records();
+  const bool taken = std::any_of(records.begin(), records.end(), [this](const auto& entry) {
+    return has_generation(entry.second);
+  });
   const bool there = store_.live_generation(spec_.name) == generation_.number;
-  save(taken && !there ? store_.switch_live(spec_.name, generation_.number) : FileWork{},
-       [this] { end(); });
+  journal_.save(taken && !there ? store_.switch_live(spec_.name, generation_.number) : FileWork{},
+                [this] { end(); });
 }
 
 void Deployment::end() {
+  DeploymentOutcome outcome{journal_.records(), std::move(endpoints_), journal_.first_error()};
+  if (!outcome.error) outcome.error = window_closed_;
   // Late, so that the owner may drop this object in the completion.
-  world_.clock.start_timer(Duration{0}, [done = done_, outcome = outcome_] { done(outcome); });
+  world_.clock.start_timer(Duration{0},
+                           [done = done_, outcome = std::move(outcome)] { done(outcome); });
 }
 
 }  // namespace nolapse

@@ -1,17 +1,18 @@
-// Brings one generation of one certificate to all its targets, issued → installed → reloaded →
-// verified, and is not done until the endpoints serve it. The stage of each target is durable
-// before the next begins; a failed target holds up no other and is tried again by the next run.
+// Brings one generation of one certificate to all its targets and is not done until the endpoints
+// serve it. Targets are worked on at the same time and hold each other up in nothing. What made an
+// endpoint worse than it was before is taken back, and that is verified, too.
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "agent/core/event_stream.h"
-#include "agent/core/hook.h"
-#include "agent/core/store.h"
-#include "agent/core/turns.h"
+#include "agent/core/deployment_journal.h"
+#include "agent/core/deployment_rules.h"
+#include "agent/core/target_deployment.h"
 #include "agent/core/verification.h"
 
 namespace nolapse {
@@ -19,63 +20,79 @@ namespace nolapse {
 struct DeploymentOutcome {
   DeploymentRecords records;
   std::vector<EndpointState> endpoints;
-  std::optional<Error>
-      error;  // the first that happened; nothing: all is verified, or nothing can be
-
-  // Is there anything that the endpoints say?
-  bool verifiable() const { return !endpoints.empty(); }
+  // The first that happened; nothing: all is verified, or nothing can be. Kind deferred, code
+  // WINDOW_CLOSED: only the window of a target is waited for.
+  std::optional<Error> error;
 };
+
+struct DeploymentWish {
+  // A target that has the generation already is left alone, unless what is served says otherwise.
+  bool again = false;
+  Patience patience = Patience::none;
+  std::string target = {};  // only this one, or this section's hosts; empty: all
+  // A person went back to an older generation: the newest is not brought there before they say so.
+  unsigned withdrawn = 0;
+  std::optional<SavedRevocation> revocation = {};  // what the CA has taken back
+};
+
+// Is there something to do for a target of the certificate, by the records?
+bool deployment_is_due(const World& world, const Store& store, const Config& config,
+                       const CertificateSpec& spec, unsigned generation,
+                       const DeploymentWish& wish);
 
 class Deployment {
  public:
-  // After a reload old workers may serve for a moment: an endpoint gets this long to change.
-  static constexpr int later_limit = 3;
+  // After a reload old workers may serve for a moment: an endpoint gets this long to change, and
+  // where it is worse than before, this long to recover.
   static constexpr Duration verification_limit = std::chrono::seconds(10);
-
-  // A target that has the generation already is left alone, unless what is served says otherwise.
-  enum class Targets { unfinished, all };
+  static constexpr Duration recovery_limit = std::chrono::seconds(4);
 
   // The references must outlive the deployment.
-  Deployment(World world, const Store& store, EventStream& events, Turns& turns,
+  Deployment(World world, const Store& store, EventStream& events, TargetTurns& turns,
              const Config& config, const CertificateSpec& spec, Generation generation,
-             Targets targets);
+             DeploymentWish wish);
 
   void start(std::function<void(DeploymentOutcome)> done);
 
  private:
-  void next_target();
-  bool is_finished(const std::string& target) const;
-  void run_verb(const DeployTarget& target, const std::string& verb,
-                std::function<void(Result<HookOutcome>)> done);
-  void install(const DeployTarget& target);
-  void reload(const DeployTarget& target);
-  void reload_later(const DeployTarget& target);
-  void reloaded(const DeployTarget& target);
-  void leave_target(const DeployTarget& target, std::optional<Error> error);
-  void save(FileWork more, std::function<void()> then);
+  void choose_targets();
+  void deploy_own();
+  void deploy_foreign();
+  void deploy(bool foreign, std::function<void()> then);
+  void probe(const Generation& generation, std::function<void(std::vector<EndpointState>)> done);
   void verify();
   void verified(std::vector<EndpointState> endpoints);
+  bool may_still_change(const std::string& worse) const;
   void mark_verified();
   void mark_unverified();
   void switch_live_then_end();
+  bool has_generation(const DeploymentRecord& record) const;
+
+  void roll_back(const std::string& why);
+  void go_back(TargetDeployment& deployment, const Error& error);
+  void went_back(const DeployTarget& target, const Generation& former, const Error& error);
+  void verify_former();
+  void look_at_former();
   void end();
-  void note(Error error);
-  void count_failure(DeploymentRecord& record, const Error& error);
 
   World world_;
   const Store& store_;
   EventStream& events_;
-  Turns& turns_;
+  TargetTurns& turns_;
   const Config& config_;
   const CertificateSpec& spec_;
-  Generation generation_;
-  Targets targets_;
+  const Generation generation_;
+  const DeploymentWish wish_;
   std::function<void(DeploymentOutcome)> done_;
-  DeploymentOutcome outcome_;
-  std::size_t next_ = 0;  // index into spec_.deploy
-  int later_ = 0;         // how often a hook asked to be tried later
+  DeploymentJournal journal_;
+  std::vector<std::unique_ptr<TargetDeployment>> deployments_;
+  std::size_t open_ = 0;                // of those, under way
+  std::optional<Error> window_closed_;  // for a target that only waits for its window
+  std::vector<EndpointState> before_;
+  std::vector<EndpointState> endpoints_;
+  std::map<unsigned, Generation> formers_;  // gone back to, by number
   int probes_ = 0;
-  std::chrono::milliseconds verification_began_{};
+  std::chrono::milliseconds probing_began_{};
 };
 
 // Anchors for chains of this generation: those of the CA that issued it.

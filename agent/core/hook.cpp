@@ -1,6 +1,9 @@
 #include "agent/core/hook.h"
 
+#include <memory>
+
 #include "acme/json_read.h"
+#include "agent/core/config_files.h"
 
 namespace nolapse {
 namespace {
@@ -43,26 +46,127 @@ std::optional<std::string> failure_of(const ProcessResult& result, Duration dead
   return ending + last_words(result);
 }
 
-ProcessSpec hook_process(const HookRun& run) {
+namespace {
+
+// Nolapse's own kind. [deploy-hooks/README.md]
+ProcessSpec own_process(const HookRun& run) {
+  const acme::Certificate& leaf = run.generation.leaf();
+  const std::string& directory = run.generation.directory;
   ProcessSpec process;
   process.argv = {run.target.hook, run.verb};
-  process.environment = run.target.environment;
-  process.environment["PATH"] = program_path;
-  process.environment["NOLAPSE_NAME"] = run.spec.name;
-  process.environment["NOLAPSE_DOMAINS"] = join(run.spec.domains, " ");
-  process.environment["NOLAPSE_TARGET"] = run.target.name;
-  process.environment["NOLAPSE_HOST"] = "";
-  process.environment["NOLAPSE_GENERATION"] = std::to_string(run.generation.number);
-  process.environment["NOLAPSE_DIR"] = run.generation.directory;
-  process.environment["NOLAPSE_PRIVKEY"] = run.generation.directory + "/privkey.pem";
-  process.environment["NOLAPSE_CERT"] = run.generation.directory + "/cert.pem";
-  process.environment["NOLAPSE_CHAIN"] = run.generation.directory + "/chain.pem";
-  process.environment["NOLAPSE_FULLCHAIN"] = run.generation.directory + "/fullchain.pem";
-  process.environment["NOLAPSE_FINGERPRINT_SHA256"] = run.generation.leaf().fingerprint_sha256;
-  process.environment["NOLAPSE_NOT_AFTER"] = acme::format_rfc3339(run.generation.leaf().not_after);
-  process.user = run.target.user;
-  process.deadline = run.target.timeout;
+  process.environment = {{"NOLAPSE_NAME", run.spec.name},
+                         {"NOLAPSE_DOMAINS", join(run.spec.domains, " ")},
+                         {"NOLAPSE_TARGET", run.target.section},
+                         {"NOLAPSE_HOST", run.target.host},
+                         {"NOLAPSE_GENERATION", std::to_string(run.generation.number)},
+                         {"NOLAPSE_DIR", directory},
+                         {"NOLAPSE_PRIVKEY", directory + "/privkey.pem"},
+                         {"NOLAPSE_CERT", directory + "/cert.pem"},
+                         {"NOLAPSE_CHAIN", directory + "/chain.pem"},
+                         {"NOLAPSE_FULLCHAIN", directory + "/fullchain.pem"},
+                         {"NOLAPSE_FINGERPRINT_SHA256", leaf.fingerprint_sha256},
+                         {"NOLAPSE_NOT_AFTER", acme::format_rfc3339(leaf.not_after)}};
   return process;
+}
+
+// As `certbot renew` starts what lies in renewal-hooks/deploy: no arguments, two variables.
+ProcessSpec certbot_process(const HookRun& run, const std::string& program) {
+  ProcessSpec process;
+  process.argv = {program};
+  process.environment = {{"RENEWED_LINEAGE", run.lineage},
+                         {"RENEWED_DOMAINS", join(run.spec.domains, " ")}};
+  return process;
+}
+
+// hook.sh deploy_cert DOMAIN KEYFILE CERTFILE FULLCHAINFILE CHAINFILE TIMESTAMP
+ProcessSpec dehydrated_process(const HookRun& run) {
+  const std::string& directory = run.generation.directory;
+  const auto issued_at =
+      std::chrono::duration_cast<std::chrono::seconds>(run.generation.issued_at.time_since_epoch());
+  ProcessSpec process;
+  process.argv = {run.target.hook,
+                  "deploy_cert",
+                  run.spec.domains.front().value,
+                  directory + "/privkey.pem",
+                  directory + "/cert.pem",
+                  directory + "/fullchain.pem",
+                  directory + "/chain.pem",
+                  std::to_string(issued_at.count())};
+  return process;
+}
+
+// NAME_deploy DOMAIN KEYFILE CERTFILE CAFILE FULLCHAINFILE, a function; the shim calls it.
+ProcessSpec acme_sh_process(const HookRun& run) {
+  const std::string& directory = run.generation.directory;
+  ProcessSpec process;
+  process.argv = {run.target.shim.empty() ? NOLAPSE_ACME_SH_SHIM : run.target.shim,
+                  run.target.hook,
+                  "deploy",
+                  run.spec.domains.front().value,
+                  directory + "/privkey.pem",
+                  directory + "/cert.pem",
+                  directory + "/chain.pem",
+                  directory + "/fullchain.pem"};
+  return process;
+}
+
+// All that certbot would run of a folder: in the order of names, without an editor's copies.
+Result<std::vector<std::string>> programs_in(const std::string& folder, const Files& files) {
+  const auto names = files.list(folder);
+  if (!names) return fail(names.error());
+  std::vector<std::string> programs;
+  for (const std::string& name : *names) {
+    const std::string path = folder + "/" + name;
+    const auto status = status_through_links(files, path);
+    if (!status) return fail(status.error());
+    if (status->kind != FileStatus::Kind::file || name.back() == '~') continue;
+    if ((status->mode & 0111) == 0) {
+      return fail(ErrorKind::input, "HOOK_NOT_EXECUTABLE",
+                  path + " is not executable; run: chmod +x " + path + ", or move it away");
+    }
+    programs.push_back(path);
+  }
+  if (programs.empty()) return fail(ErrorKind::input, "HOOK_MISSING", folder + " holds no hook");
+  return programs;
+}
+
+Result<std::vector<ProcessSpec>> bare_processes(const HookRun& run, const Files& files) {
+  switch (run.target.kind) {
+    case HookKind::nolapse:
+      return std::vector{own_process(run)};
+    case HookKind::dehydrated:
+      return std::vector{dehydrated_process(run)};
+    case HookKind::acme_sh:
+      return std::vector{acme_sh_process(run)};
+    case HookKind::certbot:
+      break;
+  }
+  const auto status = status_through_links(files, run.target.hook);
+  if (!status || status->kind != FileStatus::Kind::directory) {
+    return std::vector{certbot_process(run, run.target.hook)};
+  }
+  const auto programs = programs_in(run.target.hook, files);
+  if (!programs) return fail(programs.error());
+  std::vector<ProcessSpec> processes;
+  for (const std::string& program : *programs) processes.push_back(certbot_process(run, program));
+  return processes;
+}
+
+}  // namespace
+
+Result<std::vector<ProcessSpec>> hook_processes(const HookRun& run, const Files& files) {
+  auto processes = bare_processes(run, files);
+  if (!processes) return processes;
+  for (ProcessSpec& process : *processes) {
+    for (const auto& [name, value] : run.target.environment) {
+      process.environment.try_emplace(name, value);
+    }
+    process.environment["PATH"] = program_path;
+    process.user = run.target.user;
+    process.deadline = run.target.timeout;
+    process.order = HookOrder{run.target.name, run.verb, run.spec.name, run.generation.number};
+  }
+  return processes;
 }
 
 Result<HookOutcome> judge_hook(const HookRun& run, const ProcessResult& result) {
@@ -72,13 +176,57 @@ Result<HookOutcome> judge_hook(const HookRun& run, const ProcessResult& result) 
   if (result.ending == ProcessResult::Ending::timed_out) {
     return fail(ErrorKind::local, "HOOK_TIMED_OUT", what + *failure);
   }
-  const bool exited = result.ending == ProcessResult::Ending::exited;
+  // Of another client's hooks nobody knows what these numbers mean.
+  const bool exited =
+      result.ending == ProcessResult::Ending::exited && run.target.kind == HookKind::nolapse;
   if (exited && result.code == exit_unsupported) return HookOutcome{false, false};
   if (exited && result.code == exit_try_later) {
     return fail(ErrorKind::transient, "HOOK_TRY_LATER",
                 what + " asks to be tried later" + last_words(result));
   }
   return fail(ErrorKind::local, "HOOK_FAILED", what + *failure);
+}
+
+namespace {
+
+void run_next(const World& world, const std::shared_ptr<const HookRun>& run,
+              const std::shared_ptr<std::vector<ProcessSpec>>& processes, std::size_t next,
+              Completion<HookOutcome> done) {
+  ProcessSpec process = (*processes)[next];
+  world.processes.run(std::move(process), [world, run, processes, next,
+                                           done = std::move(done)](Result<ProcessResult> result) {
+    if (!result) {
+      Error error = result.error();
+      error.message = "target " + run->target.name + ": " + error.message;
+      return done(fail(std::move(error)));
+    }
+    auto outcome = judge_hook(*run, *result);
+    if (!outcome || next + 1 == processes->size()) return done(std::move(outcome));
+    run_next(world, run, processes, next + 1, done);
+  });
+}
+
+}  // namespace
+
+void run_hook(const World& world, HookRun run, Completion<HookOutcome> done) {
+  auto processes = hook_processes(run, world.files);
+  if (!processes) {
+    Error error = processes.error();
+    error.message = "target " + run.target.name + ": " + error.message;
+    world.clock.start_timer(
+        Duration{0}, [done = std::move(done), error = std::move(error)] { done(fail(error)); });
+    return;
+  }
+  run_next(world, std::make_shared<const HookRun>(std::move(run)),
+           std::make_shared<std::vector<ProcessSpec>>(std::move(*processes)), 0, std::move(done));
+}
+
+std::optional<HookKind> parse_hook_kind(const std::string& word) {
+  if (word == "nolapse") return HookKind::nolapse;
+  if (word == "certbot") return HookKind::certbot;
+  if (word == "dehydrated") return HookKind::dehydrated;
+  if (word == "acme.sh") return HookKind::acme_sh;
+  return {};
 }
 
 }  // namespace nolapse

@@ -177,13 +177,12 @@ Duration doubling(int failures, Duration limit) {
   return std::min<Duration>(1min * (1 << std::clamp(failures - 1, 0, 10)), limit);
 }
 
-// Give or take a quarter, so that what failed together does not come back together.
+}  // namespace
+
 Duration spread(Duration interval, std::uint64_t random) {
   const auto jitter = static_cast<std::int64_t>(random % 1001);  // 0 … 1000
   return interval * (750 + jitter / 2) / 1000;
 }
-
-}  // namespace
 
 Time next_deployment(int failures, Time now, std::uint64_t random) {
   return now + spread(doubling(failures, 1h), random);

@@ -102,6 +102,10 @@ bool must_wait(const ScheduleRecord& schedule, Time now);  // with the next atte
 
 // After a failed deployment: 1 min doubling to 1 h, ± 25 %.
 Time next_deployment(int failures, Time now, std::uint64_t random);
+inline constexpr Duration longest_deployment_pause = std::chrono::hours(30);  // after a roll-back
+
+// Give or take a quarter, so that what failed together does not come back together.
+Duration spread(Duration interval, std::uint64_t random);
 
 struct LookInput {
   const Due& due;

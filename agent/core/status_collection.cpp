@@ -45,6 +45,18 @@ std::shared_ptr<const CertificateStatus> standby_status(World world, const Confi
   return std::make_shared<const CertificateStatus>(make_status(read_records(world, config, spec)));
 }
 
+std::optional<Generation> generation_to_verify(World world, const Config& config,
+                                               const CertificateSpec& spec,
+                                               const StatusInput& input) {
+  if (!input.newest) return {};
+  const unsigned number =
+      generation_to_serve(spec, config, input.deployments, input.newest->number, input.now);
+  if (number == input.newest->number) return input.newest;
+  const Store store(config.state_directory, world.files);
+  const auto older = store.load_generation(spec.name, number);
+  return older ? *older : input.newest;
+}
+
 void collect_one(World world, const Config& config, const CertificateSpec& spec,
                  const std::shared_ptr<Collection>& collection) {
   auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
@@ -52,10 +64,10 @@ void collect_one(World world, const Config& config, const CertificateSpec& spec,
   const std::size_t index = collection->statuses.size();
   collection->statuses.emplace_back();
   ++collection->open;
-  const Generation* newest = input->newest ? &*input->newest : nullptr;
+  const auto to_serve = generation_to_verify(world, config, spec, *input);
   VerificationRequest request = verification_of(spec);
-  if (newest != nullptr) request.expected = expected_leaf(newest->leaf());
-  request.roots_file = issuer_roots(config, newest);
+  if (to_serve) request.expected = expected_leaf(to_serve->leaf());
+  request.roots_file = issuer_roots(config, to_serve ? &*to_serve : nullptr);
   verify_endpoints(world, std::move(request),
                    [input, collection, index](std::vector<EndpointState> endpoints) {
                      input->endpoints = std::move(endpoints);

@@ -104,8 +104,14 @@ struct DeploymentRecord {
   DeploymentStage stage = DeploymentStage::issued;
   unsigned generation = 0;
   int failures = 0;
-  std::optional<Time> next_attempt;  // after a failure
+  std::optional<Time> next_attempt;  // after a failure, or for the window
   std::optional<SavedError> last_error;
+  // What is served has been looked at since. Else nobody knows whether it made things worse.
+  bool judged = false;
+  // What the target had before, for going back to; 0: nothing.
+  unsigned former = 0;
+  // What a person took back from it: not brought there again before somebody asks for it; 0: none.
+  unsigned withdrawn = 0;
 };
 using DeploymentRecords = std::map<std::string, DeploymentRecord>;  // by target
 

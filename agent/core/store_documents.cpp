@@ -162,6 +162,9 @@ std::string write_document(const DeploymentRecords& records) {
                           .add("failures", record.failures)
                           .add("next_attempt", time_or_null(record.next_attempt))
                           .add("last_error", error_or_null(record.last_error))
+                          .add("judged", record.judged)
+                          .add("former", record.former)
+                          .add("withdrawn", record.withdrawn)
                           .take();
   }
   return Writer().add("targets", std::move(targets)).text();
@@ -181,6 +184,9 @@ Result<DeploymentRecords> read_deployments(std::string_view text) {
     record.failures = small_integer(object, "failures");
     record.next_attempt = time_member(object, "next_attempt");
     record.last_error = read_error(acme::object_member(object, "last_error"));
+    record.judged = bool_member(object, "judged");
+    record.former = static_cast<unsigned>(small_integer(object, "former"));
+    record.withdrawn = static_cast<unsigned>(small_integer(object, "withdrawn"));
     records[target] = std::move(record);
   }
   return records;

@@ -77,6 +77,7 @@ void probe(const std::shared_ptr<Round>& round, std::size_t index, const Endpoin
   request.server_name = endpoint.server_name;
   request.roots_file = round->request.roots_file;
   request.key_kind = round->request.key_kind;
+  request.starttls = endpoint.starttls;
   round->world.tls_probe.probe(
       std::move(request), [round, index, endpoint, address](const ProbeReply& reply) {
         if (!round->local || serves_domains(reply, round->request.domains)) {
@@ -110,14 +111,36 @@ VerificationRequest verification_of(const CertificateSpec& spec) {
 }
 
 ExpectedLeaf expected_leaf(const acme::Certificate& leaf) {
-  return {leaf.fingerprint_sha256, leaf.not_after};
+  return {leaf.fingerprint_sha256, leaf.not_after, leaf.not_before, leaf.subject_alternative_names};
 }
+
+namespace {
+
+Service service_with(const acme::Certificate& leaf, const ProbeReply& reply, Time now) {
+  if (now >= leaf.not_after) return Service::expired;
+  return reply.chain_error.empty() ? Service::good : Service::not_trusted;
+}
+
+bool says_something(const Endpoint& endpoint, const ExpectedLeaf& expected, Time now) {
+  if (now < expected.not_before) return false;
+  if (expected.names.empty()) return true;
+  acme::Certificate leaf;
+  leaf.subject_alternative_names = expected.names;
+  const bool is_address = !acme::canonical_address(endpoint.server_name).empty();
+  return acme::names(leaf, {is_address ? "ip" : "dns", endpoint.server_name});
+}
+
+}  // namespace
 
 EndpointState judge(const Endpoint& endpoint, const std::string& address, const ProbeReply& reply,
                     const ExpectedLeaf& expected, Time now) {
   EndpointState state{endpoint.text, address, Verdict::wrong, {}, {}, reply.detail};
-  if (reply.outcome == ProbeReply::Outcome::unreachable) state.verdict = Verdict::unreachable;
-  if (reply.outcome != ProbeReply::Outcome::handshake) return state;
+  if (reply.outcome == ProbeReply::Outcome::unreachable) {
+    state.verdict = Verdict::unreachable;
+    return state;
+  }
+  state.service = Service::no_handshake;
+  if (reply.outcome == ProbeReply::Outcome::no_handshake) return state;
   const std::string der = reply.chain_der.empty() ? std::string() : reply.chain_der.front();
   const std::string fingerprint = acme::fingerprint_sha256(der);
   // What is the right one needs no parsing, which is most of what a look would cost.
@@ -133,6 +156,8 @@ EndpointState judge(const Endpoint& endpoint, const std::string& address, const 
   }
   state.fingerprint_sha256 = fingerprint;
   state.not_after = leaf.not_after;
+  state.service = service_with(leaf, reply, now);
+  if (is_expected && !says_something(endpoint, expected, now)) state.service.reset();
   const std::string until = " valid until " + acme::format_rfc3339(leaf.not_after);
   if (now >= leaf.not_after) {
     state.verdict = Verdict::expired;

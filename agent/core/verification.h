@@ -15,6 +15,9 @@ namespace nolapse {
 
 enum class Verdict { ok, wrong, expired, unreachable };
 
+// How well a client fares that connects, whichever certificate it is; the worst first.
+enum class Service { no_handshake, expired, not_trusted, good };
+
 struct EndpointState {
   std::string endpoint;  // as configured, or "ADDRESS:PORT" of a local listener
   std::string address;   // empty when the name does not resolve
@@ -22,6 +25,9 @@ struct EndpointState {
   std::string fingerprint_sha256;  // of the leaf served; empty: none
   std::optional<Time> not_after;
   std::string detail;  // one line for people
+  // Nothing: it was not reached, or serves what it should and that says nothing yet, because a name
+  // was left out on purpose or this host's clock is behind.
+  std::optional<Service> service = {};
 
   bool ok() const { return verdict == Verdict::ok; }
 };
@@ -30,6 +36,8 @@ struct EndpointState {
 struct ExpectedLeaf {
   std::string fingerprint_sha256;
   Time not_after{};
+  Time not_before{};
+  std::vector<acme::Identifier> names = {};
 };
 ExpectedLeaf expected_leaf(const acme::Certificate& leaf);
 

@@ -41,6 +41,26 @@ CLI::App* add_renew(CLI::App& app, RenewCommand& renew, bool& no_deploy) {
   return command;
 }
 
+CLI::App* add_deploy(CLI::App& app, RenewCommand& deploy) {
+  CLI::App* command =
+      app.add_subcommand("deploy", "bring a certificate to its targets again, and verify it");
+  command->add_option("NAME", deploy.options.names, "the certificate")->required()->expected(1);
+  command->add_option("--target", deploy.options.target, "only this one; default: all");
+  command->add_option("--generation", deploy.options.generation, "not the newest, but this")
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()));
+  deploy.options.work = RenewOptions::Work::deploy;
+  return command;
+}
+
+CLI::App* add_rollback(CLI::App& app, RenewCommand& rollback) {
+  CLI::App* command = app.add_subcommand(
+      "rollback", "take the newest certificate back: the targets get the one before");
+  command->add_option("NAME", rollback.options.names, "the certificate")->required()->expected(1);
+  command->add_option("--target", rollback.options.target, "only from this one; default: all");
+  rollback.options.work = RenewOptions::Work::roll_back;
+  return command;
+}
+
 CLI::App* add_revoke(CLI::App& app, RevokeCommand& revoke) {
   CLI::App* command = app.add_subcommand(
       "revoke", "have the CA take back a certificate; the next look replaces it");
@@ -81,6 +101,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   bool quiet = false;
   bool no_deploy = false;
   RenewCommand renew;
+  RenewCommand deploy;
+  RenewCommand rollback;
   StatusCommand status;
   ForgetCommand forget;
   RevokeCommand revoke;
@@ -92,6 +114,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   app.fallthrough();
   add_global_options(app, line.global, verbose, quiet);
   CLI::App* renew_app = add_renew(app, renew, no_deploy);
+  CLI::App* deploy_app = add_deploy(app, deploy);
+  CLI::App* rollback_app = add_rollback(app, rollback);
   CLI::App* status_app =
       app.add_subcommand("status", "serving now, and will renew: a line per certificate");
   status_app->add_option("NAME", status.names, "certificates; none: all");
@@ -120,6 +144,10 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   renew.options.deploy = !no_deploy;
   if (renew_app->parsed()) {
     line.command = std::move(renew);
+  } else if (deploy_app->parsed()) {
+    line.command = std::move(deploy);
+  } else if (rollback_app->parsed()) {
+    line.command = std::move(rollback);
   } else if (status_app->parsed()) {
     line.command = std::move(status);
   } else if (forget_app->parsed()) {

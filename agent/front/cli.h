@@ -17,7 +17,7 @@ struct GlobalOptions {
   int verbosity = 0;  // -1 quiet, 0, 1 every request
 };
 
-struct RenewCommand {
+struct RenewCommand {  // also deploy and rollback
   RenewOptions options;
 };
 struct StatusCommand {

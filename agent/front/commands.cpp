@@ -1,5 +1,6 @@
 #include "agent/front/commands.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -57,6 +58,27 @@ std::optional<Error> unknown_ca(const std::string& name, const Config& config) {
   std::string message = "no CA is named \"" + name + "\"; the configuration has:";
   for (const CaConfig& ca : config.cas) message += " " + ca.name;
   return usage_error("UNKNOWN_CA", std::move(message));
+}
+
+std::optional<Error> unknown_target(const std::string& target,
+                                    const std::vector<std::string>& certificates,
+                                    const Config& config) {
+  if (target.empty()) return {};
+  for (const std::string& name : certificates) {
+    const CertificateSpec* const spec = config.find_certificate(name);
+    const bool known =
+        spec != nullptr &&
+        std::any_of(spec->deploy.begin(), spec->deploy.end(), [&](const std::string& each) {
+          const auto found = config.targets.find(each);
+          return each == target ||
+                 (found != config.targets.end() && found->second.section == target);
+        });
+    if (known) continue;
+    std::string message = name + " does not go to a target named \"" + target + "\"; it has:";
+    for (const std::string& each : spec->deploy) message += " " + each;
+    return usage_error("UNKNOWN_TARGET", std::move(message));
+  }
+  return {};
 }
 
 int exit_status_of(const Error& error) {

@@ -26,6 +26,10 @@ RealWorld::Options world_options(const Config& config);
 std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config);
 // Nothing: it is known, or none was named.
 std::optional<Error> unknown_ca(const std::string& name, const Config& config);
+// Nothing: all these certificates go to it, or none was named. A section's name is one, too.
+std::optional<Error> unknown_target(const std::string& target,
+                                    const std::vector<std::string>& certificates,
+                                    const Config& config);
 // For what a person got wrong on the command line.
 Error usage_error(std::string code, std::string message);
 

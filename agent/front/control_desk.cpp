@@ -86,6 +86,8 @@ void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
   visitors_->push_back(visitor);
   switch (visitor->request.command) {
     case ControlRequest::Command::renew:
+    case ControlRequest::Command::deploy:
+    case ControlRequest::Command::rollback:
       return renew(visitor);
     case ControlRequest::Command::forget:
       return forget(visitor);
@@ -127,15 +129,22 @@ std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
                  {},
                  {}};
   }
+  // What is no longer configured can be forgotten and revoked.
   if (request.about_one()) return {};
   auto error = unknown_name(request.names, config_);
   if (!error) error = unknown_ca(request.ca, config_);
+  if (!error) error = unknown_target(request.target, request.names, config_);
   if (error) error->message += of_the_daemon;
   return error;
 }
 
 void ControlDesk::renew(const std::shared_ptr<const Visitor>& visitor) {
   RenewOptions options;
+  const ControlRequest::Command command = visitor->request.command;
+  if (command == ControlRequest::Command::deploy) options.work = RenewOptions::Work::deploy;
+  if (command == ControlRequest::Command::rollback) options.work = RenewOptions::Work::roll_back;
+  options.target = visitor->request.target;
+  options.generation = visitor->request.generation;
   options.names = visitor->request.names;
   options.force = visitor->request.force;
   options.again = visitor->request.again;

@@ -3,7 +3,7 @@
 // for is decided by the user that the kernel names.
 //
 //   status   whoever may connect: the socket's mode and group have decided that
-//   renew, forget, revoke, account   root, and the user the daemon runs as
+//   everything else   root, and the user the daemon runs as
 #pragma once
 
 #include <memory>

@@ -84,6 +84,10 @@ const char* name_of(ControlRequest::Command command) {
   switch (command) {
     case ControlRequest::Command::renew:
       return "renew";
+    case ControlRequest::Command::deploy:
+      return "deploy";
+    case ControlRequest::Command::rollback:
+      return "rollback";
     case ControlRequest::Command::forget:
       return "forget";
     case ControlRequest::Command::revoke:
@@ -145,6 +149,11 @@ std::string format_request(const ControlRequest& request) {
     object["deploy"] = request.deploy;
     object["ca"] = request.ca;
   }
+  if (request.command == ControlRequest::Command::deploy ||
+      request.command == ControlRequest::Command::rollback) {
+    object["target"] = request.target;
+    if (request.generation) object["generation"] = *request.generation;
+  }
   if (request.command == ControlRequest::Command::revoke) {
     object["reason"] = request.reason;
     if (request.generation) object["generation"] = *request.generation;
@@ -158,6 +167,11 @@ std::string format_request(const ControlRequest& request) {
 
 namespace {
 
+void read_generation(RequestReader& reader, ControlRequest& request) {
+  const auto generation = reader.number("generation", 1, std::numeric_limits<int>::max());
+  if (generation) request.generation = static_cast<unsigned>(*generation);
+}
+
 // What only some commands have.
 void read_command(RequestReader& reader, ControlRequest& request) {
   std::string command;
@@ -168,13 +182,17 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     reader.read("again", request.again);
     reader.read("deploy", request.deploy);
     reader.read("ca", request.ca);
+  } else if (command == "deploy" || command == "rollback") {
+    const bool back = command == "rollback";
+    request.command = back ? ControlRequest::Command::rollback : ControlRequest::Command::deploy;
+    reader.read("target", request.target);
+    if (!back) read_generation(reader, request);
   } else if (command == "forget") {
     request.command = ControlRequest::Command::forget;
   } else if (command == "revoke") {
     request.command = ControlRequest::Command::revoke;
     request.reason = reader.number("reason", 0, 10).value_or(0);
-    const auto generation = reader.number("generation", 1, std::numeric_limits<int>::max());
-    if (generation) request.generation = static_cast<unsigned>(*generation);
+    read_generation(reader, request);
   } else if (command == "account") {
     request.command = ControlRequest::Command::account;
     std::string action;
@@ -184,7 +202,9 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     if (!known) reader.complain("action", "what an account can be asked for");
     request.action = known.value_or(AccountAction::show);
   } else if (command != "status") {
-    reader.complain("command", "\"renew\", \"status\", \"forget\", \"revoke\" or \"account\"");
+    reader.complain("command",
+                    "\"renew\", \"deploy\", \"rollback\", \"status\", \"forget\", \"revoke\" or "
+                    "\"account\"");
   }
 }
 
@@ -201,6 +221,9 @@ Result<ControlRequest> parse_request(const std::string& line) {
   if (request.about_one() && request.names.size() != 1) {
     reader.complain("names", "a list of one string");
   }
+  const bool deploys = request.command == ControlRequest::Command::deploy ||
+                       request.command == ControlRequest::Command::rollback;
+  if (deploys && request.names.empty()) reader.complain("names", "a list of certificates");
   reader.read("json", request.json);
   request.verbosity = reader.number("verbosity", -1, 1).value_or(0);
   const std::string problem = reader.problem();

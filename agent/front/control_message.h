@@ -2,11 +2,12 @@
 // object each.
 //
 //   request
-//   {"schema":1,"command":"renew"|"status"|"forget"|"revoke"|"account","names":[…],"json":bool,
-//    "verbosity":-1|0|1}
-//             and for renew "force", "again", "deploy" (bool) and "ca" (string); for revoke
-//             "reason" (number) and "generation" (number, left out: the one in use); for account
-//             "action", as on the command line, and "ca"
+//   {"schema":1,"command":"renew"|"deploy"|"rollback"|"status"|"forget"|"revoke"|"account",
+//    "names":[…],"json":bool,"verbosity":-1|0|1}
+//             and for renew "force", "again", "deploy" (bool) and "ca" (string); for deploy
+//             "target" (string, empty: all) and "generation" (number, left out: the newest); for
+//             rollback "target"; for revoke "reason" (number) and "generation" (number, left out:
+//             the one in use); for account "action", as on the command line, and "ca"
 //   answer    {"daemon":{"pid":N,"certificates":[…]}}   at once: a daemon that hangs sends nothing
 //             {"event":{"certificate","severity","code","message"}}   while it works
 //             {"exit":N,"stdout":"…","error":"…"|null}   at last; what the command has to print
@@ -27,7 +28,7 @@
 namespace nolapse {
 
 struct ControlRequest {
-  enum class Command { renew, status, forget, revoke, account };
+  enum class Command { renew, deploy, rollback, status, forget, revoke, account };
   Command command = Command::status;
   std::vector<std::string> names;  // empty: all
   bool json = false;
@@ -35,8 +36,9 @@ struct ControlRequest {
   bool force = false;
   bool again = false;
   bool deploy = true;
-  std::string ca;  // for account too
-  int reason = 0;  // this and the rest as in RevocationRequest, AccountAction
+  std::string ca;      // for account too
+  std::string target;  // as in RenewOptions
+  int reason = 0;      // this and the rest as in RevocationRequest, AccountAction
   std::optional<unsigned> generation;
   AccountAction action = AccountAction::show;
 

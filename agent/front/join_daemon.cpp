@@ -59,7 +59,12 @@ class Joined {
   }
 
  private:
-  bool renews() const { return request_.command == ControlRequest::Command::renew; }
+  bool renews() const {
+    const auto command = request_.command;
+    return command == ControlRequest::Command::renew ||
+           command == ControlRequest::Command::deploy ||
+           command == ControlRequest::Command::rollback;
+  }
 
   void take(const std::string& line) {
     const auto answer = parse_answer(line);

@@ -18,6 +18,12 @@ using Outcomes = Result<std::vector<CertificateOutcome>>;
 ControlRequest request_for(const GlobalOptions& global, const RenewOptions& options) {
   ControlRequest request;
   request.command = ControlRequest::Command::renew;
+  if (options.work == RenewOptions::Work::deploy) request.command = ControlRequest::Command::deploy;
+  if (options.work == RenewOptions::Work::roll_back) {
+    request.command = ControlRequest::Command::rollback;
+  }
+  request.target = options.target;
+  request.generation = options.generation;
   request.names = options.names;
   request.json = global.json;
   request.verbosity = global.verbosity;
@@ -32,6 +38,11 @@ ControlRequest request_for(const GlobalOptions& global, const RenewOptions& opti
 bool may_work_alone(const Error& error) {
   return error.code == "NO_DAEMON" || error.code == "PERMISSION_DENIED" ||
          error.code == "FILE_ERROR";
+}
+
+const char* holder_of(const RenewOptions& options) {
+  if (options.work == RenewOptions::Work::deploy) return "nolapse deploy";
+  return options.work == RenewOptions::Work::roll_back ? "nolapse rollback" : "nolapse renew";
 }
 
 // Nothing where a signal ended it.
@@ -59,7 +70,7 @@ std::optional<Outcomes> renew_alone(RealWorld& real, const GlobalOptions& global
   if (options.dry_run) {
     renew({});
   } else {
-    agent.open("nolapse renew", renew);
+    agent.open(holder_of(options), renew);
   }
   real.run_until([&] { return outcomes.has_value(); });
   return outcomes;
@@ -70,6 +81,9 @@ std::optional<Outcomes> renew_alone(RealWorld& real, const GlobalOptions& global
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config) {
   RenewOptions options = command.options;
   if (const auto error = unknown_name(options.names, config)) return refuse(global, *error);
+  if (const auto error = unknown_target(options.target, options.names, config)) {
+    return refuse(global, *error);
+  }
   options.names = config.with_families(options.names);
   if (const auto error = unknown_ca(options.ca, config)) return refuse(global, *error);
   // The second round is for a daemon that took the lock after the first look for one.
@@ -83,7 +97,7 @@ int run_renew(const GlobalOptions& global, const RenewCommand& command, const Co
     int interrupted = 0;
     const auto outcomes = renew_alone(real, global, options, config, interrupted);
     if (interrupted != 0) {
-      std::cerr << "nolapse: interrupted; the next renew goes on with what was begun\n";
+      std::cerr << "nolapse: interrupted; the next run goes on with what was begun\n";
       return 128 + interrupted;
     }
     if (*outcomes) return write_renewal(std::cout, global.json, **outcomes);

@@ -132,6 +132,13 @@ Time EventLoop::now() const {
   return std::chrono::floor<Duration>(std::chrono::system_clock::now());
 }
 
+Duration EventLoop::utc_offset(Time at) const {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(at);
+  std::tm local{};
+  if (::localtime_r(&seconds, &local) == nullptr) return Duration{0};
+  return std::chrono::seconds(local.tm_gmtoff);
+}
+
 std::chrono::milliseconds EventLoop::uptime() const {
   return std::chrono::floor<std::chrono::milliseconds>(boot_time());
 }

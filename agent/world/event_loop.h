@@ -22,6 +22,7 @@ class EventLoop final : public Clock {
   EventLoop& operator=(const EventLoop&) = delete;
 
   Time now() const override;
+  Duration utc_offset(Time at) const override;
   // Counts from boot and goes on counting while the machine sleeps: a deadline that passed during
   // a suspend is due at resume.
   std::chrono::milliseconds uptime() const override;

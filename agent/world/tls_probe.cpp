@@ -5,11 +5,16 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
+#include <optional>
+#include <utility>
 
 #include "acme/identifier.h"
 #include "agent/world/sockets.h"
+#include "agent/world/starttls.h"
 #include "agent/world/system_error.h"
 
 namespace nolapse {
@@ -69,6 +74,8 @@ struct SocketTlsProbe::Attempt {
   Clock::TimerId timer = 0;
   TrustStore trust_store;
   UniqueFd fd;
+  std::optional<StartTls> dialogue;
+  StartTls::Step step;
   SslPointer ssl{nullptr, &SSL_free};  // destroyed before the socket it uses
   ProbeReply reply;
 };
@@ -131,6 +138,41 @@ void SocketTlsProbe::on_connected(std::uint64_t id) {
   if (const int error_number = connect_result(attempt.fd.get())) {
     return finish(id, ProbeReply::Outcome::unreachable, describe_errno(error_number));
   }
+  if (attempt.request.starttls.empty()) return begin_tls(id);
+  attempt.dialogue.emplace(attempt.request.starttls);
+  attempt.step = attempt.dialogue->begin();
+  talk(id);
+}
+
+// Says what is to be said, and listens again. These words are few: a socket that takes only a part
+// of them is no server worth waiting for.
+void SocketTlsProbe::talk(std::uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  const StartTls::Step step = std::exchange(attempt.step, {});
+  if (!step.fault.empty()) return finish(id, ProbeReply::Outcome::no_handshake, step.fault);
+  if (!step.send.empty() && ::send(attempt.fd.get(), step.send.data(), step.send.size(),
+                                   MSG_NOSIGNAL) != static_cast<ssize_t>(step.send.size())) {
+    return finish(id, ProbeReply::Outcome::no_handshake, "the connection broke before TLS");
+  }
+  if (step.ready) return begin_tls(id);
+  loop_.watch(attempt.fd.get(), EventLoop::readable, [this, id](unsigned) { listen(id); });
+}
+
+void SocketTlsProbe::listen(std::uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
+  std::array<char, 4096> buffer;
+  const ssize_t count = ::recv(attempt.fd.get(), buffer.data(), buffer.size(), 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (count <= 0) {
+    return finish(id, ProbeReply::Outcome::no_handshake,
+                  "the server closed the connection before TLS began");
+  }
+  attempt.step = attempt.dialogue->receive({buffer.data(), static_cast<std::size_t>(count)});
+  talk(id);
+}
+
+void SocketTlsProbe::begin_tls(std::uint64_t id) {
+  Attempt& attempt = *attempts_.at(id);
   attempt.ssl.reset(SSL_new(context_->ssl.get()));
   SSL_set_fd(attempt.ssl.get(), attempt.fd.get());
   const std::string& name = attempt.request.server_name;
@@ -200,7 +242,7 @@ void SocketTlsProbe::on_handshake(std::uint64_t id) {
 void SocketTlsProbe::time_out(std::uint64_t id) {
   const Attempt& attempt = *attempts_.at(id);
   const std::string within = " within " + acme::format_duration(attempt.request.timeout);
-  if (attempt.ssl) {
+  if (attempt.ssl || attempt.dialogue) {
     finish(id, ProbeReply::Outcome::no_handshake, "connected, but no TLS handshake" + within);
   } else {
     finish(id, ProbeReply::Outcome::unreachable,

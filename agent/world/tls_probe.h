@@ -29,6 +29,9 @@ class SocketTlsProbe final : public TlsProbe {
   void begin(std::uint64_t id);
   void connect(std::uint64_t id);
   void on_connected(std::uint64_t id);
+  void talk(std::uint64_t id);
+  void listen(std::uint64_t id);
+  void begin_tls(std::uint64_t id);
   void shake_hands(std::uint64_t id);
   void on_handshake_failure(std::uint64_t id, int ssl_error, int error_number);
   void on_handshake(std::uint64_t id);

@@ -33,6 +33,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Time now() const = 0;                          // wall clock; may step
+  virtual Duration utc_offset(Time at) const = 0;        // of this host's local time, then
   virtual std::chrono::milliseconds uptime() const = 0;  // monotonic; for measuring
   using TimerId = std::uint64_t;
   virtual TimerId start_timer(Duration after, std::function<void()> fire) = 0;
@@ -73,6 +74,8 @@ struct ProbeRequest {
   // A server that has several certificates for a name shows the one with this kind of key: "ecdsa"
   // or "rsa"; empty: the one that it prefers.
   std::string key_kind = {};
+  // "smtp", "imap", "pop3", "ldap" or "postgres": TLS begins after that dialogue; empty: at once.
+  std::string starttls = {};
 };
 
 struct ProbeReply {
@@ -210,12 +213,22 @@ class Files {
                                              const std::string& holder) = 0;
 };
 
+// What a deploy hook is run for. Where this process may not become the user that a hook wants, the
+// hook service runs it: it is told no more than this, the rest stands in root's configuration.
+struct HookOrder {
+  std::string target;
+  std::string verb;
+  std::string certificate;
+  unsigned generation = 0;
+};
+
 struct ProcessSpec {
   std::vector<std::string> argv;  // argv[0] is an absolute path; no shell, no PATH look-up
   std::map<std::string, std::string> environment;  // complete: nothing is inherited
   std::string user;                                // empty: the same
   Duration deadline = std::chrono::seconds(60);    // then the whole process group is killed
   std::size_t output_limit = 64 << 10;             // the last octets of each stream are kept
+  std::optional<HookOrder> order = {};             // of a deploy hook
 };
 
 struct ProcessResult {

@@ -102,6 +102,7 @@ void Fleet::add_ca(std::size_t number) {
   settings.certificates_per_set = {10, 7 * day};
   settings.failures_per_identifier = {10, 1h};
   settings.orders_per_account = {orders_in_three_hours, 3h};
+  settings.renewals_are_exempt = true;
   const FakeCa& ca = world.add_ca(std::move(settings));
   CaConfig known;
   known.name = name;
@@ -140,6 +141,7 @@ void Fleet::add_host(std::size_t number) {
       }));
   DeployTarget target;
   target.name = name;
+  target.section = name;
   target.hook = hosts_.back()->hook();
   config.targets[name] = target;
 }

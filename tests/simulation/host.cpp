@@ -51,7 +51,8 @@ ProcessResult Host::run_hook(const ProcessSpec& spec) {
     site.by_somebody_else = false;
     changed_.push_back(&site);
   }
-  if (verb == "reload" && result.code == 0) {
+  if ((verb == "reload" || verb == "rollback") && result.code == 0) {
+    site.rolled_back = verb == "rollback";
     reload_all();
     notice(site);
   }

@@ -34,6 +34,7 @@ class Host {
     std::optional<KeyPair> before;  // the pair that was installed before the one that is
     bool by_somebody_else = false;  // what is installed
     bool put_back = false;          // and what is served
+    bool rolled_back = false;       // by its hook
     std::size_t reloads_seen = 0;
     std::optional<Leaf> served;
   };

@@ -37,6 +37,7 @@ Shop::Shop(std::uint64_t seed, FakeCaSettings settings)
   config.challenges["web"] = web;
   DeployTarget target;
   target.name = "nginx";
+  target.section = "nginx";
   target.hook = hook;
   config.targets["nginx"] = target;
   add_certificate("shop", "shop.test");

@@ -21,6 +21,8 @@ class FakeClock final : public Clock {
   explicit FakeClock(Time start) : start_(start) {}
 
   Time now() const override { return true_time() + step_; }
+  Duration utc_offset(Time) const override { return local_time; }
+  Duration local_time{};  // ahead of UTC
   std::chrono::milliseconds uptime() const override { return uptime_; }
   TimerId start_timer(Duration after, std::function<void()> fire) override;
   void cancel_timer(TimerId id) override;

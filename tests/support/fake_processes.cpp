@@ -91,7 +91,11 @@ FakeProgram deploy_hook(FakeService& service, const Files& files) {
       return service.broken_configuration
                  ? exited(1, "", service.name() + ": configuration file test failed\n")
                  : exited(0, "unchanged\n");
-    if (verb == "install" || verb == "rollback") return install(service, files, spec);
+    if (verb == "install") return install(service, files, spec);
+    if (verb == "rollback") {
+      ProcessResult installed = install(service, files, spec);
+      return installed.code == 0 ? reload(service) : installed;
+    }
     if (verb == "reload") return reload(service);
     return exited(42, "", "verb '" + verb + "' is not supported\n");
   };

@@ -40,7 +40,9 @@ bool FakeService::reload() {
 }
 
 const std::vector<acme::Certificate>* FakeService::shown_chain() const {
-  return serving_ && serving_facts_.matching ? &serving_facts_.chain : nullptr;
+  if (!serving_ || !serving_facts_.matching) return nullptr;
+  if (chokes_on && chokes_on(serving_facts_.chain.front())) return nullptr;
+  return &serving_facts_.chain;
 }
 
 void FakeService::restart() {

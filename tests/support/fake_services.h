@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,8 @@ class FakeService {
   bool broken_configuration = false;  // its own test fails whatever pair is installed
   bool ignores_reload = false;        // reports success and serves what it served
   bool serves_anything = false;       // also a mismatched pair: then no handshake succeeds
+  // No handshake succeeds with such a leaf, although its own test had nothing against it.
+  std::function<bool(const acme::Certificate& leaf)> chokes_on = nullptr;
   bool unreachable = false;
   bool hangs = false;  // its hook never ends
   Duration latency = std::chrono::milliseconds(3);

@@ -230,9 +230,9 @@ TEST_CASE("an endpoint is ADDRESS:PORT and perhaps #SNI") {
       {at("192.0.2.1:443#*.shop.example"),
        {key + "\"192.0.2.1:443#*.shop.example\" has no host name after the #; write the name that "
               "a client asks for, such as #shop.example"}},
-      {at("shop.example:25!smtp"),
-       {key + "\"shop.example:25!smtp\" asks for STARTTLS, which is not supported by this version; "
-              "remove the endpoint, or name a port that speaks TLS at once"}},
+      {at("shop.example:25!smtps"),
+       {key + "\"shop.example:25!smtps\" does not end with a protocol that has STARTTLS; write one "
+              "of !smtp, !imap, !pop3, !ldap, !postgres behind it"}},
       {good_shop("endpoints = \"a:1\""),
        {key + "is a string, but must be a list of strings; write endpoints = [\"...\", \"...\"]"}},
       {shop("domains = [\"*.a.example\"]\nchallenge = \"zone\"\nendpoints = [\"192.0.2.1:443\"]\n"

@@ -176,12 +176,6 @@ TEST_CASE("what this version cannot do is an error, not a silence") {
   check_cases({
       {"[alerts]\nexpiry_days = [30]\n[storage]\ntype = \"files\"",
        {":1: alerts: " + not_yet, ":3: storage: " + not_yet}},
-      {"[deploy.web]\nhook = \"/hooks/nginx\"\nhosts = [\"a\"]\nparallel = 8\n"
-       "window = \"02:00-05:00\"\nkind = \"certbot\"",
-       {":3: deploy.web.hosts: " + not_yet, ":4: deploy.web.parallel: " + not_yet,
-        ":5: deploy.web.window: " + not_yet,
-        ":6: deploy.web.kind: hooks of \"certbot\" are not supported by this version; wrap the "
-        "hook in one that speaks nolapse's convention, and remove kind"}},
       {"[challenge.zone]\ntype = \"dns-persist-01\"\nprovider = \"rfc2136\"",
        {":2: challenge.zone.type: \"dns-persist-01\" is not supported by this version; use "
         "\"http-01\", \"tls-alpn-01\", \"dns-01\" or \"dns-account-01\""}},

@@ -215,7 +215,8 @@ TEST_CASE("a target's hook exists and can be executed") {
         "in "
         "/hooks, or a path that begins with /"}},
       {web + "hook = \"nginx\"\nkind = \"bash\"",
-       {":4: deploy.web.kind: \"bash\" is no kind of hook; write \"nolapse\""}},
+       {":4: deploy.web.kind: \"bash\" is no kind of hook; use one of: nolapse, "
+        "certbot, dehydrated, acme.sh"}},
       {web + "hook = \"nginx\"\nuser = \"a b\"",
        {":4: deploy.web.user: \"a b\" is no user name; write the name of one user of this host"}},
   });

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/fake_world.h"
+
 using namespace nolapse;
 using namespace std::chrono_literals;
 using Ending = ProcessResult::Ending;
@@ -12,6 +14,7 @@ namespace {
 struct Scene {
   Scene() {
     target.name = "nginx";
+    target.section = "nginx";
     target.hook = "/hooks/nginx";
     target.user = "www";
     target.timeout = 30s;
@@ -25,7 +28,14 @@ struct Scene {
     leaf.not_after = *acme::parse_rfc3339("2026-12-23T09:00:00Z");
     generation.chain = {leaf};
   }
-  HookRun run(const char* verb = "install") const { return {target, verb, spec, generation}; }
+  HookRun run(const char* verb = "install") const {
+    return {target, verb, spec, generation, "/state/live/shop"};
+  }
+  Result<std::vector<ProcessSpec>> processes(HookKind kind, const char* hook) {
+    target.kind = kind;
+    target.hook = hook;
+    return hook_processes(run(run_once), world.files);
+  }
   Result<HookOutcome> judged(Ending ending, int code, const char* output = "",
                              const char* errors = "") const {
     return judge_hook(run(), {ending, code, output, errors});
@@ -33,13 +43,14 @@ struct Scene {
   DeployTarget target;
   CertificateSpec spec;
   Generation generation;
+  FakeWorld world{1};
 };
 
 }  // namespace
 
 TEST_CASE("a hook gets the published environment and nothing else") {
   const Scene scene;
-  const ProcessSpec process = hook_process(scene.run("reload"));
+  const ProcessSpec process = hook_processes(scene.run("reload"), scene.world.files)->front();
   CHECK(process.argv == std::vector<std::string>{"/hooks/nginx", "reload"});
   CHECK(process.user == "www");
   CHECK(process.deadline == 30s);
@@ -88,4 +99,47 @@ TEST_CASE("a failure ends with the hook's last words, on one line") {
         std::string::npos);
   const std::string flood(100000, 'x');
   CHECK(judge_hook(scene.run(), {Ending::exited, 1, "", flood}).error().message.size() < 1000);
+}
+
+TEST_CASE("hooks of other clients are started as those clients would") {
+  Scene scene;
+  scene.generation.issued_at = *acme::parse_rfc3339("2026-11-23T09:00:00Z");
+  const auto certbot = scene.processes(HookKind::certbot, "/hooks/old.sh")->front();
+  CHECK(certbot.argv == std::vector<std::string>{"/hooks/old.sh"});
+  CHECK(certbot.environment.at("RENEWED_LINEAGE") == "/state/live/shop");
+  CHECK(certbot.environment.at("RENEWED_DOMAINS") == "shop.test www.shop.test");
+  CHECK(certbot.environment.at("NGINX_BIN") == "/usr/sbin/nginx");
+  CHECK_FALSE(certbot.environment.contains("NOLAPSE_PRIVKEY"));
+  const std::string at = "/state/certificates/shop/7/";
+  CHECK(scene.processes(HookKind::dehydrated, "/hooks/hook.sh")->front().argv ==
+        std::vector<std::string>{"/hooks/hook.sh", "deploy_cert", "shop.test", at + "privkey.pem",
+                                 at + "cert.pem", at + "fullchain.pem", at + "chain.pem",
+                                 "1795424400"});
+  scene.target.shim = "/shim";
+  CHECK(scene.processes(HookKind::acme_sh, "/opt/deploy/haproxy.sh")->front().argv ==
+        std::vector<std::string>{"/shim", "/opt/deploy/haproxy.sh", "deploy", "shop.test",
+                                 at + "privkey.pem", at + "cert.pem", at + "chain.pem",
+                                 at + "fullchain.pem"});
+}
+
+TEST_CASE("a folder of certbot's hooks is run in the order of names, and none is skipped") {
+  Scene scene;
+  scene.world.files.put("/hooks/d/20-second", "", 0755);
+  scene.world.files.put("/hooks/d/10-first", "", 0755);
+  scene.world.files.put("/hooks/d/10-first~", "", 0644);
+  const auto processes = scene.processes(HookKind::certbot, "/hooks/d");
+  REQUIRE(processes);
+  REQUIRE(processes->size() == 2);
+  CHECK(processes->front().argv.front() == "/hooks/d/10-first");
+  CHECK(processes->back().argv.front() == "/hooks/d/20-second");
+  scene.world.files.put("/hooks/d/30-third", "", 0644);
+  CHECK(scene.processes(HookKind::certbot, "/hooks/d").error().code == "HOOK_NOT_EXECUTABLE");
+}
+
+TEST_CASE("of another client's hook only 0 is a success, and no other number means anything") {
+  Scene scene;
+  scene.target.kind = HookKind::certbot;
+  CHECK(scene.judged(Ending::exited, 0));
+  CHECK(scene.judged(Ending::exited, 42).error().code == "HOOK_FAILED");
+  CHECK(scene.judged(Ending::exited, 75).error().code == "HOOK_FAILED");
 }

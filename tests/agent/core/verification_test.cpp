@@ -48,6 +48,28 @@ TEST_CASE("an endpoint is ok only with exactly this leaf and a chain that valida
   CHECK(served.judged(served.fingerprint).detail.find("local issuer") != std::string::npos);
 }
 
+TEST_CASE("how a client fares is known apart from which certificate it is") {
+  Served served;
+  CHECK(served.judged(served.fingerprint).service == Service::good);
+  CHECK(served.judged("0000").service == Service::good);
+  CHECK(served.judged("0000", now + 24h).service == Service::expired);
+  served.reply.chain_error = "hostname mismatch";
+  CHECK(served.judged("0000").service == Service::not_trusted);
+  CHECK(served.judged(served.fingerprint).service == Service::not_trusted);
+  // Left out on purpose: the certificate is the one that is wanted.
+  const Endpoint endpoint{"shop.test:443", "shop.test", 443, "shop.test"};
+  ExpectedLeaf expected{served.fingerprint, now + 24h, now - 24h, {{"dns", "www.shop.test"}}};
+  CHECK_FALSE(judge(endpoint, "192.0.2.1", served.reply, expected, now).service);
+  expected.names = {{"dns", "*.test"}};
+  CHECK(judge(endpoint, "192.0.2.1", served.reply, expected, now).service == Service::not_trusted);
+  expected.not_before = now + 1h;
+  CHECK_FALSE(judge(endpoint, "192.0.2.1", served.reply, expected, now).service);
+  served.reply = {};
+  CHECK_FALSE(served.judged("x").service);
+  served.reply.outcome = ProbeReply::Outcome::no_handshake;
+  CHECK(served.judged("x").service == Service::no_handshake);
+}
+
 TEST_CASE("no handshake is wrong, no connection is unreachable, and both say why") {
   Served served;
   served.reply = {};

@@ -1,6 +1,6 @@
 // 7: an older generation never follows a newer one, neither at a service nor under live/, except
-// where somebody else put the old one back, or a power failure took what was not yet synced. A
-// standby that took over may well have been issued before the one that it follows.
+// where it was rolled back, somebody else put the old one back, or a power failure took what was
+// not yet synced. A standby that took over may well have been issued before the one that it follows.
 #include <charconv>
 
 #include "tests/simulation/invariants/invariant.h"
@@ -17,7 +17,7 @@ class NoWayBack final : public Invariant {
 
   void on_served(const Host& host, const Host::Site& site,
                  const std::optional<Leaf>& before) override {
-    if (site.put_back || !before || !site.served) return;
+    if (site.put_back || site.rolled_back || !before || !site.served) return;
     const auto& newest = fleet_.certificates()[site.certificate].issued;
     if (newest && newest->fingerprint == site.served->fingerprint) return;
     if (site.served->not_before < before->not_before)

@@ -1,0 +1,126 @@
+// The way back from a deployment that made an endpoint worse: to what each target had before, as
+// long as that is still good, and seen to be served again.
+#include <algorithm>
+
+#include "agent/core/deployment.h"
+#include "agent/core/schedule.h"
+
+namespace nolapse {
+
+using namespace std::chrono_literals;
+
+void Deployment::roll_back(const std::string& why) {
+  const Error error{ErrorKind::local,
+                    "MADE_WORSE",
+                    "generation " + std::to_string(generation_.number) + " made it worse: " + why,
+                    {},
+                    {}};
+  journal_.note(error);
+  open_ = 1;
+  for (const auto& deployment : deployments_) {
+    if (!has_generation(*journal_.find(deployment->target().name))) continue;
+    ++open_;
+    go_back(*deployment, error);
+  }
+  if (--open_ == 0) verify_former();
+}
+
+void Deployment::go_back(TargetDeployment& deployment, const Error& error) {
+  const DeployTarget& target = deployment.target();
+  const DeploymentRecord before = *journal_.find(target.name);
+  const auto ended = [this] {
+    if (--open_ == 0) verify_former();
+  };
+  auto former = before.former == 0
+                    ? Result<Generation>(fail(ErrorKind::local, "NO_FORMER_GENERATION",
+                                              "it had no certificate of nolapse's before"))
+                    : store_.load_generation(spec_.name, before.former);
+  std::string unfit = former ? unfit_to_go_back_to(*former, wish_.revocation, world_.clock.now())
+                             : former.error().message;
+  if (!unfit.empty()) {
+    journal_.note({ErrorKind::local,
+                   "CANNOT_ROLL_BACK",
+                   "target " + target.name + " stays at generation " +
+                       std::to_string(generation_.number) + ": " + unfit,
+                   {},
+                   {}});
+    DeploymentRecord& record = journal_.record(target.name);
+    record.judged = true;
+    ++record.failures;
+    record.last_error = save_error(error, world_.clock.now());
+    record.next_attempt =
+        next_deployment(record.failures, world_.clock.now(), world_.random.next());
+    return ended();
+  }
+  const Generation& kept = formers_.emplace(before.former, std::move(*former)).first->second;
+  deployment.go_back_to(kept,
+                        [this, &target, &kept, error, ended](const std::optional<Error>& failed) {
+                          if (!failed) went_back(target, kept, error);
+                          ended();
+                        });
+}
+
+void Deployment::went_back(const DeployTarget& target, const Generation& former,
+                           const Error& error) {
+  const Time now = world_.clock.now();
+  DeploymentRecord& record = journal_.record(target.name);
+  record.stage = DeploymentStage::rolled_back;
+  record.generation = former.number;
+  record.former = 0;
+  record.judged = true;
+  ++record.failures;
+  record.last_error = save_error(error, now);
+  record.next_attempt = next_deployment_after_rollback(record.failures, now, world_.random.next());
+  events_.emit(Severity::error, spec_.name, "ROLLED_BACK",
+               "target " + target.name + " is back at generation " + std::to_string(former.number) +
+                   "; generation " + std::to_string(generation_.number) + " is tried again at " +
+                   acme::format_rfc3339(*record.next_attempt));
+}
+
+// Of several former generations the newest is looked for; each endpoint says what it serves.
+void Deployment::verify_former() {
+  FileWork work;
+  for (const auto& [target, record] : journal_.records()) {
+    if (record.stage != DeploymentStage::rolled_back || !formers_.contains(record.generation)) {
+      continue;
+    }
+    for (FileOperation& operation : store_.record_deployed(spec_.name, target, record.generation)) {
+      work.push_back(std::move(operation));
+    }
+  }
+  if (formers_.empty()) return journal_.save(std::move(work), [this] { end(); });
+  const Generation& former = formers_.rbegin()->second;
+  if (store_.live_generation(spec_.name) == generation_.number) {
+    for (FileOperation& operation : store_.switch_live(spec_.name, former.number)) {
+      work.push_back(std::move(operation));
+    }
+  }
+  probing_began_ = world_.clock.uptime();
+  journal_.save(std::move(work), [this] { look_at_former(); });
+}
+
+void Deployment::look_at_former() {
+  const Generation& former = formers_.rbegin()->second;
+  probe(former, [this, &former](std::vector<EndpointState> endpoints) {
+    const std::string worse = made_worse(before_, endpoints);
+    if (!worse.empty() && world_.clock.uptime() - probing_began_ < verification_limit) {
+      world_.clock.start_timer(500ms, [this] { look_at_former(); });
+      return;
+    }
+    endpoints_ = std::move(endpoints);
+    if (worse.empty()) {
+      events_.emit(
+          Severity::warning, spec_.name, "ROLLBACK_VERIFIED",
+          "what is served is as good as before, with generation " + std::to_string(former.number));
+    } else {
+      journal_.note({ErrorKind::local,
+                     "ROLLBACK_DID_NOT_HELP",
+                     "even with generation " + std::to_string(former.number) + ": " + worse,
+                     {},
+                     {}});
+    }
+    journal_.save({}, [this] { end(); });
+  });
+}
+
+}  // namespace nolapse

@@ -1,0 +1,247 @@
+// When a target gets a certificate, what counts as worse, and what may be gone back to: as tables.
+#include "agent/core/deployment_rules.h"
+
+#include <doctest/doctest.h>
+
+#include "agent/core/schedule.h"
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+using Stage = DeploymentStage;
+using When = TargetDue::When;
+
+namespace {
+
+Time at(const char* text) {
+  return *acme::parse_rfc3339(text);
+}
+
+const Time noon = at("2026-11-23T12:00:00Z");
+
+DeploymentRecord record(Stage stage, unsigned generation) {
+  DeploymentRecord record;
+  record.stage = stage;
+  record.generation = generation;
+  return record;
+}
+
+Generation generation(unsigned number, Time not_after, const std::string& fingerprint = "f") {
+  Generation generation;
+  generation.number = number;
+  acme::Certificate leaf;
+  leaf.not_after = not_after;
+  leaf.fingerprint_sha256 = fingerprint;
+  generation.chain = {leaf};
+  return generation;
+}
+
+EndpointState state(const char* endpoint, std::optional<Service> service) {
+  EndpointState state;
+  state.endpoint = endpoint;
+  state.service = service;
+  state.detail = "detail";
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("a window is two times of a day, and may pass midnight") {
+  CHECK(format_window(*parse_window("02:00-05:30")) == "02:00-05:30");
+  CHECK(format_window(*parse_window("22:00-24:00")) == "22:00-24:00");
+  for (const char* bad : {"", "2:00-5:00", "02:00-02:00", "24:00-25:00", "02:60-03:00",
+                          "02:00-05:00 ", "02:00/05:00", "-2:00-05:00", "02:00-24:01"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_window(bad));
+  }
+  struct Row {
+    const char* window;
+    const char* now;
+    Duration utc_offset;
+    Duration wait;
+  };
+  const Row rows[] = {
+      {"02:00-05:00", "2026-11-23T01:00:00Z", 0h, 1h},
+      {"02:00-05:00", "2026-11-23T02:00:00Z", 0h, 0h},
+      {"02:00-05:00", "2026-11-23T04:59:59Z", 0h, 0h},
+      {"02:00-05:00", "2026-11-23T05:00:00Z", 0h, 21h},
+      {"02:00-05:00", "2026-11-23T01:00:00Z", 1h, 0h},
+      {"02:00-05:00", "2026-11-23T07:00:00Z", -5h, 0h},
+      {"22:00-03:00", "2026-11-23T23:00:00Z", 0h, 0h},
+      {"22:00-03:00", "2026-11-23T02:59:00Z", 0h, 0h},
+      {"22:00-03:00", "2026-11-23T03:00:00Z", 0h, 19h},
+      {"22:00-24:00", "2026-11-23T23:59:00Z", 0h, 0h},
+      {"22:00-24:00", "2026-11-24T00:00:00Z", 0h, 22h},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.window);
+    CAPTURE(row.now);
+    CHECK(until_window(*parse_window(row.window), at(row.now), row.utc_offset) == row.wait);
+  }
+}
+
+TEST_CASE("a target is due by what it has, by who asks, and by its window") {
+  DeployTarget plain;
+  DeployTarget nightly;
+  nightly.window = parse_window("02:00-05:00");
+  DeploymentRecord failed = record(Stage::failed, 2);
+  failed.next_attempt = noon + 1h;
+  DeploymentRecord rolled_back = record(Stage::rolled_back, 1);
+  rolled_back.next_attempt = noon + 2h;
+  DeploymentRecord withdrawn = record(Stage::verified, 1);
+  withdrawn.withdrawn = 2;
+  const DeploymentRecord older = record(Stage::verified, 1);
+  DeploymentRecord done = record(Stage::reloaded, 2);
+  done.judged = true;
+  const DeploymentRecord unjudged = record(Stage::reloaded, 2);
+  const DeploymentRecord torn = record(Stage::installed, 2);
+  struct Row {
+    const char* what;
+    const DeployTarget& target;
+    const DeploymentRecord* record;
+    bool again;
+    Patience patience;
+    When when;
+    Time at;
+  };
+  const Time tonight = at("2026-11-24T02:00:00Z");
+  const Row rows[] = {
+      {"never deployed", plain, nullptr, false, Patience::all, When::now, {}},
+      {"never deployed, with a window", nightly, nullptr, false, Patience::all, When::now, {}},
+      {"has the older", plain, &older, false, Patience::all, When::now, {}},
+      {"has it", plain, &done, false, Patience::all, When::done, {}},
+      {"has it, but something else is served", plain, &done, true, Patience::all, When::now, {}},
+      {"died before it looked", plain, &unjudged, false, Patience::all, When::now, {}},
+      {"died in between", plain, &torn, false, Patience::all, When::now, {}},
+      {"failed just now", plain, &failed, false, Patience::all, When::later, noon + 1h},
+      {"failed, and nolapse is run", plain, &failed, false, Patience::window, When::now, {}},
+      {"was rolled back", plain, &rolled_back, false, Patience::all, When::later, noon + 2h},
+      {"was rolled back, and somebody wants it",
+       plain,
+       &rolled_back,
+       false,
+       Patience::none,
+       When::now,
+       {}},
+      {"a person took it back", plain, &withdrawn, false, Patience::all, When::withdrawn, {}},
+      {"a person took it back, nolapse is run",
+       plain,
+       &withdrawn,
+       false,
+       Patience::window,
+       When::withdrawn,
+       {}},
+      {"a person wants it after all", plain, &withdrawn, false, Patience::none, When::now, {}},
+      {"outside its window", nightly, &older, false, Patience::all, When::later, tonight},
+      {"outside its window, nolapse is run", nightly, &older, false, Patience::window, When::later,
+       tonight},
+      {"outside its window, somebody wants it",
+       nightly,
+       &older,
+       false,
+       Patience::none,
+       When::now,
+       {}},
+      {"failed, and then there is the window", nightly, &failed, false, Patience::all, When::later,
+       tonight},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    TargetInput input{row.target, row.record, 2, row.again, row.patience, noon};
+    if (row.record != nullptr) input.little_is_left_from = noon + 240h;
+    const TargetDue due = target_due(input);
+    CHECK(due.when == row.when);
+    if (row.when == When::later) CHECK(due.at == row.at);
+  }
+}
+
+TEST_CASE("a window no longer counts when little is left, and is not waited for beyond that") {
+  DeployTarget nightly;
+  nightly.window = parse_window("02:00-05:00");
+  const DeploymentRecord older = record(Stage::verified, 1);
+  TargetInput input{nightly, &older, 2, false, Patience::all, noon};
+  input.little_is_left_from = noon + 3h;
+  CHECK(target_due(input).at == noon + 3h);
+  CHECK(target_due(input).for_window);
+  input.little_is_left_from = noon;
+  CHECK(target_due(input).when == When::now);
+}
+
+TEST_CASE("what a target had is remembered until the next one is seen to work") {
+  const DeploymentRecord verified = record(Stage::verified, 1);
+  DeploymentRecord begun = begin_deployment(&verified, 2);
+  CHECK(begun.former == 1);
+  begun.stage = Stage::failed;
+  CHECK(generation_at(begun) == 1);
+  CHECK(begin_deployment(&begun, 2).former == 1);
+  CHECK(begin_deployment(&begun, 3).former == 1);
+  begun.stage = Stage::reloaded;
+  CHECK(generation_at(begun) == 2);
+  CHECK(begin_deployment(&begun, 3).former == 2);
+  CHECK(begin_deployment(&begun, 2).former == 1);
+  CHECK(begin_deployment(nullptr, 2).former == 0);
+  const DeploymentRecord back = record(Stage::rolled_back, 1);
+  CHECK(begin_deployment(&back, 2).former == 1);
+  CHECK(begin_deployment(&back, 1).former == 0);
+}
+
+TEST_CASE("only what is worse than before at the same address counts as worse") {
+  struct Row {
+    std::optional<Service> before;
+    std::optional<Service> now;
+    bool worse;
+  };
+  const Row rows[] = {
+      {Service::good, Service::good, false},
+      {Service::good, Service::not_trusted, true},
+      {Service::good, Service::expired, true},
+      {Service::good, Service::no_handshake, true},
+      {Service::good, {}, false},
+      {{}, Service::no_handshake, false},
+      {Service::expired, Service::good, false},
+      {Service::expired, Service::expired, false},
+      {Service::not_trusted, Service::expired, true},
+      {Service::no_handshake, Service::no_handshake, false},
+  };
+  for (const Row& row : rows) {
+    CHECK_FALSE(made_worse({state("a:443", row.before)}, {state("a:443", row.now)}).empty() ==
+                row.worse);
+  }
+  CHECK(made_worse({state("a:443", Service::good)}, {state("b:443", Service::expired)}).empty());
+  CHECK(made_worse({}, {state("b:443", Service::no_handshake)}).empty());
+  CHECK(made_worse({state("a:443", Service::good)}, {state("a:443", Service::expired)}) ==
+        "a:443: detail");
+}
+
+TEST_CASE("nobody goes back to what is expired or revoked") {
+  const SavedRevocation revocation{"bad", {noon, "superseded"}};
+  CHECK(unfit_to_go_back_to(generation(1, noon + 1h), {}, noon).empty());
+  CHECK(unfit_to_go_back_to(generation(1, noon), {}, noon) ==
+        "generation 1 expired on 2026-11-23T12:00:00Z");
+  CHECK(unfit_to_go_back_to(generation(1, noon + 1h, "bad"), revocation, noon) ==
+        "generation 1: the CA has revoked it (superseded)");
+  CHECK(unfit_to_go_back_to(generation(1, noon + 1h, "good"), revocation, noon).empty());
+}
+
+TEST_CASE("the newest is to be served, unless all targets have a reason for an older one") {
+  Config config;
+  config.targets["a"].window = parse_window("02:00-05:00");
+  config.targets["b"];
+  CertificateSpec spec;
+  spec.deploy = {"a", "b"};
+  DeploymentRecord waits = record(Stage::verified, 1);
+  waits.next_attempt = noon + 1h;
+  DeploymentRecord withdrawn = record(Stage::verified, 1);
+  withdrawn.withdrawn = 2;
+  CHECK(generation_to_serve(spec, config, {}, 2, noon) == 2);
+  CHECK(generation_to_serve(spec, config, {{"a", waits}, {"b", withdrawn}}, 2, noon) == 1);
+  CHECK(generation_to_serve(spec, config, {{"a", waits}, {"b", withdrawn}}, 3, noon) == 3);
+  CHECK(generation_to_serve(spec, config, {{"a", waits}, {"b", withdrawn}}, 2, noon + 1h) == 2);
+  CHECK(generation_to_serve(spec, config, {{"a", withdrawn}, {"b", waits}}, 2, noon) == 2);
+}
+
+TEST_CASE("after a roll-back the next attempt is hours away, and a day at most") {
+  CHECK(next_deployment_after_rollback(1, noon, 500) == noon + 1h);
+  CHECK(next_deployment_after_rollback(3, noon, 500) == noon + 4h);
+  CHECK(next_deployment_after_rollback(100, noon, 500) == noon + 24h);
+  CHECK(next_deployment_after_rollback(100, noon, 1000) <= noon + longest_deployment_pause);
+}
