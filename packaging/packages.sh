@@ -7,7 +7,7 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev 
   libmicrohttpd-dev libldns-dev)
 packages_to_try=(pebble nginx-light openssl curl ca-certificates)
 packages_to_test=(doctest-dev clang-format jq procps systemd knot
-  knot-dnsutils unbound libnginx-mod-stream python3)
+  knot-dnsutils unbound libnginx-mod-stream python3 openssh-server openssh-client)
 packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 caddy iproute2 gcc)
 
 # What of the given packages is not installed; another package may provide it (nginx-light: nginx).
