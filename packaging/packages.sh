@@ -8,7 +8,8 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev 
 packages_to_try=(pebble nginx-light openssl curl ca-certificates)
 packages_to_test=(doctest-dev clang-format jq procps systemd knot
   knot-dnsutils unbound libnginx-mod-stream python3 openssh-server openssh-client)
-packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 caddy iproute2 gcc)
+packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 caddy iproute2 gcc
+  ansible-core python3-apt)
 
 # What of the given packages is not installed; another package may provide it (nginx-light: nginx).
 missing_packages() {
