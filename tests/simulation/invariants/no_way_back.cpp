@@ -1,6 +1,6 @@
 // 7: an older generation never follows a newer one, neither at a service nor under live/, except
-// where it was rolled back, somebody else put the old one back, or a power failure took what was
-// not yet synced. A standby that took over may well have been issued before the one that it follows.
+// where it was rolled back, where somebody else put the old one back, or where a power failure took
+// what was not yet synced. A standby that took over may have been issued before the one it follows.
 #include <charconv>
 
 #include "tests/simulation/invariants/invariant.h"
