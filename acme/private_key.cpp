@@ -30,6 +30,12 @@ int no_passphrase(char*, int, int, void*) {
   return -1;
 }
 
+bool is_on(const EVP_PKEY* key, std::string_view curve) {
+  std::array<char, 80> name{};
+  return EVP_PKEY_get_group_name(key, name.data(), name.size(), nullptr) == 1 &&
+         curve == name.data();
+}
+
 }  // namespace
 
 const char* name_of(KeyType type) {
@@ -105,12 +111,13 @@ std::string PrivateKey::public_key_der() const {
 
 std::optional<KeyType> PrivateKey::type() const {
   if (key_ == nullptr) return {};
-  const int bits = EVP_PKEY_get_bits(key_.get());
   if (EVP_PKEY_get_base_id(key_.get()) == EVP_PKEY_EC) {
-    if (bits == 256) return KeyType::ecdsa_p256;
-    if (bits == 384) return KeyType::ecdsa_p384;
+    // Other curves are as long, and no CA takes them.
+    if (is_on(key_.get(), "prime256v1")) return KeyType::ecdsa_p256;
+    if (is_on(key_.get(), "secp384r1")) return KeyType::ecdsa_p384;
   }
   if (EVP_PKEY_get_base_id(key_.get()) == EVP_PKEY_RSA) {
+    const int bits = EVP_PKEY_get_bits(key_.get());
     if (bits == 2048) return KeyType::rsa_2048;
     if (bits == 3072) return KeyType::rsa_3072;
     if (bits == 4096) return KeyType::rsa_4096;

@@ -196,11 +196,12 @@ bool names(const Certificate& certificate, const Identifier& identifier) {
                      });
 }
 
-Result<void> check_issued_chain(const std::vector<Certificate>& chain, const PrivateKey& key,
+Result<void> check_issued_chain(const std::vector<Certificate>& chain,
+                                const std::string& public_key_der,
                                 const std::vector<Identifier>& identifiers, Time now) {
   if (chain.empty()) return refuse_chain("is missing");
   const Certificate& leaf = chain.front();
-  if (leaf.public_key_der != key.public_key_der()) {
+  if (leaf.public_key_der != public_key_der) {
     return refuse_chain("does not carry the key that was asked for");
   }
   for (const Identifier& identifier : identifiers) {

@@ -44,7 +44,8 @@ bool names(const Certificate& certificate, const Identifier& identifier);
 // What must hold before anything on disk changes: the leaf carries this key and at least these
 // identifiers, is valid at `now` (a not_before up to an hour ahead is tolerated: clocks differ),
 // and each certificate is signed by the next. Errors say which of these failed.
-Result<void> check_issued_chain(const std::vector<Certificate>& chain, const PrivateKey& key,
+Result<void> check_issued_chain(const std::vector<Certificate>& chain,
+                                const std::string& public_key_der,
                                 const std::vector<Identifier>& identifiers, Time now);
 
 // PKCS #10 in DER: no subject, the identifiers as subjectAltName [RFC 8555 §7.4]; with

@@ -66,8 +66,23 @@ require_matching_pair() {
 require_pair() {
   require_word NOLAPSE_NAME
   require_file NOLAPSE_FULLCHAIN
+  if comes_without_key; then
+    refuse "NOLAPSE_PRIVKEY is empty: nolapse has no key to this certificate (csr_file), and" \
+      "this hook wants one; add key_file"
+  fi
   require_file NOLAPSE_PRIVKEY
   require_matching_pair
+}
+
+# Only the operator has the key, and put it where the service reads it. By hand, too, that has to be
+# said: a variable that was forgotten is not empty but unset.
+comes_without_key() { [ "${NOLAPSE_PRIVKEY-unset}" = '' ]; }
+
+# For a service that reads its key from a place of its own: then the chain may come alone.
+require_pair_or_chain() {
+  comes_without_key || { require_pair; return; }
+  require_word NOLAPSE_NAME
+  require_file NOLAPSE_FULLCHAIN
 }
 
 # The nearest folder that exists above (or at) a path.
@@ -138,15 +153,18 @@ switch_pair() {
 }
 
 same_pair() {
-  cmp -s "$NOLAPSE_FULLCHAIN" "$1/fullchain.pem" && cmp -s "$NOLAPSE_PRIVKEY" "$1/privkey.pem"
+  cmp -s "$NOLAPSE_FULLCHAIN" "$1/fullchain.pem" || return 1
+  if comes_without_key; then [ ! -e "$1/privkey.pem" ]; else
+    cmp -s "$NOLAPSE_PRIVKEY" "$1/privkey.pem"
+  fi
 }
 
 # A copy has its final name only once it is complete and on the disk.
 copy_pair() {
   new=$(mktemp -d "$pair_copies/.new.XXXXXX") || fail "$pair_copies cannot be written"
   if ! { cat "$NOLAPSE_FULLCHAIN" >"$new/fullchain.pem" &&
-    cat "$NOLAPSE_PRIVKEY" >"$new/privkey.pem" &&
-    sync "$new/fullchain.pem" "$new/privkey.pem" "$new" && mv -T "$new" "$1"; }; then
+    { comes_without_key || cat "$NOLAPSE_PRIVKEY" >"$new/privkey.pem"; } &&
+    sync "$new"/*.pem "$new" && mv -T "$new" "$1"; }; then
     rm -rf "$new"
     fail "the pair could not be copied to $1; is the disk full?"
   fi

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/expiry.h"
+#include "agent/core/own_request.h"
 #include "agent/core/series.h"
 
 namespace nolapse {
@@ -213,6 +214,7 @@ void CertificateJob::decide() {
   if (schedule_.renewal_info) input.renewal_info = &*schedule_.renewal_info;
   if (schedule_.revocation) input.revocation = &*schedule_.revocation;
   input.failed = schedule_.failures > 0;
+  input.own_public_key = own_public_key(parts_.world.files, spec_);
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
   if (options_.work != RenewOptions::Work::renew) return deploy_wanted();

@@ -116,6 +116,7 @@ class CertificateJob {
   Who asker() const;
   bool inside_window() const;
   Renewal::Request request(const std::string& challenge);
+  std::vector<acme::Identifier> failing_names() const;
   CertificateSpec without_failing_names();
   void count_refusals();
   void issue();

@@ -39,6 +39,7 @@ Renewal::Request CertificateJob::request(const std::string& challenge) {
   if (due_.by_time) request.due_at = due_.at;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
+    request.compromised_key = outcome_.generation->leaf().public_key_der;
   }
   // Fewer names than wanted are worth asking for only because of the time, or of a revocation.
   if (const auto* leaf = usable_leaf(); leaf != nullptr && !left_out_.empty()) {
@@ -47,10 +48,16 @@ Renewal::Request CertificateJob::request(const std::string& challenge) {
   return request;
 }
 
+// Those to leave out. Of the operator's own signing request none can be: an order has its names.
+std::vector<acme::Identifier> CertificateJob::failing_names() const {
+  if (!spec_.csr_file.empty()) return {};
+  return names_to_leave_out(spec_.domains, schedule_.refused, usable_leaf(),
+                            parts_.world.clock.now());
+}
+
 CertificateSpec CertificateJob::without_failing_names() {
   CertificateSpec spec = spec_;
-  left_out_ =
-      names_to_leave_out(spec_.domains, schedule_.refused, usable_leaf(), parts_.world.clock.now());
+  left_out_ = failing_names();
   for (const acme::Identifier& name : left_out_) {
     spec.domains.erase(std::find(spec.domains.begin(), spec.domains.end(), name));
     parts_.events.emit(Severity::error, spec_.name, "NAME_QUARANTINED",
@@ -171,14 +178,11 @@ void CertificateJob::failed(const Error& error) {
 }
 
 void CertificateJob::came_to_nothing(const Error& error) {
-  const Time now = parts_.world.clock.now();
-  const acme::Certificate* leaf = usable_leaf();
   ++schedule_.failures;
-  schedule_.last_error = save_error(error, now);
+  schedule_.last_error = save_error(error, parts_.world.clock.now());
   retry_later(error.kind, error.retry_after);
   // The names that did not fail need not wait for the next attempt.
-  if (left_out_.empty() &&
-      !names_to_leave_out(spec_.domains, schedule_.refused, leaf, now).empty()) {
+  if (left_out_.empty() && !failing_names().empty()) {
     return save_schedule([this] { issue(); });
   }
   issuance_error_ = error;

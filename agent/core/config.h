@@ -94,7 +94,10 @@ struct CertificateSpec {
   std::string family = {};  // the configured name
   bool beside_others = false;
   bool reuse_key = false;
-  std::string key_file = {};              // the operator's own key; empty: nolapse makes them
+  std::string key_file = {};  // the operator's own key; empty: nolapse makes them
+  // The operator's own signing request, see own_request.h; without key_file beside it nobody here
+  // has the key. Empty: nolapse makes them.
+  std::string csr_file = {};
   bool must_staple = false;               // [RFC 7633]
   std::optional<Duration> lifetime = {};  // asked of the CA as notAfter; nothing: the CA's choice
   std::vector<std::string> cas;           // names, in order of preference

@@ -6,6 +6,7 @@
 #include "agent/core/config_endpoint.h"
 #include "agent/core/config_not_yet.h"
 #include "agent/core/config_parts.h"
+#include "agent/core/own_request.h"
 
 namespace nolapse {
 namespace {
@@ -181,14 +182,19 @@ std::vector<acme::KeyType> read_key_types(ConfigSection& section, CertificateSpe
   return types;
 }
 
-// The operator's own key decides about the type.
+// The operator's own key or signing request decides about the type.
+void refuse_key_settings(ConfigSection& section, const std::string& file) {
+  if (section.table().find("key") == nullptr && section.table().find("reuse_key") == nullptr) {
+    return;
+  }
+  section.problem(file, "stands beside key or reuse_key, and the file decides about both",
+                  "remove those, or remove " + file + " to have nolapse make the keys");
+}
+
 void read_key_file(ConfigSection& section, CertificateSpec& spec, const ConfigContext& context) {
   spec.key_file = read_path(section, "key_file");
   if (spec.key_file.empty()) return;
-  if (section.table().find("key") != nullptr || section.table().find("reuse_key") != nullptr) {
-    section.problem("key_file", "stands beside key or reuse_key, and the file decides about both",
-                    "remove those, or remove key_file to have nolapse make the keys");
-  }
+  refuse_key_settings(section, "key_file");
   if (context.use == ConfigUse::look) return;
   const auto pem = context.files.read(spec.key_file);
   const auto key =
@@ -202,6 +208,38 @@ void read_key_file(ConfigSection& section, CertificateSpec& spec, const ConfigCo
                     "make one with: openssl ecparam -name prime256v1 -genkey -noout");
   } else {
     spec.key_type = *key->type();
+  }
+}
+
+// After everything that it may stand beside.
+void read_csr_file(ConfigSection& section, CertificateSpec& spec, const ConfigContext& context) {
+  spec.csr_file = read_path(section, "csr_file");
+  if (spec.csr_file.empty()) return;
+  if (spec.key_file.empty()) refuse_key_settings(section, "csr_file");
+  if (spec.must_staple) {
+    section.problem("must_staple", "stands beside csr_file, and that request decides about it",
+                    "remove it, and put the extension (tlsfeature = status_request) into the file");
+  }
+  if (spec.key_file.empty() && !spec.group.empty()) {
+    section.problem("group", "is to read the private key, and with csr_file alone there is none",
+                    "remove it, or add key_file");
+  }
+  const ConfigNode* domains = section.table().find("domains");
+  const bool domains_are_good =
+      domains != nullptr && domains->children.size() == spec.domains.size();
+  if (context.use == ConfigUse::look || !domains_are_good) return;
+  const auto request = read_own_request(context.files, spec);
+  if (!request) {
+    return section.problem_at(*section.table().find("csr_file"), "csr_file", request.error(),
+                              "name a certificate signing request in PEM form");
+  }
+  spec.key_type = request->key_type;
+  CertificateSpec key_alone = spec;
+  key_alone.csr_file.clear();
+  const std::string key = own_public_key(context.files, key_alone);
+  if (!key.empty() && key != request->public_key_der) {
+    section.problem("key_file", spec.key_file + " is not the key of " + spec.csr_file,
+                    "name the key that the request was made with, or remove key_file");
   }
 }
 
@@ -249,6 +287,7 @@ void read_certificate(const ConfigNode& table, int number, ConfigContext& contex
     section.problem("group", "\"" + spec.group + "\" is no group name",
                     "write the name of one group of this host");
   }
+  read_csr_file(section, spec, context);
   section.refuse_unknown_keys();
   if (spec.name.empty()) return;
   spec.family = spec.name;

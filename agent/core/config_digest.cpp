@@ -24,7 +24,7 @@ std::string digest_of(const CertificateSpec& spec, const Config& config) {
   Digest digest;
   for (const acme::Identifier& name : spec.domains) digest.add(name.type).add(name.value);
   digest.add(acme::name_of(spec.key_type)).add(spec.profile).add(config.resolver);
-  digest.add(spec.key_file).add(spec.must_staple ? "staple" : "");
+  digest.add(spec.key_file).add(spec.csr_file).add(spec.must_staple ? "staple" : "");
   digest.add(spec.lifetime ? acme::format_duration(*spec.lifetime) : "");
   for (const std::string& name : spec.challenges) {
     const auto challenge = config.challenges.find(name);

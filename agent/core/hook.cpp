@@ -48,6 +48,11 @@ std::optional<std::string> failure_of(const ProcessResult& result, Duration dead
 
 namespace {
 
+// Empty: the operator has it, and nobody else.
+std::string key_of(const Generation& generation) {
+  return generation.has_key ? generation.directory + "/privkey.pem" : "";
+}
+
 // Nolapse's own kind. [deploy-hooks/README.md]
 ProcessSpec own_process(const HookRun& run) {
   const acme::Certificate& leaf = run.generation.leaf();
@@ -60,7 +65,7 @@ ProcessSpec own_process(const HookRun& run) {
                          {"NOLAPSE_HOST", run.target.host},
                          {"NOLAPSE_GENERATION", std::to_string(run.generation.number)},
                          {"NOLAPSE_DIR", directory},
-                         {"NOLAPSE_PRIVKEY", directory + "/privkey.pem"},
+                         {"NOLAPSE_PRIVKEY", key_of(run.generation)},
                          {"NOLAPSE_CERT", directory + "/cert.pem"},
                          {"NOLAPSE_CHAIN", directory + "/chain.pem"},
                          {"NOLAPSE_FULLCHAIN", directory + "/fullchain.pem"},
@@ -87,7 +92,7 @@ ProcessSpec dehydrated_process(const HookRun& run) {
   process.argv = {run.target.hook,
                   "deploy_cert",
                   run.spec.domains.front().value,
-                  directory + "/privkey.pem",
+                  key_of(run.generation),
                   directory + "/cert.pem",
                   directory + "/fullchain.pem",
                   directory + "/chain.pem",
@@ -103,7 +108,7 @@ ProcessSpec acme_sh_process(const HookRun& run) {
                   run.target.hook,
                   "deploy",
                   run.spec.domains.front().value,
-                  directory + "/privkey.pem",
+                  key_of(run.generation),
                   directory + "/cert.pem",
                   directory + "/chain.pem",
                   directory + "/fullchain.pem"};

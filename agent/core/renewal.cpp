@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/caa_check.h"
+#include "agent/core/own_request.h"
 #include "agent/core/schedule.h"
 
 namespace nolapse {
@@ -103,6 +104,7 @@ void Renewal::take_up() {
   if (!number) return done_(fail(number.error()));
   if (newest) newest_ = std::move(*newest);
   saved_.generation = *number;
+  if (auto refusal = refused_by_own_files()) return done_(fail(std::move(*refusal)));
 
   auto saved = store_.load_issuance(request_.spec.name);
   if (!saved) {
@@ -111,15 +113,53 @@ void Renewal::take_up() {
     return begin();
   }
   if (!*saved) return begin();
-  const auto key = store_.load_new_key(request_.spec.name, (*saved)->generation);
-  const bool old_key = key && newest_ && key->public_key_der() == newest_->leaf().public_key_der;
-  if (!key || !is_same_order(**saved, saved_) || is_worn_out(**saved) ||
-      (old_key && !request_.spec.reuse_key && request_.spec.key_file.empty())) {
+  if (!is_same_order(**saved, saved_) || is_worn_out(**saved) || !take_up_pair_of(**saved)) {
     return drop_and_begin(**saved);
   }
   saved_ = std::move(**saved);
   info("ORDER_RESUMED", "going on with the order " + saved_.state.order_url);
-  run(*key);
+  run();
+}
+
+// False where what was saved with the order is lost, or not what is wanted any more.
+bool Renewal::take_up_pair_of(const SavedIssuance& saved) {
+  const CertificateSpec& spec = request_.spec;
+  if (own_request_) {
+    const auto request = store_.load_new_request(spec.name, saved.generation);
+    if (!request || request->der != own_request_->der) return false;
+    if (spec.key_file.empty()) return true;
+  }
+  const auto key = store_.load_new_key(spec.name, saved.generation);
+  if (!key) return false;
+  const bool old_key = newest_ && key->public_key_der() == newest_->leaf().public_key_der;
+  if (old_key && !spec.reuse_key && spec.key_file.empty()) return false;
+  key_ = *key;
+  return true;
+}
+
+// What the operator brings cannot be used. Reads his signing request.
+std::optional<Error> Renewal::refused_by_own_files() {
+  const CertificateSpec& spec = request_.spec;
+  if (!spec.csr_file.empty()) {
+    auto request = read_own_request(world_.files, spec);
+    if (!request) {
+      Error error = request.error();
+      error.message = "csr_file " + error.message;
+      return error;
+    }
+    own_request_ = std::move(*request);
+  }
+  if (request_.compromised_key.empty() ||
+      own_public_key(world_.files, spec) != request_.compromised_key) {
+    return {};
+  }
+  return Error{ErrorKind::input,
+               "KEY_COMPROMISED",
+               "the certificate is revoked because its key is compromised, and " +
+                   (own_request_ ? "csr_file " + spec.csr_file : "key_file " + spec.key_file) +
+                   " is still of that key; make a new key",
+               {},
+               {}};
 }
 
 void Renewal::drop_and_begin(const SavedIssuance& stale) {
@@ -253,37 +293,48 @@ void Renewal::choose_key() {
   if (!request_.spec.key_file.empty()) {
     const auto pem = world_.files.read(request_.spec.key_file);
     const auto key = pem ? PrivateKey::from_pem(*pem) : Result<PrivateKey>(fail(pem.error()));
-    if (key) return save_key(*key);
-    Error error = key.error();
+    Error error{ErrorKind::input, "BAD_PRIVATE_KEY", "not the key of csr_file", {}, {}};
+    if (!key) {
+      error = key.error();
+    } else if (!own_request_ || own_request_->public_key_der == key->public_key_der()) {
+      key_ = *key;
+      return save_pair();
+    }
     error.message = "key_file " + request_.spec.key_file + ": " + error.message;
     return done_(fail(std::move(error)));
   }
+  if (own_request_) return save_pair();
   if (request_.spec.reuse_key) {
     if (newest_) {
       const auto key = store_.load_key(*newest_);
-      if (key && key->type() == request_.spec.key_type) return save_key(*key);
+      if (key && key->type() == request_.spec.key_type) {
+        key_ = *key;
+        return save_pair();
+      }
     }
   }
   world_.key_maker.generate(request_.spec.key_type, [this](Result<PrivateKey> key) {
     if (!key) return done_(fail(key.error()));
-    save_key(*key);
+    key_ = *key;
+    save_pair();
   });
 }
 
-void Renewal::save_key(const PrivateKey& key) {
+void Renewal::save_pair() {
+  const NewPair pair{key_, own_request_ ? acme::to_pem(*own_request_) : std::string()};
   world_.files.run(
-      store_.save_new_key(request_.spec.name, saved_.generation, key, request_.spec.group),
-      [this, key](Result<void> saved) {
-        if (saved) return run(key);
+      store_.save_new_pair(request_.spec.name, saved_.generation, pair, request_.spec.group),
+      [this](Result<void> saved) {
+        if (saved) return run();
         world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
                          [this, error = saved.error()](Result<void>) { done_(fail(error)); });
       });
 }
 
-void Renewal::run(const PrivateKey& key) {
-  key_ = key;
-  auto signing_request =
-      acme::make_signing_request(key_, request_.spec.domains, request_.spec.must_staple);
+void Renewal::run() {
+  auto signing_request = own_request_ ? Result<std::string>(own_request_->der)
+                                      : acme::make_signing_request(key_, request_.spec.domains,
+                                                                   request_.spec.must_staple);
   if (!signing_request) return done_(fail(signing_request.error()));
   acme::IssuanceRequest request;
   request.identifiers = request_.spec.domains;
@@ -411,7 +462,9 @@ void Renewal::carry_out(const effect::Finished& effect) {
                      acme::printable(effect.profile, 60) + "\", not by \"" + saved_.profile + "\"");
   }
   tell_of_other_lifetime(effect.chain.front());
-  const auto sound = acme::check_issued_chain(effect.chain, key_, request_.spec.domains, now);
+  const auto sound = acme::check_issued_chain(
+      effect.chain, own_request_ ? own_request_->public_key_der : key_.public_key_der(),
+      request_.spec.domains, now);
   if (!sound) {
     world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
                      [this, error = sound.error()](Result<void>) { done_(fail(error)); });

@@ -25,6 +25,7 @@ class Renewal {
     bool patient = false;  // what only we see may delay it: nobody waits, and it is the first try
     // The moment that made it due; nothing: something other than the time did.
     std::optional<Time> due_at = {};
+    std::string compromised_key = {};  // a public key that is not to be certified again
   };
 
   // The references must outlive the attempt.
@@ -53,9 +54,11 @@ class Renewal {
   std::optional<Error> refused_by_ledger();
   OrderKind order_kind() const;
   void check_caa();
+  std::optional<Error> refused_by_own_files();
+  bool take_up_pair_of(const SavedIssuance& saved);
   void choose_key();
-  void save_key(const acme::PrivateKey& key);
-  void run(const acme::PrivateKey& key);
+  void save_pair();
+  void run();
   std::string predecessor() const;
   void drive(const acme::IssuanceEvent& event);
   void count_order(const std::function<void()>& then);
@@ -83,8 +86,9 @@ class Renewal {
   LeftBehind& left_behind_;
   Request request_;
   Completion<Generation> done_;
-  SavedIssuance saved_;  // as it is on disk
-  acme::PrivateKey key_;
+  SavedIssuance saved_;   // as it is on disk
+  acme::PrivateKey key_;  // none where only the operator has it
+  std::optional<acme::SigningRequest> own_request_;
   std::optional<acme::Issuance> issuance_;
   std::vector<acme::Identifier> refused_;
   std::optional<Generation> newest_;  // the one to be replaced

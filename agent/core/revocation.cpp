@@ -83,7 +83,10 @@ void Revocation::send(bool with_certificate_key) {
   if (with_certificate_key && !key_) {
     return done_(fail(ErrorKind::local, "BAD_PRIVATE_KEY",
                       request_.name + ": there is no account at " + outcome_.generation.ca +
-                          " that may revoke it, and its own key cannot be read"));
+                          " that may revoke it, and its own key " +
+                          (outcome_.generation.has_key ? "cannot be read"
+                                                       : "is not here (csr_file): whoever has it "
+                                                         "may revoke with another client")));
   }
   outcome_.by_certificate_key = with_certificate_key;
   nlohmann::json payload{{"certificate", acme::base64url_encode(der_)}};

@@ -17,6 +17,27 @@ std::vector<Identifier> sorted(std::vector<Identifier> identifiers) {
 
 }  // namespace
 
+namespace {
+
+// Of the operator's own files the type is not asked: whoever only looks may not have read them.
+std::string changed_key(const RenewalInput& input) {
+  const Generation& generation = *input.newest;
+  const CertificateSpec& spec = input.spec;
+  const bool own = !spec.csr_file.empty() || !spec.key_file.empty();
+  if (!generation.has_key && (spec.csr_file.empty() || !spec.key_file.empty())) {
+    return "the configuration now wants its private key here";
+  }
+  if (!input.own_public_key.empty() && input.own_public_key != generation.leaf().public_key_der) {
+    return std::string(spec.csr_file.empty() ? "key_file" : "csr_file") + " has another key now";
+  }
+  if (!own && generation.key_type && *generation.key_type != spec.key_type) {
+    return std::string("the configured key is now ") + acme::name_of(spec.key_type);
+  }
+  return {};
+}
+
+}  // namespace
+
 std::string changed_specification(const RenewalInput& input) {
   const Generation& generation = *input.newest;
   const auto& present = generation.leaf().subject_alternative_names;
@@ -30,9 +51,7 @@ std::string changed_specification(const RenewalInput& input) {
       sorted(generation.identifiers) != sorted(input.spec.domains)) {
     return "the configuration names fewer domains";
   }
-  if (generation.key_type && *generation.key_type != input.spec.key_type) {
-    return std::string("the configured key is now ") + acme::name_of(input.spec.key_type);
-  }
+  if (std::string change = changed_key(input); !change.empty()) return change;
   if (generation.ca.empty()) return {};
   const auto& cas = input.spec.cas;
   if (std::find(cas.begin(), cas.end(), generation.ca) == cas.end()) {

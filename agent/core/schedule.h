@@ -29,6 +29,7 @@ struct RenewalInput {
   const SavedRenewalInfo* renewal_info =
       nullptr;                                  // the CA's advice for the newest; none: not known
   const SavedRevocation* revocation = nullptr;  // the last that was heard of, of any certificate
+  std::string own_public_key = {};              // see own_request.h
 };
 
 // An operator's request, a revocation, an interrupted attempt, a changed CertificateSpec, or the

@@ -89,6 +89,7 @@ void describe_renewal(const StatusInput& input, CertificateStatus& status) {
   renewal.failed = input.schedule.failures > 0;
   if (input.schedule.renewal_info) renewal.renewal_info = &*input.schedule.renewal_info;
   if (input.schedule.revocation) renewal.revocation = &*input.schedule.revocation;
+  renewal.own_public_key = input.own_public_key;
   const Due due = next_renewal(renewal);
   status.renewal = renewal_of(input, due);
   status.next_attempt = due.at;

@@ -51,6 +51,7 @@ struct StatusInput {
   Time now{};
   bool orphan = false;  // there is no configuration for it any more
   std::shared_ptr<const CertificateStatus> standby = {};
+  std::string own_public_key = {};  // see own_request.h
 };
 
 // A standby that cannot be had is a renewal that is not well: the protection that is asked for is

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "agent/core/deployment.h"
+#include "agent/core/own_request.h"
 #include "agent/core/standby.h"
 
 namespace nolapse {
@@ -33,6 +34,7 @@ StatusInput read_records(World world, const Config& config, const CertificateSpe
   input.records_readable = schedule && deployments && newest;
   if (schedule) input.schedule = std::move(*schedule);
   if (deployments) input.deployments = std::move(*deployments);
+  input.own_public_key = own_public_key(world.files, spec);
   return input;
 }
 

@@ -3,7 +3,9 @@
 // order is data: the caller runs it through Files, the simulator stops it after any operation.
 //
 //   accounts/<ca>/{account.json,key.pem}   + next_key.pem while the CA may have changed to it
-//   certificates/<name>/<generation>/{privkey,cert,chain,fullchain}.pem + meta.json   immutable
+//   certificates/<name>/<generation>/{privkey,cert,chain,fullchain}.pem + meta.json   immutable;
+//                      where the operator brought the signing request, request.pem: beside
+//                      privkey.pem, or instead of it, where nobody here has the key
 //   certificates/<name>/{issuance,deployments,schedule,left_behind}.json
 //   certificates/<name>/standby/…   the same of the certificate's standby, named "<name>/standby"
 //                      below; never deployed, and without links
@@ -21,7 +23,8 @@
 //   the
 //                      CA says so
 //   next_key.pem       as key.pem, where the CA has changed to it and key.pem is the old one yet
-//   privkey, *.pem     that generation; the one before it stays, a new one is issued
+//   privkey, *.pem     that generation; the one before it stays, a new one is issued. request.pem
+//                      beside a key: nothing
 //   meta.json          what was asked of which CA: a changed configuration is noticed less well
 //   issuance.json      the order under way: a new order
 //   deployments.json   one more, idempotent, run of the hooks
@@ -45,6 +48,7 @@
 
 #include "acme/issuance_state.h"
 #include "acme/revocation_list.h"
+#include "acme/signing_request.h"
 #include "acme/x509.h"
 #include "agent/core/config.h"
 #include "agent/core/rate_ledger.h"
@@ -67,8 +71,15 @@ struct Generation {
   std::vector<acme::Identifier> identifiers;  // as asked for; empty when meta.json is lost
   std::optional<acme::KeyType> key_type;
   Time issued_at{};
+  bool has_key = true;  // false: only the operator has it
 
   const acme::Certificate& leaf() const { return chain.front(); }
+};
+
+// What a generation begins with.
+struct NewPair {
+  acme::PrivateKey key;      // none: only the operator has it
+  std::string request = {};  // the operator's signing request in PEM; empty: nolapse makes it
 };
 
 // The attempt under way, enough to go on with the same order.
@@ -238,10 +249,12 @@ class Store {
   std::uint64_t size_of_events(const std::string& month) const;  // octets
   FileWork remove_events_before(Time earliest) const;            // whole months
 
-  // The private key of the generation being built. Missing: FILE_MISSING.
+  // The private key, and the operator's request, of the generation being built. Missing:
+  // FILE_MISSING.
   Result<acme::PrivateKey> load_new_key(const std::string& name, unsigned number) const;
-  FileWork save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
-                        const std::string& group) const;
+  Result<acme::SigningRequest> load_new_request(const std::string& name, unsigned number) const;
+  FileWork save_new_pair(const std::string& name, unsigned number, const NewPair& pair,
+                         const std::string& group) const;
   // Gives the keys of all generations to the group that is configured now, as if they had been
   // written for it: SetAccess for each, where its mode does not say already that no group reads it.
   FileWork give_keys_to(const std::string& name, const std::string& group) const;
@@ -249,7 +262,7 @@ class Store {
   // Says that the daemon lives. Not synced: after a crash an old one is right.
   FileWork beat(Time now) const;
 
-  // Completes the folder begun by save_new_key, gives it its final name, ends the issuance.
+  // Completes the folder begun by save_new_pair, gives it its final name, ends the issuance.
   FileWork complete_generation(const std::string& name, const SavedIssuance& issuance,
                                const std::vector<acme::Certificate>& chain, Time now) const;
   Result<acme::PrivateKey> load_key(const Generation& generation) const;
@@ -322,6 +335,7 @@ class Store {
                                       const std::string& fullchain, const std::string& meta) const;
   const Parsed* unchanged(const std::string& name) const;
   Result<Parsed> load_checked(const std::string& name, unsigned number) const;
+  std::string fault_of_pair(const Generation& generation) const;
 
   std::string root_;
   const Files& files_;

@@ -7,6 +7,19 @@
 #include "agent/core/store_work.h"
 
 namespace nolapse {
+namespace {
+
+// What says to which key the certificate belongs: the key or, where only the operator has that, his
+// request for it. The path of the key where there is neither.
+std::string key_part(const Files& files, const std::string& directory) {
+  const std::string key = directory + "/privkey.pem";
+  const std::string request = directory + "/request.pem";
+  const auto status = files.status(key);
+  const bool missing = !status && is_missing(status.error());
+  return missing && files.status(request) ? request : key;
+}
+
+}  // namespace
 
 Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name) const {
   std::vector<unsigned> numbers;
@@ -37,6 +50,7 @@ Result<Generation> Store::parse_generation(std::string directory, unsigned numbe
   Generation generation;
   generation.number = number;
   generation.directory = std::move(directory);
+  generation.has_key = key_part(files_, generation.directory).ends_with("/privkey.pem");
   auto chain = acme::parse_pem_chain(fullchain);
   if (!chain) return fail(located(chain.error(), generation.directory + "/fullchain.pem"));
   // A daemon remembers thousands of these: what nobody asks for is not kept.
@@ -51,7 +65,7 @@ Result<Generation> Store::load_generation(const std::string& name, unsigned numb
   const std::string directory = certificate_path(name) + "/" + std::to_string(number);
   const auto fullchain = files_.read(directory + "/fullchain.pem");
   if (!fullchain) return fail(fullchain.error());
-  const auto key = files_.status(directory + "/privkey.pem");
+  const auto key = files_.status(key_part(files_, directory));
   if (!key) return fail(key.error());
   return parse_generation(directory, number, *fullchain,
                           files_.read(directory + "/meta.json").value_or(std::string()));
@@ -59,8 +73,10 @@ Result<Generation> Store::load_generation(const std::string& name, unsigned numb
 
 Store::Versions Store::versions_of(const std::string& name, unsigned number) const {
   const std::string directory = certificate_path(name) + "/" + std::to_string(number);
+  const auto key = version_of(directory + "/privkey.pem");
   return {version_of(certificate_path(name)), version_of(directory + "/fullchain.pem"),
-          version_of(directory + "/privkey.pem"), version_of(directory + "/meta.json")};
+          key != 0 ? key : version_of(directory + "/request.pem"),
+          version_of(directory + "/meta.json")};
 }
 
 Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned number) const {
@@ -68,18 +84,31 @@ Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned numb
   const std::string directory = certificate_path(name) + "/" + std::to_string(number);
   const auto fullchain = files_.read(directory + "/fullchain.pem");
   if (!fullchain) return fail(fullchain.error());
-  const auto key_text = files_.read(directory + "/privkey.pem");
-  if (!key_text) return fail(located(key_text.error(), directory + "/privkey.pem"));
   const std::string meta = files_.read(directory + "/meta.json").value_or(std::string());
   auto generation = parse_generation(directory, number, *fullchain, meta);
   if (!generation) return fail(generation.error());
-  Parsed parsed{versions, std::move(*generation), {}};
-  const auto key = acme::PrivateKey::from_pem(*key_text);
-  if (!key) parsed.fault = directory + "/privkey.pem: " + key.error().message;
-  if (key && key->public_key_der() != parsed.generation.leaf().public_key_der) {
-    parsed.fault = directory + "/privkey.pem is not the key of the certificate";
-  }
-  return parsed_[name] = std::move(parsed);
+  std::string fault = fault_of_pair(*generation);
+  return parsed_[name] = Parsed{versions, std::move(*generation), std::move(fault)};
+}
+
+std::string Store::fault_of_pair(const Generation& generation) const {
+  const std::string path = key_part(files_, generation.directory);
+  const auto text = files_.read(path);
+  if (!text) return located(text.error(), path).message;
+  const auto public_key = [&]() -> Result<std::string> {
+    if (!generation.has_key) {
+      auto request = acme::parse_signing_request(*text);
+      if (!request) return fail(request.error());
+      return std::move(request->public_key_der);
+    }
+    const auto key = acme::PrivateKey::from_pem(*text);
+    if (!key) return fail(key.error());
+    return key->public_key_der();
+  }();
+  if (!public_key) return path + ": " + public_key.error().message;
+  if (*public_key == generation.leaf().public_key_der) return {};
+  return path + " is not " + (generation.has_key ? "the key" : "of the key") +
+         " of the certificate";
 }
 
 // The folder's version says that no newer one has come.
@@ -155,14 +184,26 @@ Result<acme::PrivateKey> Store::load_new_key(const std::string& name, unsigned n
   return acme::PrivateKey::from_pem(*pem);
 }
 
-FileWork Store::save_new_key(const std::string& name, unsigned number, const acme::PrivateKey& key,
-                             const std::string& group) const {
+Result<acme::SigningRequest> Store::load_new_request(const std::string& name,
+                                                     unsigned number) const {
+  const auto pem = files_.read(building_path(name, number) + "/request.pem");
+  if (!pem) return fail(pem.error());
+  return acme::parse_signing_request(*pem);
+}
+
+FileWork Store::save_new_pair(const std::string& name, unsigned number, const NewPair& pair,
+                              const std::string& group) const {
   FileWork work = new_folder(certificate_path(name));
   const std::string folder = building_path(name, number);
   work.push_back(RemoveTree{folder});
   append(work, new_folder(folder));
-  append(work, new_file(folder + "/privkey.pem", key.to_pem(),
-                        group.empty() ? key_mode : group_key_mode, group));
+  if (pair.key) {
+    append(work, new_file(folder + "/privkey.pem", pair.key.to_pem(),
+                          group.empty() ? key_mode : group_key_mode, group));
+  }
+  if (!pair.request.empty()) {
+    append(work, new_file(folder + "/request.pem", pair.request, document_mode));
+  }
   work.push_back(SyncDirectory{folder});
   return work;
 }

@@ -63,43 +63,47 @@ TEST_CASE("a certificate is read into facts [RFC 5280 §4.1]") {
 TEST_CASE("an issued chain is checked before anything on disk changes") {
   const Authority authority;
   const LeafOptions good = leaf_of(identifiers, now - 1h, now + 24h * 90);
-  CHECK(check_issued_chain(authority.chain(good), authority.key, identifiers, now));
+  CHECK(
+      check_issued_chain(authority.chain(good), authority.key.public_key_der(), identifiers, now));
 
   SUBCASE("another key") {
     const PrivateKey other = *PrivateKey::generate(KeyType::ecdsa_p256);
-    const auto checked = check_issued_chain(authority.chain(good), other, identifiers, now);
+    const auto checked =
+        check_issued_chain(authority.chain(good), other.public_key_der(), identifiers, now);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().message.find("key") != std::string::npos);
   }
   SUBCASE("a name is missing") {
     LeafOptions leaf = good;
     leaf.identifiers = {{"dns", "shop.test"}};
-    const auto checked = check_issued_chain(authority.chain(leaf), authority.key, identifiers, now);
+    const auto checked =
+        check_issued_chain(authority.chain(leaf), authority.key.public_key_der(), identifiers, now);
     REQUIRE_FALSE(checked);
     CHECK(checked.error().message.find("2001:db8::1") != std::string::npos);
   }
   SUBCASE("a wildcard does not stand for the name that was asked for") {
     LeafOptions leaf = good;
     leaf.identifiers = {{"dns", "*.test"}, {"ip", "2001:db8::1"}};
-    CHECK_FALSE(check_issued_chain(authority.chain(leaf), authority.key, identifiers, now));
+    CHECK_FALSE(check_issued_chain(authority.chain(leaf), authority.key.public_key_der(),
+                                   identifiers, now));
   }
   SUBCASE("expired or not yet valid") {
     CHECK_FALSE(check_issued_chain(authority.chain(leaf_of(identifiers, now - 2h, now)),
-                                   authority.key, identifiers, now));
+                                   authority.key.public_key_der(), identifiers, now));
     CHECK_FALSE(check_issued_chain(authority.chain(leaf_of(identifiers, now + 2h, now + 24h)),
-                                   authority.key, identifiers, now));
+                                   authority.key.public_key_der(), identifiers, now));
     // Clocks differ a little, and that must not cost a renewal.
     CHECK(check_issued_chain(authority.chain(leaf_of(identifiers, now + 30min, now + 24h)),
-                             authority.key, identifiers, now));
+                             authority.key.public_key_der(), identifiers, now));
   }
   SUBCASE("a chain in which one does not sign the other") {
     auto chain = authority.chain(good);
     chain[1] = *parse_certificate(
         TestIssuer::root("Test Intermediate", now - 1h, now + 24h).certificate());
-    CHECK_FALSE(check_issued_chain(chain, authority.key, identifiers, now));
+    CHECK_FALSE(check_issued_chain(chain, authority.key.public_key_der(), identifiers, now));
   }
   SUBCASE("no chain at all") {
-    CHECK_FALSE(check_issued_chain({}, authority.key, identifiers, now));
+    CHECK_FALSE(check_issued_chain({}, authority.key.public_key_der(), identifiers, now));
   }
 }
 

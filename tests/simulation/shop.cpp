@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "acme/json_read.h"
+#include "acme/signing_request.h"
 #include "agent/solvers/solvers.h"
 
 namespace nolapse {
@@ -150,7 +151,11 @@ std::string Shop::violation() const {
   if (world.files.read_link(live)) {
     const KeyPair pair{world.files.text(live + "/fullchain.pem"),
                        world.files.text(live + "/privkey.pem")};
-    if (!is_matching(pair)) return "live/shop is no matching pair";
+    const auto request = acme::parse_signing_request(world.files.text(live + "/request.pem"));
+    const auto chain = acme::parse_pem_chain(pair.fullchain);
+    const bool of_request = request && chain && pair.private_key.empty() &&
+                            request->public_key_der == chain->front().public_key_der;
+    if (!of_request && !is_matching(pair)) return "live/shop is no matching pair";
   }
   if (nginx.serving() && !is_matching(*nginx.serving())) return "nginx serves a mismatched pair";
   for (const std::string& line : trace) {

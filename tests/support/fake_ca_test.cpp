@@ -189,7 +189,8 @@ TEST_CASE("a whole order leads to a chain that verifies") {
     const auto chain = fixture.driver.issue(request);
     REQUIRE(chain);
     CHECK(chain->size() == row.chain);
-    CHECK(acme::check_issued_chain(*chain, key, request.identifiers, fixture.driver.now));
+    CHECK(acme::check_issued_chain(*chain, key.public_key_der(), request.identifiers,
+                                   fixture.driver.now));
     CHECK(chain->front().not_after - chain->front().not_before == 90 * 24h);
     CHECK(fixture.ca.counters().orders_created == 1);
     CHECK(fixture.ca.counters().certificates_issued == 1);

@@ -17,12 +17,16 @@ std::string variable(const ProcessSpec& spec, const std::string& name) {
 }
 
 ProcessResult install(FakeService& service, const Files& files, const ProcessSpec& spec) {
-  for (const char* name :
-       {"NOLAPSE_NAME", "NOLAPSE_GENERATION", "NOLAPSE_FULLCHAIN", "NOLAPSE_PRIVKEY"})
+  const bool has_key = service.own_key.empty();
+  for (const char* name : {"NOLAPSE_NAME", "NOLAPSE_GENERATION", "NOLAPSE_FULLCHAIN",
+                           has_key ? "NOLAPSE_PRIVKEY" : "NOLAPSE_NAME"})
     if (variable(spec, name).empty()) return exited(2, "", std::string(name) + " is not set\n");
   const auto fullchain = files.read(variable(spec, "NOLAPSE_FULLCHAIN"));
   if (!fullchain) return exited(1, "", fullchain.error().message + "\n");
-  const auto private_key = files.read(variable(spec, "NOLAPSE_PRIVKEY"));
+  if (!has_key && !variable(spec, "NOLAPSE_PRIVKEY").empty())
+    return exited(1, "", service.name() + ": given a key beside its own\n");
+  const auto private_key = has_key ? files.read(variable(spec, "NOLAPSE_PRIVKEY"))
+                                   : Result<std::string>(service.own_key);
   if (!private_key) return exited(1, "", private_key.error().message + "\n");
   if (service.broken_configuration)
     return exited(1, "", service.name() + ": configuration file test failed\n");

@@ -66,6 +66,7 @@ class FakeService {
   bool unreachable = false;
   bool hangs = false;  // its hook never ends
   Duration latency = std::chrono::milliseconds(3);
+  std::string own_key = {};  // PEM: the operator put it there, for chains that come without one
 
  private:
   std::string name_;

@@ -1,6 +1,8 @@
 // What an operator reads when a [[certificate]] is wrong.
 #include <doctest/doctest.h>
 
+#include "acme/signing_request.h"
+#include "acme/x509.h"
 #include "tests/agent/core/config_fixture.h"
 
 namespace nolapse {
@@ -121,7 +123,6 @@ TEST_CASE("a definition with a mistake of its own is reported once, not where it
 }
 
 TEST_CASE("a certificate's other keys are checked") {
-  const std::string not_yet = "not supported by this version; remove it";
   check_cases({
       {good_shop("key = \"rsa\""),
        {":4: certificate.shop.key: \"rsa\" is no key type; use one of: ecdsa-p256, ecdsa-p384, "
@@ -137,7 +138,6 @@ TEST_CASE("a certificate's other keys are checked") {
            "[[certificate]]\nname = \"shop.rsa-2048\"\ndomains = [\"b.example\"]\n",
        {":10: certificate[2].name: there is already a certificate named \"shop.rsa-2048\" at "
         "/etc/nolapse/nolapse.toml:1; rename or remove one of them"}},
-      {good_shop("csr_file = \"a\""), {":4: certificate.shop.csr_file: " + not_yet}},
       {good_shop("key_file = \"/srv/root.pem\""),
        {":4: certificate.shop.key_file: /srv/root.pem: not an unencrypted private key in PEM "
         "form; name a private key in PEM form, not encrypted, that nolapse may read"}},
@@ -164,6 +164,64 @@ TEST_CASE("a certificate's other keys are checked") {
       {good_shop("domain = \"x\""),
        {":4: certificate.shop.domain: unknown key; did you mean \"domains\"?"}},
   });
+}
+
+TEST_CASE("a signing request of the operator's names what the configuration names") {
+  const auto key = acme::PrivateKey::generate(acme::KeyType::ecdsa_p384);
+  const auto request_for = [&](const std::vector<acme::Identifier>& names) {
+    return acme::to_pem(acme::SigningRequest{*acme::make_signing_request(*key, names), {}, {}, {}});
+  };
+  ConfigFiles files;
+  files.add("/srv/shop.csr", request_for({{"dns", "shop.example"}}));
+  files.add("/srv/other.csr", request_for({{"dns", "a.example"}, {"dns", "b.example"}}));
+  files.add("/srv/shop.key", key->to_pem());
+  files.add("/srv/other.key", acme::PrivateKey::generate(acme::KeyType::ecdsa_p256)->to_pem());
+  const auto problems = [&](const std::string& text) {
+    files.add(main_file, good_shop(text));
+    std::string joined;
+    for (const std::string& problem : problems_in(files)) {
+      joined += problem.substr(std::string(main_file).size()) + "\n";
+    }
+    return joined;
+  };
+  const std::string at = ": certificate.shop.";
+  CHECK(problems("csr_file = \"/srv/shop.csr\"") == "");
+  CHECK(problems("csr_file = \"/srv/shop.csr\"\nkey_file = \"/srv/shop.key\"\ngroup = \"x\"") ==
+        "");
+  CHECK(load_config(files, main_file).config.certificates[0].key_type == acme::KeyType::ecdsa_p384);
+  CHECK(problems("csr_file = \"/srv/none.csr\"") ==
+        ":4" + at +
+            "csr_file: /srv/none.csr: no such file or directory; name a certificate "
+            "signing request in PEM form\n");
+  CHECK(problems("csr_file = \"/srv/shop.key\"") ==
+        ":4" + at +
+            "csr_file: /srv/shop.key: it holds a PRIVATE KEY, no certificate signing "
+            "request; make one with: openssl req -new -key KEY -subj / -addext "
+            "subjectAltName=DNS:NAME\n");
+  CHECK(problems("csr_file = \"/srv/other.csr\"") ==
+        ":4" + at +
+            "csr_file: /srv/other.csr: it names a.example, b.example, and domains does "
+            "not; it does not name shop.example, and domains does; make them the same\n");
+  CHECK(problems("csr_file = \"/srv/shop.csr\"\nkey_file = \"/srv/other.key\"") ==
+        ":5" + at +
+            "key_file: /srv/other.key is not the key of /srv/shop.csr; name the key that "
+            "the request was made with, or remove key_file\n");
+  CHECK(problems("csr_file = \"/srv/shop.csr\"\nkey = \"rsa-2048\"") ==
+        ":4" + at +
+            "csr_file: stands beside key or reuse_key, and the file decides about both; "
+            "remove those, or remove csr_file to have nolapse make the keys\n");
+  CHECK(problems("csr_file = \"/srv/shop.csr\"\nmust_staple = true\ngroup = \"x\"") ==
+        ":5" + at +
+            "must_staple: stands beside csr_file, and that request decides about it; "
+            "remove it, and put the extension (tlsfeature = status_request) into the file\n"
+            ":6" +
+            at +
+            "group: is to read the private key, and with csr_file alone there is none; "
+            "remove it, or add key_file\n");
+  // Whoever only looks needs none of it.
+  files.deny("/srv/none.csr");
+  files.add(main_file, good_shop("csr_file = \"/srv/none.csr\""));
+  CHECK(load_config(files, main_file, {}, ConfigUse::look).problems.empty());
 }
 
 TEST_CASE("a standby wants a second CA that is really another") {

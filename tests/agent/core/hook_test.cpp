@@ -73,6 +73,12 @@ TEST_CASE("a hook gets the published environment and nothing else") {
   CHECK(process.environment == expected);
 }
 
+TEST_CASE("a hook is told that there is no key where only the operator has it") {
+  Scene scene;
+  scene.generation.has_key = false;
+  CHECK(hook_process(scene.run()).environment.at("NOLAPSE_PRIVKEY") == "");
+}
+
 TEST_CASE("the exit status of a hook is judged by the contract") {
   const Scene scene;
   CHECK(scene.judged(Ending::exited, 0, "copied\nchanged\n")->changed);
