@@ -1,6 +1,7 @@
 #include "acme/challenge_response.h"
 
 #include "acme/base64url.h"
+#include "acme/persist_record.h"
 
 namespace nolapse::acme {
 
@@ -9,6 +10,10 @@ bool is_valid_token(std::string_view token) {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   return !token.empty() && token.size() <= 512 &&
          token.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+bool is_valid_token(std::string_view challenge_type, std::string_view token) {
+  return challenge_type == persist_type ? token.empty() : is_valid_token(token);
 }
 
 std::string key_authorization(std::string_view token, std::string_view thumbprint) {

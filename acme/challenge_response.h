@@ -8,6 +8,8 @@ namespace nolapse::acme {
 
 // Only [A-Za-z0-9_-], at most 512: a token becomes a path, so a hostile one must not name another.
 bool is_valid_token(std::string_view token);
+// The token of a challenge of this type: dns-persist-01 has none, every other has one.
+bool is_valid_token(std::string_view challenge_type, std::string_view token);
 
 // token "." thumbprint. [RFC 8555 §8.1]
 std::string key_authorization(std::string_view token, std::string_view thumbprint);

@@ -73,6 +73,7 @@ bool matches(const std::vector<Certificate>& chain, const std::string& issuer_co
 Issuance::Issuance(IssuanceRequest request, IssuanceState state)
     : request_(std::move(request)), state_(std::move(state)) {
   for (PresentedChallenge& challenge : state_.presented) {
+    if (challenge.token.empty()) continue;
     challenge.key_authorization = key_authorization(challenge.token, request_.thumbprint);
   }
 }
@@ -270,7 +271,8 @@ Issuance::Effect Issuance::choose_challenges(Time now) {
       return start_over_or_end(validation_error(authorization));
     }
     const Challenge* challenge = find_challenge(authorization, request_.challenge_type);
-    if (challenge == nullptr || !is_valid_token(challenge->token)) {
+    auto presented = challenge == nullptr ? std::nullopt : proof_for(authorization, *challenge);
+    if (!presented) {
       return end(
           {ErrorKind::input,
            "CHALLENGE_NOT_OFFERED",
@@ -280,16 +282,9 @@ Issuance::Effect Issuance::choose_challenges(Time now) {
            {}},
           false);
     }
-    PresentedChallenge presented{authorization.identifier,
-                                 authorization.wildcard,
-                                 challenge->type,
-                                 challenge->url,
-                                 challenge->token,
-                                 key_authorization(challenge->token, request_.thumbprint),
-                                 dns_label(challenge->type, request_.account_url)};
-    if (std::find(state_.presented.begin(), state_.presented.end(), presented) ==
+    if (std::find(state_.presented.begin(), state_.presented.end(), *presented) ==
         state_.presented.end()) {
-      state_.presented.push_back(std::move(presented));
+      state_.presented.push_back(std::move(*presented));
     }
     if (challenge->status == "pending") to_answer_.push_back(challenge->url);
     to_poll_.push_back(order_.authorizations[i]);

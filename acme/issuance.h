@@ -26,6 +26,9 @@ struct IssuanceRequest {
   std::string challenge_type;  // "http-01"
   std::string thumbprint;      // of the account key
   std::string account_url;
+  // For dns-persist-01, as the directory has them.
+  std::vector<std::string> issuer_domain_names = {};
+  std::string account_hash_prefix = {};
   std::string signing_request;    // DER
   std::string profile;            // empty: the CA's choice
   std::optional<Time> not_after;  // asked for; nothing: the CA's choice
@@ -130,6 +133,8 @@ class Issuance {
   Effect read_order();
   Effect read_authorization();
   Effect choose_challenges(Time now);
+  std::optional<PresentedChallenge> proof_for(const Authorization& authorization,
+                                              const Challenge& challenge) const;
   Effect answer_challenge(Time now);
   Effect answer(std::string challenge_url);
   std::optional<Effect> answer_again(const Authorization& authorization,

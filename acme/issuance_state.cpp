@@ -10,14 +10,19 @@ using nlohmann::json;
 json to_json(const IssuanceState& state) {
   json presented = json::array();
   for (const PresentedChallenge& challenge : state.presented) {
-    presented.push_back({{"identifier", challenge.identifier.value},
-                         {"identifier_type", challenge.identifier.type},
-                         {"wildcard", challenge.wildcard},
-                         {"type", challenge.type},
-                         {"url", challenge.url},
-                         {"token", challenge.token},
-                         {"key_authorization", challenge.key_authorization},
-                         {"label", challenge.label}});
+    json saved = {{"identifier", challenge.identifier.value},
+                  {"identifier_type", challenge.identifier.type},
+                  {"wildcard", challenge.wildcard},
+                  {"type", challenge.type},
+                  {"url", challenge.url},
+                  {"token", challenge.token},
+                  {"key_authorization", challenge.key_authorization},
+                  {"label", challenge.label}};
+    if (challenge.type == persist_type) {
+      saved["issuers"] = challenge.persist.issuers;
+      saved["account_uris"] = challenge.persist.account_uris;
+    }
+    presented.push_back(std::move(saved));
   }
   return {{"order_url", state.order_url}, {"presented", presented}};
 }
@@ -39,8 +44,15 @@ Result<IssuanceState> parse_issuance_state(const json& document) {
     challenge.key_authorization = string_member(element, "key_authorization");
     challenge.label = string_member(element, "label");
     // A token becomes a path that is removed: one that names another file must not come back.
-    if (!is_valid_token(challenge.token)) {
+    if (!is_valid_token(challenge.type, challenge.token)) {
       return fail(ErrorKind::local, "BAD_STATE", "it holds a token that no CA gave");
+    }
+    if (challenge.type == persist_type) {
+      challenge.persist = {string_list_member(element, "issuers"),
+                           string_list_member(element, "account_uris"), challenge.wildcard};
+      if (challenge.persist.issuers.empty() || challenge.persist.account_uris.empty()) {
+        return fail(ErrorKind::local, "BAD_STATE", "it holds a record that no CA asked for");
+      }
     }
     state.presented.push_back(std::move(challenge));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "acme/identifier.h"
+#include "acme/persist_record.h"
 #include "acme/result.h"
 
 namespace nolapse::acme {
@@ -18,9 +19,10 @@ struct PresentedChallenge {
   bool wildcard = false;
   std::string type;
   std::string url;
-  std::string token;
+  std::string token;  // dns-persist-01 has none, nor a key authorization
   std::string key_authorization;
-  std::string label = {};  // DNS challenges: what stands before the name, "_acme-challenge"
+  std::string label = {};       // DNS challenges: what stands before the name, "_acme-challenge"
+  PersistRequest persist = {};  // dns-persist-01
 
   friend bool operator==(const PresentedChallenge&, const PresentedChallenge&) = default;
 };

@@ -40,6 +40,8 @@ Result<Directory> parse_directory(std::string_view body) {
   for (const auto& [name, description] : object_member(meta, "profiles").items()) {
     directory.profiles[name] = description.is_string() ? description.get<std::string>() : "";
   }
+  directory.issuer_domain_names = string_list_member(meta, "issuerDomainNames");
+  directory.account_hash_prefix = string_member(meta, "accountHashPrefix");
   if (directory.new_nonce.empty() || directory.new_account.empty() || directory.new_order.empty()) {
     return fail(ErrorKind::transient, "BAD_DIRECTORY",
                 "the CA's directory lacks newNonce, newAccount or newOrder; is the configured URL "
@@ -83,6 +85,11 @@ Result<Authorization> parse_authorization(std::string_view body) {
     challenge.url = string_member(element, "url");
     challenge.status = string_member(element, "status");
     challenge.token = string_member(element, "token");
+    challenge.issuer_domain_names = string_list_member(element, "issuerDomainNames");
+    if (challenge.issuer_domain_names.empty()) {  // before draft -02
+      challenge.issuer_domain_names = string_list_member(element, "issuer-domain-names");
+    }
+    challenge.account_uri = string_member(element, "accounturi");
     challenge.error = read_error(element);
     authorization.challenges.push_back(std::move(challenge));
   }

@@ -24,6 +24,9 @@ struct Directory {  // [RFC 8555 §7.1.1]
   std::vector<std::string> caa_identities;
   bool external_account_required = false;
   std::map<std::string, std::string> profiles;
+  // For dns-persist-01, draft -02; empty: the CA has an older one, or none.
+  std::vector<std::string> issuer_domain_names;
+  std::string account_hash_prefix;
 };
 // Fails (kind transient) unless newNonce, newAccount and newOrder are there.
 Result<Directory> parse_directory(std::string_view body);
@@ -45,6 +48,9 @@ struct Challenge {  // [RFC 8555 §8]
   std::string url;
   std::string status;
   std::string token;  // absent in some types, e.g. dns-persist-01
+  // dns-persist-01: what the record may name, as the CA's draft offers it. Hostile text.
+  std::vector<std::string> issuer_domain_names;
+  std::string account_uri;  // since draft -01
   std::optional<Problem> error;
 };
 

@@ -37,6 +37,7 @@ Renewal::Request CertificateJob::request(const std::string& challenge) {
   Renewal::Request request{without_failing_names(), challenge, asker(), inside_window(),
                            options_.by_daemon && schedule_.failures == 0};
   if (due_.by_time) request.due_at = due_.at;
+  request.wait_for_person = schedule_.failures < 2 && !options_.again;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
     request.compromised_key = outcome_.generation->leaf().public_key_der;

@@ -1,15 +1,15 @@
 // [challenge.NAME]: a way to prove control over names: http-01, standalone or by files in a web
 // server's document root [RFC 8555 §8.3]; tls-alpn-01 [RFC 8737]; the challenges of the DNS
-// [RFC 8555 §8.4].
+// [RFC 8555 §8.4]. What the permanent record of dns-persist-01 has to be, the CA says.
 #include "agent/core/config_endpoint.h"
 #include "agent/core/config_files.h"
-#include "agent/core/config_not_yet.h"
 #include "agent/core/config_parts.h"
 
 namespace nolapse {
 namespace {
 
-constexpr const char* all_types = "\"http-01\", \"tls-alpn-01\", \"dns-01\" or \"dns-account-01\"";
+constexpr const char* all_types =
+    "\"http-01\", \"tls-alpn-01\", \"dns-01\", \"dns-account-01\" or \"dns-persist-01\"";
 
 void read_listen(ConfigSection& section, ChallengeConfig& challenge) {
   const auto text = section.text("listen");
@@ -55,17 +55,12 @@ std::optional<std::string> read_type(ConfigSection& section) {
     }
     return {};
   }
-  if (*type == "http-01" || *type == "tls-alpn-01" || *type == "dns-01" ||
-      *type == "dns-account-01") {
-    return type;
+  for (const char* known :
+       {"http-01", "tls-alpn-01", "dns-01", "dns-account-01", "dns-persist-01"}) {
+    if (*type == known) return type;
   }
-  if (is_not_yet_supported("challenge", "type", *type)) {
-    section.problem("type", "\"" + *type + "\" is not supported by this version",
-                    std::string("use ") + all_types);
-  } else {
-    section.problem("type", "\"" + *type + "\" is no challenge type",
-                    std::string("write ") + all_types);
-  }
+  section.problem("type", "\"" + *type + "\" is no challenge type",
+                  std::string("write ") + all_types);
   return {};
 }
 
@@ -89,7 +84,14 @@ void read_tls_alpn01(ConfigSection& section, ChallengeConfig& challenge) {
 }
 
 void read_dns(ConfigSection& section, ChallengeConfig& challenge, const ConfigContext& context) {
-  read_dns_provider(section, challenge, context);
+  if (challenge.type != "dns-persist-01") {
+    read_dns_provider(section, challenge, context);
+  } else if (section.find("provider") != nullptr) {
+    section.problem("provider",
+                    "nolapse does not write the record of a dns-persist-01: it is "
+                    "permanent, and yours to set",
+                    "remove it");
+  }
   challenge.validation_port = section.port("validation_port").value_or(53);
   challenge.propagation_timeout = section
                                       .duration("propagation_timeout", std::chrono::seconds(1),

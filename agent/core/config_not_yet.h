@@ -18,7 +18,6 @@ struct NotYet {
 inline constexpr std::array not_yet_supported = {
     NotYet{"", "alerts"},
     NotYet{"", "storage"},
-    NotYet{"challenge", "type", "dns-persist-01"},
     NotYet{"daemon", "status_listen"},
     NotYet{"daemon", "deep_check_interval"},
     NotYet{"daemon", "rehearse_interval"},

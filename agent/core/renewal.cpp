@@ -341,6 +341,10 @@ void Renewal::run() {
   request.challenge_type = solver_.challenge_type();
   request.thumbprint = ca_.session().thumbprint();
   request.account_url = ca_.session().account_url();
+  if (const auto& directory = ca_.session().directory()) {
+    request.issuer_domain_names = directory->issuer_domain_names;
+    request.account_hash_prefix = directory->account_hash_prefix;
+  }
   request.signing_request = std::move(*signing_request);
   request.profile = saved_.profile;
   if (request_.spec.lifetime) request.not_after = world_.clock.now() + *request_.spec.lifetime;
@@ -431,15 +435,26 @@ void Renewal::carry_out(const effect::Present& effect) {
 // What cannot be seen from here may still be seen by the CA: the look delays and warns, it never
 // decides.
 void Renewal::look_at_proofs(const std::vector<acme::PresentedChallenge>& challenges) {
-  solver_.await_proof(challenges, [this](const Solver::ProofReport& report) {
-    if (report.seen) {
-      info("PROOF_SEEN", report.text);
-    } else {
-      events_.emit(Severity::warning, request_.spec.name, "PROOF_NOT_SEEN",
-                   report.text + "; the CA is asked all the same");
-    }
-    drive(event::Presented{});
-  });
+  using Patience = Solver::Patience;
+  solver_.await_proof(challenges, request_.unseen_before ? Patience::brief : Patience::full,
+                      [this](const Solver::ProofReport& report) { looked_at_proofs(report); });
+}
+
+void Renewal::looked_at_proofs(const Solver::ProofReport& report) {
+  proof_ = SavedProof{request_.challenge, world_.clock.now(), report.took, report.seen};
+  proof_until_ = report.until;
+  if (!report.to_be_set.empty() && request_.wait_for_person) {
+    proof_failed_ = true;
+    return drive(event::Presented{fail(ErrorKind::input, "PROOF_TO_BE_SET",
+                                       report.text + "; set this record: " + report.to_be_set)});
+  }
+  if (report.seen) {
+    info("PROOF_SEEN", report.text);
+  } else {
+    events_.emit(Severity::warning, request_.spec.name, "PROOF_NOT_SEEN",
+                 report.text + "; the CA is asked all the same");
+  }
+  drive(event::Presented{});
 }
 
 void Renewal::carry_out(const effect::CleanUp& effect) {
@@ -462,6 +477,7 @@ void Renewal::carry_out(const effect::Finished& effect) {
                      acme::printable(effect.profile, 60) + "\", not by \"" + saved_.profile + "\"");
   }
   tell_of_other_lifetime(effect.chain.front());
+  tell_of_ending_proof(effect.chain.front());
   const auto sound = acme::check_issued_chain(
       effect.chain, own_request_ ? own_request_->public_key_der : key_.public_key_der(),
       request_.spec.domains, now);
@@ -484,6 +500,22 @@ void Renewal::tell_of_other_lifetime(const acme::Certificate& leaf) {
   events_.emit(Severity::warning, request_.spec.name, "LIFETIME_NOT_AS_ASKED",
                ca_.config().name + " issued for " + acme::format_duration(given) + ", not for " +
                    acme::format_duration(*asked));
+}
+
+// A record that was set once is forgotten until it is missed: told of while there are two renewals
+// to act in.
+void Renewal::tell_of_ending_proof(const acme::Certificate& leaf) {
+  if (!proof_until_) return;
+  const Time next = renewal_point(leaf, request_.spec.renew_before);
+  const Time after_next = next + (next - leaf.not_before);
+  if (*proof_until_ > after_next) return;
+  const bool late = *proof_until_ <= next;
+  events_.emit(late ? Severity::error : Severity::warning, request_.spec.name, "PROOF_ENDS",
+               "its " + std::string(solver_.challenge_type()) + " record ends at " +
+                   acme::format_rfc3339(*proof_until_) + ", before the " +
+                   (late ? "next renewal" : "renewal after the next") + " (about " +
+                   acme::format_rfc3339(late ? next : after_next) +
+                   "); give it a later persistUntil");
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {

@@ -26,6 +26,11 @@ class Renewal {
     // The moment that made it due; nothing: something other than the time did.
     std::optional<Time> due_at = {};
     std::string compromised_key = {};  // a public key that is not to be certified again
+    // The CA saw the last proof by this challenge, and we did not.
+    bool unseen_before = false;
+    // What a person has to set is told before the CA is asked. After two attempts it is asked all
+    // the same: it may see what this host does not.
+    bool wait_for_person = false;
   };
 
   // The references must outlive the attempt.
@@ -40,6 +45,8 @@ class Renewal {
   // After a failure: it is the proof's. It could not be presented, the CA does not offer this
   // challenge or did not see it. Another challenge may succeed.
   bool proof_failed() const { return proof_failed_; }
+  // How the proof was seen from here; nothing: none was asked for.
+  const std::optional<SavedProof>& proof() const { return proof_; }
 
  private:
   SavedIssuance wanted() const;
@@ -71,7 +78,9 @@ class Renewal {
   void carry_out(const acme::effect::Wait& effect);
   void carry_out(const acme::effect::Finished& effect);
   void carry_out(const acme::effect::Failed& effect);
+  void looked_at_proofs(const Solver::ProofReport& report);
   void tell_of_other_lifetime(const acme::Certificate& leaf);
+  void tell_of_ending_proof(const acme::Certificate& leaf);
   void complete(const std::vector<acme::Certificate>& chain);
   void note_rejected_names(const Error& error);
   void give_up(const Error& error, bool order_kept);
@@ -94,6 +103,8 @@ class Renewal {
   std::optional<Generation> newest_;  // the one to be replaced
   OrderKind order_kind_ = OrderKind::new_set;
   bool proof_failed_ = false;
+  std::optional<SavedProof> proof_;
+  std::optional<Time> proof_until_;
   std::string caa_;   // what our own look at the CAA records found against it; empty: nothing
   std::string hint_;  // what the solver saw of the CA
   std::shared_ptr<const void> order_held_;  // its share of the CA's limit, until that is counted

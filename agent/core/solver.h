@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,14 @@ class Solver {
   struct ProofReport {
     bool seen = true;
     std::string text;  // what was seen, or what was not, for people
+    Duration took{};
+    // What only a person can do about it, beyond doubt: the record to set. Empty: nothing.
+    std::string to_be_set = {};
+    std::optional<Time> until = {};  // when the proof ends that was seen; nothing: it does not
   };
-  virtual void await_proof(std::vector<acme::PresentedChallenge> challenges,
+  // `brief` where the CA has seen what we could not, the last time.
+  enum class Patience { full, brief };
+  virtual void await_proof(std::vector<acme::PresentedChallenge> challenges, Patience patience,
                            std::function<void(ProofReport)> done) = 0;
 
   struct CleanUpReport {

@@ -158,6 +158,16 @@ struct SavedAlarm {
   friend bool operator==(const SavedAlarm&, const SavedAlarm&) = default;
 };
 
+// How the last proof that a CA accepted looked from here.
+struct SavedProof {
+  std::string challenge;  // configured name
+  Time at{};
+  Duration took{};   // until it was seen, or the CA was asked all the same
+  bool seen = true;  // false: the CA saw what we did not
+
+  friend bool operator==(const SavedProof&, const SavedProof&) = default;
+};
+
 struct ScheduleRecord {
   int failures = 0;  // attempts since the last success
   std::optional<Time> last_attempt;
@@ -170,6 +180,7 @@ struct ScheduleRecord {
   std::string configuration;  // digest_of() the one that the counts above are about
   std::optional<SavedRevocation> revocation = {};
   std::string challenge = {};  // by which the last order succeeded; empty: the first configured
+  std::optional<SavedProof> proof = {};
 };
 
 // Proofs of control that could not be taken away yet.

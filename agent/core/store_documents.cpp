@@ -229,6 +229,22 @@ std::optional<SavedRevocation> read_revocation(const json& object) {
                          {*at, string_member(object, "reason")}};
 }
 
+json proof_or_null(const std::optional<SavedProof>& proof) {
+  if (!proof) return nullptr;
+  return {{"challenge", proof->challenge},
+          {"at", acme::format_rfc3339(proof->at)},
+          {"took_seconds", std::chrono::floor<std::chrono::seconds>(proof->took).count()},
+          {"seen", proof->seen}};
+}
+
+std::optional<SavedProof> read_proof(const json& object) {
+  const auto at = time_member(object, "at");
+  if (!at) return {};
+  return SavedProof{string_member(object, "challenge"), *at,
+                    std::chrono::seconds(small_integer(object, "took_seconds")),
+                    bool_member(object, "seen")};
+}
+
 }  // namespace
 
 std::string write_document(const ScheduleRecord& record) {
@@ -243,6 +259,7 @@ std::string write_document(const ScheduleRecord& record) {
       .add("configuration", record.configuration)
       .add("challenge", record.challenge)
       .add("revocation", revocation_or_null(record.revocation))
+      .add("proof", proof_or_null(record.proof))
       .add("alarm", std::move(alarm))
       .text();
 }
@@ -264,7 +281,8 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         {small_integer(alarm, "step"), time_member(alarm, "at")},
                         string_member(*document, "configuration"),
                         read_revocation(acme::object_member(*document, "revocation")),
-                        string_member(*document, "challenge")};
+                        string_member(*document, "challenge"),
+                        read_proof(acme::object_member(*document, "proof"))};
 }
 
 std::string write_account(const SavedAccount& account) {

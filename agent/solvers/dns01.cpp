@@ -26,14 +26,18 @@ class Dns01 : public Solver {
     change_all(challenges, &DnsProvider::add, std::move(done));
   }
 
-  void await_proof(std::vector<PresentedChallenge> challenges,
+  void await_proof(std::vector<PresentedChallenge> challenges, Patience patience,
                    std::function<void(ProofReport)> done) override {
     std::vector<TxtRecord> records;
     for (const PresentedChallenge& challenge : challenges) {
       records.push_back({name_of(challenge), acme::dns01_value(challenge.key_authorization)});
     }
-    await_propagation(world_, std::move(records), challenge_.validation_port,
-                      challenge_.propagation_timeout, std::move(done));
+    PropagationLimits limits;
+    limits.patience = challenge_.propagation_timeout;
+    if (patience == Patience::brief) limits.patience /= 10;
+    await_propagation(
+        world_, std::move(records), challenge_.validation_port, limits,
+        [done = std::move(done)](PropagationReport report) { done(std::move(report.proof)); });
   }
 
   void clean_up(std::vector<PresentedChallenge> challenges,

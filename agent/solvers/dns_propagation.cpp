@@ -17,9 +17,9 @@ constexpr Duration patience_with_silence = 15s;
 
 class Propagation : public std::enable_shared_from_this<Propagation> {
  public:
-  Propagation(World world, std::vector<TxtRecord> records, std::uint16_t port, Duration patience,
-              std::function<void(Solver::ProofReport)> done)
-      : world_(world), port_(port), patience_(patience), done_(std::move(done)) {
+  Propagation(World world, std::vector<TxtRecord> records, std::uint16_t port,
+              PropagationLimits limits, std::function<void(PropagationReport)> done)
+      : world_(world), port_(port), limits_(limits), done_(std::move(done)) {
     for (TxtRecord& record : records) records_.push_back({std::move(record), {}});
   }
 
@@ -35,6 +35,7 @@ class Propagation : public std::enable_shared_from_this<Propagation> {
     NameServer server;
     bool shown = false;
     bool silent = false;     // the last look got no answer
+    bool denied = false;     // it speaks for the zone, and what it shows is no proof
     std::string fault = {};  // of the last look
   };
   struct Record {
@@ -110,34 +111,49 @@ class Propagation : public std::enable_shared_from_this<Propagation> {
                    });
   }
 
+  static std::string fault_without(const std::string& value,
+                                   const std::vector<std::string>& values) {
+    const bool there = std::find(values.begin(), values.end(), value) != values.end();
+    return there ? "" : "does not show it";
+  }
+
   static void judge(const Record& record, Sight& sight, const Result<DnsAnswer>& answer) {
     sight.silent = !answer;
+    sight.denied = false;
     if (!answer) {
       sight.fault = answer.error().message;
       return;
     }
-    const auto& values = answer->values;
-    const bool there = std::find(values.begin(), values.end(), record.wanted.value) != values.end();
-    sight.shown = there && answer->authoritative;
-    if (!there) sight.fault = "does not show it";
+    sight.fault = record.wanted.fault ? record.wanted.fault(answer->values)
+                                      : fault_without(record.wanted.value, answer->values);
+    sight.shown = sight.fault.empty() && answer->authoritative;
+    sight.denied = !sight.fault.empty() && answer->authoritative;
     if (!answer->authoritative) sight.fault = "does not speak for " + record.zone + " (lame)";
   }
 
   void looked() {
     bool all = true;
     bool all_but_silent = true;
+    bool nowhere = false;  // one of the records
     for (const Record& record : records_) {
       bool any = false;
+      bool none = true;
       for (const Sight& sight : record.sights) {
         all = all && sight.shown;
         all_but_silent = all_but_silent && (sight.shown || sight.silent);
         any = any || sight.shown;
+        none = none && sight.denied;
       }
+      nowhere = nowhere || none;
       all_but_silent = all_but_silent && any;
     }
     const Duration passed = world_.clock.uptime() - began_;
     if (all || (all_but_silent && passed >= patience_with_silence)) return finish(true, {});
-    if (passed >= patience_) return finish(false, "not all name servers show the proof after ");
+    const bool in_vain =
+        nowhere && limits_.patience_with_nothing && passed >= *limits_.patience_with_nothing;
+    if (in_vain || passed >= limits_.patience) {
+      return finish(false, "not all name servers show the proof after ");
+    }
     const Duration pause = pauses[std::min(rounds_++, pauses.size() - 1)];
     world_.clock.start_timer(pause, [self = shared_from_this()] { self->look(); });
   }
@@ -155,20 +171,27 @@ class Propagation : public std::enable_shared_from_this<Propagation> {
   }
 
   void finish(bool seen, std::string text) {
-    const std::string took = acme::format_duration(std::max<Duration>(
-        1s, std::chrono::floor<std::chrono::seconds>(world_.clock.uptime() - began_)));
+    const Duration passed = world_.clock.uptime() - began_;
+    const std::string took = acme::format_duration(
+        std::max<Duration>(1s, std::chrono::floor<std::chrono::seconds>(passed)));
     if (seen) {
       text = "the name servers show the proof after " + took;
     } else if (fault_.empty()) {
       text += took;
     }
-    done_({seen, text + unseen()});
+    PropagationReport report{{seen, text + unseen(), passed}, {}};
+    for (const Record& record : records_) {
+      const auto denied = std::find_if(record.sights.begin(), record.sights.end(),
+                                       [](const Sight& sight) { return sight.denied; });
+      report.faults.push_back(denied == record.sights.end() ? "" : denied->fault);
+    }
+    done_(std::move(report));
   }
 
   World world_;
   const std::uint16_t port_;
-  const Duration patience_;
-  std::function<void(Solver::ProofReport)> done_;
+  const PropagationLimits limits_;
+  std::function<void(PropagationReport)> done_;
   std::chrono::milliseconds began_{};
   std::vector<Record> records_;
   std::map<std::string, std::vector<Record*>> waiting_;  // by zone
@@ -181,9 +204,8 @@ class Propagation : public std::enable_shared_from_this<Propagation> {
 }  // namespace
 
 void await_propagation(World world, std::vector<TxtRecord> records, std::uint16_t port,
-                       Duration patience, std::function<void(Solver::ProofReport)> done) {
-  std::make_shared<Propagation>(world, std::move(records), port, patience, std::move(done))
-      ->start();
+                       PropagationLimits limits, std::function<void(PropagationReport)> done) {
+  std::make_shared<Propagation>(world, std::move(records), port, limits, std::move(done))->start();
 }
 
 }  // namespace nolapse

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,26 @@ namespace nolapse {
 struct TxtRecord {
   std::string name;  // aliases are followed
   std::string value;
+  // Judges all values of the name instead: why they are no proof; empty: they are one.
+  std::function<std::string(const std::vector<std::string>& values)> fault = {};
+};
+
+struct PropagationLimits {
+  Duration patience = std::chrono::minutes(10);
+  // Where all servers answer and none of them shows one of the records, none is on its way.
+  std::optional<Duration> patience_with_nothing = {};
+};
+
+struct PropagationReport {
+  Solver::ProofReport proof;
+  // By record: why it is no proof, by the word of a server that speaks for its zone; empty: none
+  // says so.
+  std::vector<std::string> faults;
 };
 
 // Servers that give no answer at all hold it up for 15 seconds only, while another answers; the
 // report names them. Calls back late.
 void await_propagation(World world, std::vector<TxtRecord> records, std::uint16_t port,
-                       Duration patience, std::function<void(Solver::ProofReport)> done);
+                       PropagationLimits limits, std::function<void(PropagationReport)> done);
 
 }  // namespace nolapse

@@ -21,8 +21,13 @@ constexpr std::size_t longest_proof = 4096;
 
 class Visit : public std::enable_shared_from_this<Visit> {
  public:
-  Visit(World world, Glance glance, std::function<void(FrontDoorReport)> done)
-      : world_(world), glance_(std::move(glance)), done_(std::move(done)) {}
+  Visit(World world, Glance glance, Solver::Patience patience,
+        std::function<void(FrontDoorReport)> done)
+      : world_(world),
+        glance_(std::move(glance)),
+        most_rounds_(patience == Solver::Patience::full ? pauses.size() : 0),
+        done_(std::move(done)),
+        began_(world.clock.uptime()) {}
 
   void start(std::vector<PresentedChallenge> challenges) {
     challenges_ = std::move(challenges);
@@ -75,7 +80,7 @@ class Visit : public std::enable_shared_from_this<Visit> {
 
   void looked() {
     const bool wrong = std::any_of(doors_.begin(), doors_.end(), is_wrong);
-    if (!wrong || rounds_ == pauses.size()) return finish();
+    if (!wrong || rounds_ == most_rounds_) return finish();
     world_.clock.start_timer(pauses[rounds_++], [self = shared_from_this()] { self->look(); });
   }
 
@@ -96,12 +101,15 @@ class Visit : public std::enable_shared_from_this<Visit> {
     } else {
       text = "the proof is not seen from here: " + text;
     }
+    report_.proof.took = world_.clock.uptime() - began_;
     done_(std::move(report_));
   }
 
   World world_;
   Glance glance_;
+  const std::size_t most_rounds_;
   std::function<void(FrontDoorReport)> done_;
+  const std::chrono::milliseconds began_;
   std::vector<PresentedChallenge> challenges_;
   std::vector<Door> doors_;
   std::size_t open_ = 0;
@@ -191,8 +199,9 @@ void fetch(const std::shared_ptr<Fetch>& fetching, const std::string& url,
 }  // namespace
 
 void look_through_front_door(World world, std::vector<PresentedChallenge> challenges, Glance glance,
-                             std::function<void(FrontDoorReport)> done) {
-  std::make_shared<Visit>(world, std::move(glance), std::move(done))->start(std::move(challenges));
+                             Solver::Patience patience, std::function<void(FrontDoorReport)> done) {
+  std::make_shared<Visit>(world, std::move(glance), patience, std::move(done))
+      ->start(std::move(challenges));
 }
 
 Glance http_glance(World world, std::uint16_t port) {

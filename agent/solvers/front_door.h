@@ -22,9 +22,10 @@ struct FrontDoorReport {
   std::map<std::string, unsigned> visits;  // our own looks that were answered rightly, by token
 };
 
-// Looks again at what is wrong for ten seconds. Calls back late.
+// Looks again at what is wrong for ten seconds; once where that is to be brief. Calls back late.
 void look_through_front_door(World world, std::vector<acme::PresentedChallenge> challenges,
-                             Glance glance, std::function<void(FrontDoorReport)> done);
+                             Glance glance, Solver::Patience patience,
+                             std::function<void(FrontDoorReport)> done);
 
 // http-01: follows redirects as CAs do: at most ten, 301, 302, 307 and 308, and whatever the
 // certificate of an https one is.

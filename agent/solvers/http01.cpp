@@ -34,10 +34,10 @@ class Standalone : public Solver {
     world_.clock.start_timer(Duration{0}, [done, outcome] { done(outcome); });
   }
 
-  void await_proof(std::vector<PresentedChallenge> challenges,
+  void await_proof(std::vector<PresentedChallenge> challenges, Patience patience,
                    std::function<void(ProofReport)> done) override {
     look_through_front_door(world_, std::move(challenges),
-                            http_glance(world_, challenge_.validation_port),
+                            http_glance(world_, challenge_.validation_port), patience,
                             [this, done = std::move(done)](FrontDoorReport report) {
                               for (const auto& [token, visits] : report.visits) {
                                 own_visits_[token] += visits;
@@ -98,10 +98,10 @@ class Webroot : public Solver {
     });
   }
 
-  void await_proof(std::vector<PresentedChallenge> challenges,
+  void await_proof(std::vector<PresentedChallenge> challenges, Patience patience,
                    std::function<void(ProofReport)> done) override {
     look_through_front_door(
-        world_, std::move(challenges), http_glance(world_, challenge_.validation_port),
+        world_, std::move(challenges), http_glance(world_, challenge_.validation_port), patience,
         [done = std::move(done)](FrontDoorReport report) { done(std::move(report.proof)); });
   }
 

@@ -31,10 +31,10 @@ class TlsAlpn01 : public Solver {
     });
   }
 
-  void await_proof(std::vector<PresentedChallenge> challenges,
+  void await_proof(std::vector<PresentedChallenge> challenges, Patience patience,
                    std::function<void(ProofReport)> done) override {
     look_through_front_door(world_, std::move(challenges),
-                            tls_alpn_glance(world_, challenge_.validation_port),
+                            tls_alpn_glance(world_, challenge_.validation_port), patience,
                             [this, done = std::move(done)](FrontDoorReport report) {
                               for (const auto& [token, visits] : report.visits) {
                                 served_[token].own_visits += visits;

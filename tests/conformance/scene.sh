@@ -8,6 +8,8 @@ conformance=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$conformance/../sentences.sh"
 # shellcheck source=../servers/servers.sh
 . "$conformance/../servers/servers.sh"
+# shellcheck source=../servers/knot.sh
+. "$conformance/../servers/knot.sh"
 
 # open_scene FOLDER NUMBER: sets folder, address and zone, below which names are this case's.
 open_scene() {

@@ -123,3 +123,12 @@ CONF
 
 # txt_records SERVER NAME: what the server shows.
 txt_records() { kdig +short +norec -p "$dns_port" "@$1" "$2" TXT; }
+
+# set_txt PORT TSIG_KEY_FILE ZONE NAME STRING…: one record in place of what was there, its strings
+# in quotes as in a zone file.
+set_txt() {
+  local key
+  key=$(awk -F '"' '/^key/ { name = $2 } /secret/ { print "hmac-sha256:" name, $2 }' "$2")
+  printf '%s\n' "server 127.0.0.1 $1" "key $key" "zone $3." "del $4. TXT" \
+    "add $4. 60 TXT ${*:5}" send | knsupdate || die "Knot refused to change $4"
+}

@@ -26,6 +26,11 @@ struct Scene : Shop {
     tls.listen = "[::]:443";
     tls.validation_port = 443;
     config.challenges["tls"] = tls;
+    ChallengeConfig record;
+    record.name = "record";
+    record.type = "dns-persist-01";
+    record.validation_port = 53;
+    config.challenges["record"] = record;
     config.certificates[0].challenges = std::move(challenges);
   }
   int told(const std::string& code) const {
@@ -36,6 +41,14 @@ struct Scene : Shop {
   std::size_t left() const {
     return zone.records.size() + world.tls_alpn_responder.certificates() +
            world.http_responder.tokens();
+  }
+  // What the operator is told to set is set.
+  void set_record(const std::string& more = {}) {
+    const std::string& line = trace.back();
+    const std::size_t begin = line.find('"') + 1;
+    REQUIRE(begin != 0);
+    zone.records.push_back({"_validation-persist.shop.test", DnsType::txt,
+                            line.substr(begin, line.find('"', begin) - begin) + more});
   }
   FakeDns::Zone& zone;
 };
@@ -136,4 +149,50 @@ TEST_CASE("a record that cannot be taken away is taken away later") {
   scene.zone.servers.front().fault = FakeDns::Fault::none;
   scene.renewed();
   CHECK(scene.zone.records.empty());
+}
+
+TEST_CASE("80: a permanent record is asked for before the CA is, and serves for each renewal") {
+  Scene scene({"record"}, without_reuse());
+  const auto refused = scene.renewed();
+  REQUIRE(refused.error);
+  CHECK(refused.error->code == "PROOF_TO_BE_SET");
+  CHECK(refused.error->message.starts_with(
+      "_validation-persist.shop.test: there is no such record; set this record: "
+      "_validation-persist.shop.test. TXT \"ca.test; accounturi=https://ca.test/"));
+  CHECK(scene.ca.counters().failed_validations == 0);
+  scene.trace.push_back(refused.error->message);
+  scene.set_record();
+  CHECK(scene.renewed().action == CertificateOutcome::Action::renewed);
+  CHECK(scene.ca.counters().orders_created == 1);  // gone on with
+  scene.world.clock.run_for(65 * 24h);
+  CHECK(scene.renewed().action == CertificateOutcome::Action::renewed);
+  CHECK(scene.zone.records.size() == 1);
+  CHECK(scene.told("PROOF_ENDS") == 0);
+  CHECK(scene.violation().empty());
+}
+
+TEST_CASE("80: the CA is asked in the end about a record that only we do not see") {
+  Scene scene({"record"}, without_reuse());
+  for (int i = 0; i < 2; ++i) CHECK(scene.renewed().error->code == "PROOF_TO_BE_SET");
+  CHECK(scene.ca.counters().failed_validations == 0);
+  CHECK(scene.renewed().error->code == "CA_UNAUTHORIZED");
+  CHECK(scene.told("PROOF_NOT_SEEN") == 1);
+  CHECK(scene.ca.counters().failed_validations == 1);
+}
+
+TEST_CASE("80: a record that is for no wildcard is named, and one that ends is told of in time") {
+  Scene scene({"record"}, without_reuse());
+  CHECK(scene.renewed().error);
+  const auto message_of = [&] { return scene.renewed().error->message; };
+  scene.trace.push_back(message_of());
+  // Ninety days, renewed after sixty: the next renewal is before this, the one after it is not.
+  const auto until = std::chrono::duration_cast<std::chrono::seconds>(
+      (scene.world.clock.now() + 70 * 24h).time_since_epoch());
+  scene.set_record("; persistUntil=" + std::to_string(until.count()));
+  CHECK(scene.renewed().issued);
+  CHECK(scene.told("PROOF_ENDS") == 1);
+  scene.config.certificates[0].domains.push_back({"dns", "*.shop.test"});
+  const std::string message = message_of();
+  CHECK(message.find("its record has no policy=wildcard") != std::string::npos);
+  CHECK(message.find("; policy=wildcard\"") != std::string::npos);
 }

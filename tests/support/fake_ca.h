@@ -31,6 +31,8 @@ struct ValidationRequest {
   std::string type;
   std::string token;
   std::string key_authorization;
+  bool wildcard = false;
+  std::string account_url = {};
 };
 
 struct ValidationFailure {

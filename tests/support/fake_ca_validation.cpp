@@ -23,7 +23,9 @@ json FakeCa::challenge_json(const CaChallenge& challenge) const {
                    {"url", url("challenge", challenge.id)},
                    {"status", challenge.status}};
   if (challenge.type == "dns-persist-01") {  // it has no token
+    const std::string& account = authorizations_.at(challenge.authorization).account;
     document["issuer-domain-names"] = json::array({"ca.test"});
+    document["accounturi"] = url("account", account);
   } else {
     document["token"] = challenge.token;
   }
@@ -104,7 +106,8 @@ void FakeCa::validate(CaChallenge& challenge) {
   std::optional<ValidationFailure> failure = ValidationFailure{"serverInternal", "no validator"};
   if (validator_)
     failure = validator_({authorization.identifier, challenge.type, challenge.token,
-                          acme::key_authorization(challenge.token, thumbprint)});
+                          acme::key_authorization(challenge.token, thumbprint),
+                          authorization.wildcard, url("account", authorization.account)});
   if (!failure) {
     challenge.status = "valid";
     challenge.validated = at;

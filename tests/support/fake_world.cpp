@@ -3,6 +3,7 @@
 #include "tests/support/fake_world.h"
 
 #include "acme/challenge_response.h"
+#include "acme/persist_record.h"
 
 namespace nolapse {
 
@@ -23,6 +24,18 @@ std::optional<ValidationFailure> validate_dns01(const ValidationRequest& request
     if (value == wanted) return std::nullopt;
   }
   return ValidationFailure{"unauthorized", "incorrect TXT record at " + name};
+}
+
+// Any record that is as it should be. [draft-ietf-acme-dns-persist-01]
+std::optional<ValidationFailure> validate_dns_persist01(const ValidationRequest& request,
+                                                        const FakeDns& dns, Time now) {
+  const std::string name = acme::persist_record_name(request.identifier.value);
+  const auto answer = dns.ask_now({name, DnsType::txt});
+  if (!answer) return ValidationFailure{"dns", answer.error().message};
+  const acme::PersistRequest wanted{{"ca.test"}, {request.account_url}, request.wildcard};
+  const std::string fault = acme::judge_persist_records(answer->values, wanted, now).fault;
+  if (fault.empty()) return std::nullopt;
+  return ValidationFailure{"unauthorized", name + ": " + fault};
 }
 }  // namespace
 
@@ -60,6 +73,8 @@ FakeCa& FakeWorld::add_ca(FakeCaSettings settings) {
   FakeCa& ca = *cas.back();
   ca.set_validator([this](const ValidationRequest& request) {
     if (request.type == "dns-01") return validate_dns01(request, dns);
+    if (request.type == acme::persist_type)
+      return validate_dns_persist01(request, dns, clock.true_time());
     if (request.type == "tls-alpn-01") return tls_alpn_responder.validate(request);
     return validation.validate(request);
   });

@@ -118,7 +118,7 @@ TEST_CASE("a definition with a mistake of its own is reported once, not where it
       {good_shop("deploy = \"web\"\nchallenge = \"c\"\n[deploy.web]\n[challenge.c]"),
        {":6: deploy.web.hook: this target has no hook; add hook = \"NAME\"",
         ":7: challenge.c.type: this challenge has no type; add type = \"http-01\", "
-        "\"tls-alpn-01\", \"dns-01\" or \"dns-account-01\""}},
+        "\"tls-alpn-01\", \"dns-01\", \"dns-account-01\" or \"dns-persist-01\""}},
   });
 }
 

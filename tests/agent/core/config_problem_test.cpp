@@ -176,9 +176,6 @@ TEST_CASE("what this version cannot do is an error, not a silence") {
   check_cases({
       {"[alerts]\nexpiry_days = [30]\n[storage]\ntype = \"files\"",
        {":1: alerts: " + not_yet, ":3: storage: " + not_yet}},
-      {"[challenge.zone]\ntype = \"dns-persist-01\"\nprovider = \"rfc2136\"",
-       {":2: challenge.zone.type: \"dns-persist-01\" is not supported by this version; use "
-        "\"http-01\", \"tls-alpn-01\", \"dns-01\" or \"dns-account-01\""}},
   });
 }
 

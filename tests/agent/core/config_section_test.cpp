@@ -98,7 +98,8 @@ TEST_CASE("a CA's key type and proxy are known words") {
 TEST_CASE("a challenge listens at an address or writes to an existing directory") {
   const std::string web = "[challenge.web]\ntype = \"http-01\"\n";
   const std::string form = "; write ADDRESS:PORT; \"[::]:80\" listens on every address";
-  const std::string types = "\"http-01\", \"tls-alpn-01\", \"dns-01\" or \"dns-account-01\"";
+  const std::string types =
+      "\"http-01\", \"tls-alpn-01\", \"dns-01\", \"dns-account-01\" or \"dns-persist-01\"";
   check_cases({
       {"[challenge.web]\n",
        {":1: challenge.web.type: this challenge has no type; add type = " + types}},
@@ -164,6 +165,10 @@ TEST_CASE("a challenge of the DNS says how to reach the zone") {
       {"[challenge.zone]\ntype = \"dns-account-01\"\nprovider = \"rfc2136\"\n"
        "server = \"[2001:db8::53]:53\"",
        {}},
+      {"[challenge.zone]\ntype = \"dns-persist-01\"\npropagation_timeout = \"5m\"", {}},
+      {"[challenge.zone]\ntype = \"dns-persist-01\"\nprovider = \"rfc2136\"",
+       {":3: challenge.zone.provider: nolapse does not write the record of a dns-persist-01: it is "
+        "permanent, and yours to set; remove it"}},
       {zone,
        {":1: challenge.zone.provider: this challenge does not say how to reach the zone; add "
         "provider = \"rfc2136\", or another of those in the README"}},

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 using namespace nolapse;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -53,16 +54,18 @@ TEST_CASE("deployments and schedules come back as they were saved") {
   CHECK(read->at("postfix").generation == 4);
   CHECK_FALSE(read->at("postfix").last_error.has_value());
 
-  const auto schedule =
-      read_schedule(write_document(ScheduleRecord{5,
-                                                  now,
-                                                  {},
-                                                  error,
-                                                  SavedRenewalInfo{"f", now, now, now, "u", now},
-                                                  {{"www", 2}},
-                                                  {3, now},
-                                                  "digest",
-                                                  SavedRevocation{"r", {now, "superseded"}}}));
+  const auto schedule = read_schedule(
+      write_document(ScheduleRecord{5,
+                                    now,
+                                    {},
+                                    error,
+                                    SavedRenewalInfo{"f", now, now, now, "u", now},
+                                    {{"www", 2}},
+                                    {3, now},
+                                    "digest",
+                                    SavedRevocation{"r", {now, "superseded"}},
+                                    "web",
+                                    SavedProof{"web", now, acme::Duration(83s), false}}));
   REQUIRE(schedule);
   CHECK(schedule->failures == 5);
   CHECK(schedule->last_attempt == now);
@@ -76,6 +79,9 @@ TEST_CASE("deployments and schedules come back as they were saved") {
   CHECK(schedule->revocation->fingerprint_sha256 == "r");
   CHECK(schedule->revocation->revocation.at == now);
   CHECK(schedule->revocation->revocation.reason == "superseded");
+  CHECK(schedule->challenge == "web");
+  CHECK(schedule->proof == SavedProof{"web", now, acme::Duration(83s), false});
+  CHECK_FALSE(read_schedule(write_document(ScheduleRecord{}))->proof);
   CHECK_FALSE(read_schedule(write_document(ScheduleRecord{}))->revocation);
 }
 

@@ -27,8 +27,8 @@ struct Scene {
   Solver::ProofReport look(std::vector<TxtRecord> records = {wanted}, Duration patience = 60s) {
     std::optional<Solver::ProofReport> report;
     const Time begin = world.clock.now();
-    await_propagation(world.world(), std::move(records), 53, patience,
-                      [&](Solver::ProofReport got) { report = std::move(got); });
+    await_propagation(world.world(), std::move(records), 53, {patience, {}},
+                      [&](PropagationReport got) { report = std::move(got.proof); });
     REQUIRE_FALSE(report);
     world.clock.run_until([&] { return report.has_value(); });
     REQUIRE(report);
@@ -167,8 +167,8 @@ bool seen_through(std::function<Result<DnsAnswer>(DnsAnswer)> change) {
       w.clock,     w.http,           w.tls_probe,          dns,     w.files, w.processes,
       w.key_maker, w.http_responder, w.tls_alpn_responder, w.random};
   std::optional<bool> seen;
-  await_propagation(changed, {wanted}, 53, 30s,
-                    [&](const Solver::ProofReport& report) { seen = report.seen; });
+  await_propagation(changed, {wanted}, 53, {30s, {}},
+                    [&](const PropagationReport& report) { seen = report.proof.seen; });
   scene.world.clock.run_until([&] { return seen.has_value(); });
   return seen.value_or(false);
 }

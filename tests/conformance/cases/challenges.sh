@@ -42,3 +42,41 @@ tsig_key_file = \"$tsig_key_file\""
   ok "two values stood at one name at once" equal values 2 "$most"
   ok "and neither is left" equal values 0 "$(values "$zone")"
 }
+
+set_persist_record() {
+  set_txt "$validation_port" "$tsig_key_file" shop.test "_validation-persist.$zone" "$@"
+}
+record_to_set() { grep -oE 'TXT "[^"]*"' "$folder/out" | head -n 1 | cut -c5-; }
+
+# What is wrong with the record is told before the CA is asked to look.
+persist_refused() {
+  exited 1 && tells_once "$1" &&
+    equal_requests "challenges answered" "$answered" '.endpoint == "challenge"'
+}
+
+a_case case_80_dns_persist_01 'draft-ietf-acme-dns-persist' 20 pebble_210_dns
+case_80_dns_persist_01() {
+  local answered=0 good
+  zone=c${address#127.77.}
+  zone=${zone%.1}.shop.test
+  configure type=dns-persist-01 validation_port="$validation_port" challenge='' \
+    domains="\"$zone\", \"*.$zone\""
+  run renew
+  ok "a missing record is told with what to set" persist_refused \
+    "there is no such record; set this record: _validation-persist.$zone. TXT"
+  good=$(record_to_set)
+  set_persist_record "${good%; policy=wildcard\"}\""
+  run renew
+  ok "one without policy=wildcard is no proof of a wildcard" persist_refused \
+    'its record has no policy=wildcard'
+  set_persist_record "${good/accounturi=/accounturi=https:\/\/elsewhere.test\/}"
+  rm "$folder/state/certificates/shop/schedule.json"
+  run renew
+  ok "one of another account is named" persist_refused \
+    'its record is for another account, https://elsewhere.test/'
+  set_persist_record "$good"
+  ok "the certificate is obtained with the record that was told" obtains "$zone" "*.$zone"
+  ok "by a single order" equal "new orders" 1 "$(count_of new_order)"
+  run renew --force
+  ok "and again, without touching the record" exited 0
+}
