@@ -258,10 +258,10 @@ Issuance::Effect Issuance::on_authorization(const Result<HttpResponse>& response
   authorizations_.push_back(std::move(*authorization));
   ++next_;
   if (next_ < order_.authorizations.size()) return read_authorization();
-  return choose_challenges(now);
+  return choose_challenges();
 }
 
-Issuance::Effect Issuance::choose_challenges(Time now) {
+Issuance::Effect Issuance::choose_challenges() {
   to_answer_.clear();
   to_poll_.clear();
   for (std::size_t i = 0; i < authorizations_.size(); ++i) {
@@ -294,7 +294,6 @@ Issuance::Effect Issuance::choose_challenges(Time now) {
     return read_order();
   }
   stage_ = Stage::present;
-  deadline_ = now + authorization_deadline;
   return effect::Present{state_.presented};
 }
 
@@ -302,6 +301,8 @@ Issuance::Effect Issuance::on_presented(const Result<void>& outcome, Time now) {
   if (!outcome) return end(outcome.error(), true);
   if (stage_ == Stage::restore) return read_order();
   next_ = 0;
+  // The CA's time begins now, however long the proof took to appear.
+  deadline_ = now + authorization_deadline;
   return answer_challenge(now);
 }
 

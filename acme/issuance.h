@@ -132,7 +132,7 @@ class Issuance {
   Effect place_order();
   Effect read_order();
   Effect read_authorization();
-  Effect choose_challenges(Time now);
+  Effect choose_challenges();
   std::optional<PresentedChallenge> proof_for(const Authorization& authorization,
                                               const Challenge& challenge) const;
   Effect answer_challenge(Time now);

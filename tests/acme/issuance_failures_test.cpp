@@ -69,6 +69,23 @@ TEST_CASE("a proof that could not be provisioned is no fault of the order") {
   CHECK(script.issuance.state().order_url == "https://ca/order/1");
 }
 
+TEST_CASE("a proof that was long in coming takes no time from the CA") {
+  IssuanceScript script;
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  script.reply(IssuanceScript::authorization("pending"));
+  script.now += std::chrono::minutes(10);
+  script.presented();
+  script.reply(json::object());
+  script.wait();
+  script.reply(IssuanceScript::authorization("pending"));
+  CHECK(std::holds_alternative<effect::Wait>(script.effect));
+  script.now += Issuance::authorization_deadline;
+  script.wait();
+  script.reply(IssuanceScript::authorization("pending"));
+  script.cleaned_up();
+  CHECK(script.as<effect::Failed>().error.code == "VALIDATION_TIMEOUT");
+}
+
 TEST_CASE("a type of challenge that the CA does not offer is named, with those it does") {
   IssuanceRequest request = IssuanceScript::default_request();
   request.challenge_type = "tls-alpn-01";
