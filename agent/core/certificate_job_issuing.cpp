@@ -37,6 +37,9 @@ Renewal::Request CertificateJob::request(const std::string& challenge) {
   Renewal::Request request{without_failing_names(), challenge, asker(), inside_window(),
                            options_.by_daemon && schedule_.failures == 0};
   if (due_.by_time) request.due_at = due_.at;
+  // An attempt that failed may have asked too early.
+  request.unseen_before = schedule_.proof && schedule_.proof->challenge == challenge &&
+                          !schedule_.proof->seen && schedule_.failures == 0;
   request.wait_for_person = schedule_.failures < 2 && !options_.again;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
@@ -126,6 +129,7 @@ void CertificateJob::issued(Result<Generation> generation) {
                          generation->ca + ", valid until " +
                          acme::format_rfc3339(generation->leaf().not_after));
   schedule_.challenge = challenge_ == spec_.challenges.front() ? std::string() : challenge_;
+  if (renewal_->proof()) schedule_.proof = renewal_->proof();
   obtained(std::move(*generation));
 }
 

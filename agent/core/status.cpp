@@ -124,6 +124,7 @@ CertificateStatus make_status(StatusInput input) {
   status.serving = serving_of(input);
   status.failures = input.schedule.failures;
   status.last_error = std::move(input.schedule.last_error);
+  status.proof = std::move(input.schedule.proof);
   status.generation = std::move(input.newest);
   status.deployments = std::move(input.deployments);
   status.endpoints = std::move(input.endpoints);

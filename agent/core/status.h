@@ -30,6 +30,7 @@ struct CertificateStatus {
   std::optional<Time> next_attempt;
   std::string renew_reason;
   std::optional<SavedError> last_error;
+  std::optional<SavedProof> proof;  // of the last order that needed one
   int failures = 0;
   DeploymentRecords deployments;
   std::vector<EndpointState> endpoints;

@@ -80,6 +80,14 @@ void add_generation(json& object, const std::optional<Generation>& generation) {
   object["not_after"] = leaf != nullptr ? json(acme::format_rfc3339(leaf->not_after)) : nullptr;
 }
 
+json proof_object(const std::optional<SavedProof>& proof) {
+  if (!proof) return nullptr;
+  return {{"challenge", proof->challenge},
+          {"at", acme::format_rfc3339(proof->at)},
+          {"took_seconds", std::chrono::floor<std::chrono::seconds>(proof->took).count()},
+          {"seen", proof->seen}};
+}
+
 json standby_object(const CertificateStatus& standby) {
   const auto& generation = standby.generation;
   return {{"ca", standby.ca},
@@ -112,6 +120,7 @@ std::string status_document(const std::vector<CertificateStatus>& certificates) 
                 {"renew_reason", status.renew_reason},
                 {"last_error", error_object(status.last_error)},
                 {"failures", status.failures},
+                {"proof", proof_object(status.proof)},
                 {"deployments", deployments_array(status.deployments)},
                 {"endpoints", endpoints_array(status.endpoints)}};
     add_generation(object, status.generation);

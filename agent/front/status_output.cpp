@@ -22,6 +22,17 @@ void print_error(std::ostream& out, const CertificateStatus& status, const char*
       << status.failures << " in a row): " << status.last_error->message << '\n';
 }
 
+// What is slow, or was not seen from here, is worth a line of its own.
+void print_proof(std::ostream& out, const CertificateStatus& status, int verbosity) {
+  const auto& proof = status.proof;
+  if (!proof || (verbosity < 1 && proof->seen && proof->took < std::chrono::minutes(1))) return;
+  const auto took = std::max<Duration>(std::chrono::seconds(1),
+                                       std::chrono::floor<std::chrono::seconds>(proof->took));
+  out << "  the last proof, by " << proof->challenge << " at " << acme::format_rfc3339(proof->at)
+      << ", was " << (proof->seen ? "seen after " : "not seen from here within ")
+      << acme::format_duration(took) << (proof->seen ? "" : ", but by the CA") << '\n';
+}
+
 std::string describe(const CertificateStatus& standby) {
   const std::string renewal = std::string(", renewal ") + name_of(standby.renewal);
   if (!standby.generation) return "none" + renewal;
@@ -39,6 +50,7 @@ void print(std::ostream& out, const CertificateStatus& status, std::size_t width
   out << '\n';
   print_error(out, status, "");
   if (status.standby) print_error(out, *status.standby, "standby: ");
+  print_proof(out, status, verbosity);
   for (const auto& [target, record] : status.deployments) {
     if (record.last_error) {
       out << "  target " << target << " is " << name_of(record.stage) << ": "

@@ -196,3 +196,27 @@ TEST_CASE("80: a record that is for no wildcard is named, and one that ends is t
   CHECK(message.find("its record has no policy=wildcard") != std::string::npos);
   CHECK(message.find("; policy=wildcard\"") != std::string::npos);
 }
+
+TEST_CASE("where the CA saw what we did not, the next proof is not waited for in full") {
+  Scene scene({"zone"}, without_reuse());
+  // A secondary that only we can reach, and that never learns of anything.
+  scene.world.dns.name("ns2.shop.test").addresses = {"192.0.2.54"};
+  scene.zone.servers.push_back({"ns2.shop.test", "192.0.2.54:53", 24h});
+  const auto took = [&] {
+    RenewOptions force;
+    force.force = true;
+    const Time begin = scene.world.clock.now();
+    const auto outcome = scene.renewed(force);
+    CAPTURE((outcome.error ? outcome.error->message : ""));
+    CHECK(outcome.issued);
+    return scene.world.clock.now() - begin;
+  };
+  CHECK(took() > 10min);
+  CHECK_FALSE(scene.status().proof->seen);
+  CHECK(scene.status().proof->took >= 10min);
+  CHECK(took() < 2min);
+  scene.zone.servers.pop_back();
+  CHECK(took() < 1min);
+  CHECK(scene.status().proof->seen);
+  CHECK(scene.told("PROOF_NOT_SEEN") == 2);
+}

@@ -1,4 +1,4 @@
-// A status as scripts and people read it: what a standby adds to its certificate's.
+// A status as scripts and people read it: what a standby and a proof add to the certificate's.
 #include "agent/front/status_output.h"
 
 #include <doctest/doctest.h>
@@ -77,4 +77,20 @@ TEST_CASE("where no standby is wanted, none is spoken of") {
   status.standby.reset();
   CHECK(written(status, true).find("standby") == std::string::npos);
   CHECK(written(status, false).find("standby") == std::string::npos);
+}
+
+TEST_CASE("how long a proof took is told where it was long, or not seen from here") {
+  CertificateStatus status = shop_with({});
+  status.standby.reset();
+  CHECK(written(status, true).find("\"proof\": null") != std::string::npos);
+  status.proof = SavedProof{"zone", now, std::chrono::seconds(20), true};
+  CHECK(written(status, false).find("proof") == std::string::npos);
+  CHECK(written(status, true).find("\"took_seconds\": 20") != std::string::npos);
+  status.proof->took = std::chrono::seconds(83);
+  CHECK(written(status, false)
+            .find("\n  the last proof, by zone at 2026-11-23T09:00:00Z, was seen after 1m 23s\n") !=
+        std::string::npos);
+  status.proof->seen = false;
+  CHECK(written(status, false).find("was not seen from here within 1m 23s, but by the CA\n") !=
+        std::string::npos);
 }
