@@ -84,15 +84,10 @@ require_writable() {
   fi
 }
 
-# switch_link TARGET: atomically; an empty target removes the link.
+# switch_link TARGET: atomically.
 switch_link() {
-  if [ -z "$1" ]; then
-    rm -f "$pair_link"
-  else
-    ln -sfn "$1" "$pair_copies/.link"
-    mv -T "$pair_copies/.link" "$pair_link"
-  fi
-  sync "$pair_root"
+  ln -sfn "$1" "$pair_copies/.link" && mv -T "$pair_copies/.link" "$pair_link" &&
+    sync "$pair_root"
 }
 
 # open_pair ROOT: locks the certificate's place and repairs what a killed run left behind.
@@ -107,7 +102,9 @@ open_pair() {
   require_writable "$pair_copies"
   mkdir -p "$pair_copies" || fail "$pair_copies cannot be created"
   if command -v flock >/dev/null 2>&1; then
-    exec 9>"$pair_copies/.lock" || fail "$pair_copies/.lock cannot be written"
+    # First with a command that may fail: the shell itself would end with `exec`.
+    touch "$pair_copies/.lock" || fail "$pair_copies/.lock cannot be written"
+    exec 9>"$pair_copies/.lock"
     flock -w 10 9 || try_later "another hook works on $pair_link; try again later"
   fi
   if [ -L "$pair_copies/.former" ]; then
@@ -130,9 +127,11 @@ switch_pair() {
     pair_result=changed
   fi
   if [ "$former" != "$NOLAPSE_NAME.d/$pair_copy" ]; then
-    ln -sfn "${former:-none}" "$pair_copies/.former"
-    sync "$pair_copies"
-    switch_link "$NOLAPSE_NAME.d/$pair_copy" || fail "$pair_link cannot be switched"
+    if ! { ln -sfn "${former:-none}" "$pair_copies/.former" && sync "$pair_copies" &&
+      switch_link "$NOLAPSE_NAME.d/$pair_copy"; }; then
+      restore_pair
+      fail "$pair_link cannot be switched to the new pair; is the disk full?"
+    fi
     pair_result=changed
   fi
 }
@@ -153,11 +152,17 @@ copy_pair() {
   sync "$pair_copies"
 }
 
+# Back to the former pair. A rename needs no room on the disk, so this works when it is full, too.
 restore_pair() {
   former=$(readlink "$pair_copies/.former") || return 0
-  [ "$former" != none ] || former=
-  switch_link "$former"
-  rm -f "$pair_copies/.former"
+  if [ "$former" = none ]; then
+    rm -f "$pair_link"
+    sync "$pair_root"
+    rm -f "$pair_copies/.former"
+  else
+    mv -T "$pair_copies/.former" "$pair_link"
+    sync "$pair_root"
+  fi
 }
 
 # The current and the previous copy stay, older ones go.
