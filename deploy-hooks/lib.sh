@@ -6,7 +6,7 @@
 # ROOT/NAME.d/, and switching it is one rename: certificate and key change together or not at all.
 # While a switched pair is untested ROOT/NAME.d/.former says where to go back to, so that a hook
 # killed in between is put right by the next run instead of leaving an untested pair behind.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154  # the hook sets service, target, test_name, verdict
 
 umask 077
 
@@ -128,24 +128,27 @@ switch_pair() {
   fi
   if [ "$former" != "$NOLAPSE_NAME.d/$pair_copy" ]; then
     if ! { ln -sfn "${former:-none}" "$pair_copies/.former" && sync "$pair_copies" &&
-      switch_link "$NOLAPSE_NAME.d/$pair_copy"; }; then
+      switch_link "$NOLAPSE_NAME.d/$pair_copy" && pair_switched; }; then
       restore_pair
       fail "$pair_link cannot be switched to the new pair; is the disk full?"
     fi
     pair_result=changed
+  else
+    pair_switched
   fi
 }
 
 same_pair() {
-  cmp -s "$NOLAPSE_FULLCHAIN" "$1/fullchain.pem" && cmp -s "$NOLAPSE_PRIVKEY" "$1/privkey.pem"
+  cmp -s "$NOLAPSE_FULLCHAIN" "$1/fullchain.pem" && cmp -s "$NOLAPSE_PRIVKEY" "$1/privkey.pem" &&
+    copy_is_complete "$1"
 }
 
 # A copy has its final name only once it is complete and on the disk.
 copy_pair() {
   new=$(mktemp -d "$pair_copies/.new.XXXXXX") || fail "$pair_copies cannot be written"
   if ! { cat "$NOLAPSE_FULLCHAIN" >"$new/fullchain.pem" &&
-    cat "$NOLAPSE_PRIVKEY" >"$new/privkey.pem" &&
-    sync "$new/fullchain.pem" "$new/privkey.pem" "$new" && mv -T "$new" "$1"; }; then
+    cat "$NOLAPSE_PRIVKEY" >"$new/privkey.pem" && complete_copy "$new" &&
+    sync "$new"/* "$new" && mv -T "$new" "$1"; }; then
     rm -rf "$new"
     fail "the pair could not be copied to $1; is the disk full?"
   fi
@@ -158,10 +161,12 @@ restore_pair() {
   if [ "$former" = none ]; then
     rm -f "$pair_link"
     sync "$pair_root"
+    pair_switched
     rm -f "$pair_copies/.former"
   else
     mv -T "$pair_copies/.former" "$pair_link"
     sync "$pair_root"
+    pair_switched
   fi
 }
 
@@ -176,4 +181,216 @@ accept_pair() {
       *) rm -rf "$copy" ;;
     esac
   done
+}
+
+# What a service wants besides, a hook defines anew: complete_copy FOLDER adds to a new copy (or
+# gives it to another user) before it gets its name; pair_switched puts right what goes with
+# pair_link, whenever that has changed or was found to be right. copy_is_complete FOLDER tells
+# whether a copy of the same pair has all that.
+complete_copy() { :; }
+copy_is_complete() { :; }
+pair_switched() { :; }
+
+# own_copy USER FOLDER: for services that read their key after they have given up root.
+own_copy() {
+  if [ "$(id -u)" -ne 0 ] || [ ! -e "$2" ]; then return 0; fi
+  chown -R "$1" "$2" || return
+  [ -z "${pair_root-}" ] || chmod 711 "$pair_root" "$pair_copies"
+}
+
+# as_user USER COMMAND…: with that user's groups and home.
+as_user() {
+  user=$1
+  shift
+  if [ "$(id -u)" -ne 0 ] || [ "$user" = root ]; then
+    "$@"
+  else
+    home=$(getent passwd "$user" | cut -d: -f6)
+    HOME=$home setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"
+  fi
+}
+
+# find_program VARIABLE PATH…: the first there is, unless the variable is set.
+find_program() {
+  variable=$1
+  shift
+  eval "value=\${$variable-}"
+  if [ -z "$value" ]; then
+    for value in "$@"; do
+      if [ -x "$value" ]; then
+        eval "$variable=\$value"
+        return
+      fi
+    done
+    refuse "the program was not found in the usual places ($*); set $variable to its path"
+  fi
+  require_path "$variable"
+  if [ ! -f "$value" ] || [ ! -x "$value" ]; then
+    refuse "$variable is $value, which is not an executable file"
+  fi
+}
+
+# require_root VARIABLE: the folder that the pairs are kept in, without a slash at its end.
+require_root() {
+  require_path "$1"
+  while [ "$value" != "${value%/}" ]; do value=${value%/}; done
+  eval "$1=\$value"
+}
+
+# running_process FILE WORD: the process id in that file, if that process runs the program WORD.
+running_process() {
+  [ -r "$1" ] || return 1
+  process=$(sed -n 1p "$1" | tr -cd 0-9)
+  [ -n "$process" ] && grep -qs -e "$2" "/proc/$process/cmdline" || return 1
+  printf '%s\n' "$process"
+}
+
+children() {
+  cat /proc/[0-9]*/stat 2>/dev/null |
+    awk -v parent="$1" '{ process = $1; sub(/^.*\) /, ""); if ($2 == parent) print process }'
+}
+
+# listening_addresses PROCESS: where it accepts connections, in the kernel's digits (0100007F:01BB).
+listening_addresses() {
+  for descriptor in /proc/"$1"/fd/*; do readlink "$descriptor"; done 2>/dev/null |
+    awk '/^socket:/ { own[$0] = 1; next }
+      $4 == "0A" && ("socket:[" $10 "]") in own { print $2 }' \
+      - "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null
+}
+
+# replaced PARENT "OLD CHILDREN": a new child accepts connections, and no old one any more.
+replaced() {
+  fresh=no
+  for child in $(children "$1"); do
+    [ -n "$(listening_addresses "$child")" ] || continue
+    case " $2 " in
+      *" $child "*) return 1 ;;
+      *) fresh=yes ;;
+    esac
+  done
+  [ "$fresh" = yes ]
+}
+
+# signal_service SIGNAL PROCESS
+signal_service() {
+  kill -"$1" "$2" 2>/dev/null ||
+    fail "$(id -un) may not signal $service (process $2); set user in [deploy.$target]"
+}
+
+# uptime: in seconds; no clock that is set goes back.
+uptime() {
+  read -r seconds rest </proc/uptime
+  echo "${seconds%.*}"
+}
+
+# within SECONDS COMMAND…: until it succeeds.
+within() {
+  deadline=$(($(uptime) + $1))
+  shift
+  until "$@"; do
+    [ "$(uptime)" -lt "$deadline" ] || return 1
+    sleep 0.1
+  done
+}
+
+# make_shadow: an empty folder in TMPDIR, gone when the hook ends; shadow_pair puts the given pair
+# into it.
+make_shadow() {
+  TMPDIR=${TMPDIR:-/tmp}
+  require_path TMPDIR
+  shadow=$(mktemp -d "$TMPDIR/nolapse-rehearsal.XXXXXX") || fail "$TMPDIR cannot be written"
+  trap 'rm -rf "$shadow"' EXIT
+  trap 'exit 1' HUP INT TERM
+}
+
+shadow_pair() {
+  if ! { mkdir "$shadow/pair" && cat "$NOLAPSE_FULLCHAIN" >"$shadow/pair/fullchain.pem" &&
+    cat "$NOLAPSE_PRIVKEY" >"$shadow/pair/privkey.pem" && complete_copy "$shadow/pair"; }; then
+    fail "the pair could not be copied to $shadow; is the disk full?"
+  fi
+}
+
+# inline_configuration FILE FOLDER WORD: the file with what it includes in its place, where a
+# directive WORD (in lower case; an "optional" behind it is allowed) does that, with a pattern
+# relative to FOLDER. What matches nothing stays, for the service to judge.
+inline_configuration() {
+  awk -v top="$1" -v folder="${2%/}" -v word="$3" '
+    function expanded(text,    name) {
+      while (match(text, /\$\{[A-Za-z_][A-Za-z0-9_]*\}/)) {
+        name = substr(text, RSTART + 2, RLENGTH - 3)
+        text = substr(text, 1, RSTART - 1) (name in defined ? defined[name] : ENVIRON[name]) \
+          substr(text, RSTART + RLENGTH)
+      }
+      return text
+    }
+    function inline(file, depth,    line, field, pattern, list, found) {
+      while ((getline line < file) > 0) {
+        split(line, field)
+        if (tolower(field[1]) == "define") defined[field[2]] = field[3]
+        if (tolower(field[1]) !~ "^" word "(optional)?$" || depth > 9) { print line; continue }
+        pattern = expanded(field[2])
+        gsub(/["\047]/, "", pattern)
+        if (pattern !~ /^\//) pattern = folder "/" pattern
+        found = 0
+        if (pattern !~ /[^][A-Za-z0-9._*?\/-]/) {
+          list = "find " pattern " -maxdepth 1 ! -type d 2>/dev/null | LC_ALL=C sort"
+          while ((list | getline line) > 0) { found = 1; inline(line, depth + 1) }
+          close(list)
+        }
+        if (!found) print field[1], "\"" pattern "\""
+      }
+      close(file)
+    }
+    BEGIN { inline(top, 0) }'
+}
+
+# A service that can test its configuration. The hook sets service (its name for the operator) and
+# test_name, such as "nginx -t", and defines configuration_is_good (sets verdict, what the service
+# said) and missing_pair: the name of the pair of ours, if any, that the test stopped at because it
+# is not installed yet. Several new certificates come one after the other, and the first must not
+# wait for the last.
+
+last_lines() { printf '%s\n' "$verdict" | tail -n 5 >&2; }
+
+# install_tested ROOT
+install_tested() {
+  require_word NOLAPSE_GENERATION
+  require_pair
+  open_pair "$1"
+  switch_pair
+  if configuration_is_good; then
+    accept_pair
+    return
+  fi
+  missing=$(missing_pair)
+  if [ -n "$missing" ] && [ "$missing" != "$NOLAPSE_NAME" ]; then
+    warn "$test_name could not judge the pair yet: that of '$missing' is not installed"
+    accept_pair
+    return
+  fi
+  last_lines
+  restore_pair
+  if [ -L "$pair_link" ]; then
+    fail "$test_name refused the configuration; $pair_link was left at $(readlink "$pair_link")"
+  fi
+  fail "$test_name refused the configuration; there was no pair before, so $pair_link was removed"
+}
+
+require_good_configuration() {
+  configuration_is_good && return 0
+  missing=$(missing_pair)
+  [ -z "$missing" ] || try_later "no reload: the pair of '$missing' is not installed yet"
+  last_lines
+  fail "$test_name refuses the configuration; no reload, the service serves what it did"
+}
+
+# check_tested ROOT: the part of check that does not depend on where the service names the pair.
+check_tested() {
+  require_writable "$1/$NOLAPSE_NAME.d"
+  if [ -n "${NOLAPSE_FULLCHAIN-}" ] && [ -n "${NOLAPSE_PRIVKEY-}" ]; then require_pair; fi
+  configuration_is_good && return 0
+  missing=$(missing_pair)
+  if [ -n "$missing" ] && [ ! -L "$1/$missing" ]; then return 0; fi
+  last_lines
+  fail "$test_name refuses the configuration; repair it first"
 }

@@ -7,8 +7,9 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev 
   libmicrohttpd-dev libldns-dev)
 packages_to_try=(pebble nginx-light openssl curl ca-certificates)
 packages_to_test=(doctest-dev clang-format jq procps systemd knot
-  knot-dnsutils unbound libnginx-mod-stream python3 apache2-bin haproxy socat caddy lighttpd)
-packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 iproute2 gcc wrk)
+  knot-dnsutils unbound libnginx-mod-stream python3 apache2-bin haproxy socat caddy lighttpd
+  lighttpd-mod-openssl wrk)
+packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 iproute2 gcc)
 
 # What of the given packages is not installed; another package may provide it (nginx-light: nginx).
 missing_packages() {

@@ -61,8 +61,10 @@ matrix_begin() {
 matrix_end() {
   stop_watching
   if [ -n "${service_pid-}" ]; then stop_service; fi
+  service_pid=
   stop_servers
   [ "$target_is_small" = no ] || umount --lazy "$target"
+  target_is_small=no
   rm -rf "$folder"
 }
 
@@ -129,6 +131,14 @@ deploys() {
 recovers() {
   ok "$1" deploys
   in_use=$offered
+}
+
+# refused_pair: given is a pair that a service with OpenSSL's usual settings refuses.
+refused_pair() {
+  mkdir -p "$folder/issued/weak"
+  openssl req -x509 -newkey rsa:1024 -nodes -subj /CN=shop.test \
+    -keyout "$folder/issued/weak/privkey.pem" -out "$folder/issued/weak/fullchain.pem" 2>/dev/null
+  generation $((offers + 1)) weak
 }
 
 # --- what is installed and served
@@ -212,8 +222,10 @@ kill_service() {
   local processes=$service_pid found=$service_pid
   while found=$(pgrep -P "${found//$'\n'/,}"); do processes+=$'\n'$found; done
   # shellcheck disable=SC2086  # a list
-  kill -KILL $processes 2>/dev/null
-  wait "$service_pid" 2>/dev/null
+  {
+    kill -KILL $processes
+    wait "$service_pid"
+  } 2>/dev/null
   while listens 127.0.0.1 "$port"; do sleep 0.02; done
 }
 
@@ -448,6 +460,12 @@ first_install_fails() {
   return "$result"
 }
 
+# Every file there is, except what the test and the service write.
+everything() {
+  find "$folder" \( -path "$folder/said" -o -path "$folder/logs" -o -path "$folder/seen" \) \
+    -prune -o -print | sort
+}
+
 cell_power_loss() {
   offer
   run install "${given[@]}"
@@ -458,4 +476,47 @@ cell_power_loss() {
   start
   ok "power loss: the service starts with the new pair" pair_served "$offered"
   recovers "power loss: the same calls succeed"
+}
+
+# run_interface: not of the matrix, but the same for every hook, on a service that runs and serves.
+run_interface() {
+  local before setting message
+  generation 1
+  before=$(everything)
+  run check "${given[@]}"
+  ok "check leaves no file" equal "the tree" "$before" "$(everything)"
+  generation 1
+  run rollback "${given[@]}"
+  ok "a rollback goes back to the generation named" answered 0 changed
+  ok "and it is served at once" pair_served 1
+  ok "the current and the previous copy stay, no more" \
+    equal "copies" 2 "$(find "$target/shop.d" -mindepth 1 -maxdepth 1 -type d | wc -l)"
+  while IFS='|' read -r setting message; do
+    run install "${given[@]}" "$setting"
+    ok "$setting is refused in one line: $message" refused_with "$message"
+  done <<TABLE
+NOLAPSE_NAME=|NOLAPSE_NAME is not set
+NOLAPSE_NAME=../etc|NOLAPSE_NAME is '../etc'
+NOLAPSE_NAME=a/b|NOLAPSE_NAME is 'a/b'
+NOLAPSE_GENERATION=-1|NOLAPSE_GENERATION is '-1'
+NOLAPSE_GENERATION=|NOLAPSE_GENERATION is not set
+NOLAPSE_FULLCHAIN=|NOLAPSE_FULLCHAIN is not set
+NOLAPSE_PRIVKEY=/nowhere/key.pem|NOLAPSE_PRIVKEY is /nowhere/key.pem, which is not a file
+NOLAPSE_FULLCHAIN=/etc/passwd|NOLAPSE_FULLCHAIN is /etc/passwd, which holds no certificate
+$(bad_settings)
+TABLE
+  run deploy
+  ok "an unknown verb is answered with 42" answered 42
+  run ""
+  ok "no verb at all is a usage error" answered 2
+}
+
+# VARIABLE=VALUE|MESSAGE, one a line, of the hook's own settings.
+bad_settings() { :; }
+
+# One line that says what is wrong.
+refused_with() {
+  equal "the exit status" 2 "$status" || return
+  equal "the number of lines" 1 "$(wc -l <"$folder/said")" || return
+  grep -qF -e "$1" <<<"$said" || { echo "$said"; return 1; }
 }
