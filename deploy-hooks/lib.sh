@@ -251,11 +251,14 @@ children() {
 }
 
 # listening_addresses PROCESS: where it accepts connections, in the kernel's digits (0100007F:01BB).
+# A table begins with the sockets that listen; a busy server has a great many others behind them.
 listening_addresses() {
-  for descriptor in /proc/"$1"/fd/*; do readlink "$descriptor"; done 2>/dev/null |
-    awk '/^socket:/ { own[$0] = 1; next }
-      $4 == "0A" && ("socket:[" $10 "]") in own { print $2 }' \
-      - "/proc/$1/net/tcp" "/proc/$1/net/tcp6" 2>/dev/null
+  {
+    ls -l "/proc/$1/fd"
+    for table in tcp tcp6; do
+      awk '$4 == "0A" { print "socket:[" $10 "]", $2; next } NR > 1 { exit }' "/proc/$1/net/$table"
+    done
+  } 2>/dev/null | awk '/ -> / { own[$NF] = 1; next } $1 in own { print $2 }'
 }
 
 # replaced PARENT "OLD CHILDREN": a new child accepts connections, and no old one any more.

@@ -19,7 +19,8 @@
 # and where the defaults do not fit: starttls (a protocol of s_client), certificate_file and
 # key_file (the installed pair), stop_service and kill_service, reload_may_refuse=yes (the service
 # accepts no connections for a moment), start_service_first (runs without a certificate). Then it
-# calls run_matrix, adds its own sentences, and ends with finish.
+# calls run_matrix "$@" (so that one cell can be run by hand: tests/hooks/nginx disk_full), adds its
+# own sentences, calls run_interface, and ends with finish.
 #
 # The whole test runs in a mount namespace of its own, in which $target is a small file system that
 # can be filled up. Where that is not allowed (not root, some containers) the cell is skipped.
@@ -68,8 +69,15 @@ matrix_end() {
   rm -rf "$folder"
 }
 
+# run_matrix [CELL…]: all of them; by hand perhaps only the first and those named, and then the end.
 run_matrix() {
+  local cell
   offers=0
+  if [ $# -gt 0 ]; then
+    for cell in first_install "$@"; do "cell_$cell"; done
+    finish
+    exit
+  fi
   cell_first_install
   cell_renewal
   cell_broken_configuration
@@ -133,7 +141,7 @@ recovers() {
   in_use=$offered
 }
 
-# refused_pair: given is a pair that a service with OpenSSL's usual settings refuses.
+# refused_pair: given is a pair whose key OpenSSL finds too small by default.
 refused_pair() {
   mkdir -p "$folder/issued/weak"
   openssl req -x509 -newkey rsa:1024 -nodes -subj /CN=shop.test \
@@ -509,6 +517,27 @@ TABLE
   ok "an unknown verb is answered with 42" answered 42
   run ""
   ok "no verb at all is a usage error" answered 2
+}
+
+# run_without_openssl: the hook cannot compare key and certificate itself, so that the service's own
+# test has to.
+run_without_openssl() {
+  local installed
+  mkdir "$folder/programs"
+  ln -s /usr/bin/* "$folder/programs/"
+  ln -sf /usr/sbin/* "$folder/programs/"
+  rm "$folder/programs/openssl"
+  offer
+  given+=(PATH="$folder/programs"
+    NOLAPSE_PRIVKEY="$folder/issued/$((offered % 4 + 1))/privkey.pem")
+  run rehearse "${given[@]}"
+  ok "without openssl a rehearsal with the wrong key fails by the service's own test" answered 1
+  installed=$(installed)
+  run install "${given[@]}"
+  ok "so does an install" answered 1
+  ok "and the former pair is back" \
+    equal "the installed pair" "$installed" "$(pair_is_whole && installed)"
+  rm -r "$folder/programs"
 }
 
 # VARIABLE=VALUE|MESSAGE, one a line, of the hook's own settings.
