@@ -121,8 +121,11 @@ switch_pair() {
   pair_copy=$NOLAPSE_GENERATION-$(printf %.12s "$digest")
   former=$(readlink "$pair_link" || true)
   pair_result=unchanged
-  if ! same_pair "$pair_copies/$pair_copy"; then
-    rm -rf "${pair_copies:?}/$pair_copy"
+  # A copy that differs may be the one in use: it stays as it is.
+  while [ -e "$pair_copies/$pair_copy" ] && ! same_pair "$pair_copies/$pair_copy"; do
+    pair_copy=$pair_copy.1
+  done
+  if [ ! -e "$pair_copies/$pair_copy" ]; then
     copy_pair "$pair_copies/$pair_copy"
     pair_result=changed
   fi
@@ -196,6 +199,11 @@ own_copy() {
   if [ "$(id -u)" -ne 0 ] || [ ! -e "$2" ]; then return 0; fi
   chown -R "$1" "$2" || return
   [ -z "${pair_root-}" ] || chmod 711 "$pair_root" "$pair_copies"
+}
+
+# owns_copy USER FOLDER: whether that was done.
+owns_copy() {
+  [ "$(id -u)" -ne 0 ] || [ "$(stat -c %U "$2/privkey.pem")" = "$1" ]
 }
 
 # as_user USER COMMAND…: with that user's groups and home.
