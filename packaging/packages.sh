@@ -7,8 +7,10 @@ packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev 
   libmicrohttpd-dev libldns-dev)
 packages_to_try=(pebble nginx-light openssl curl ca-certificates)
 packages_to_test=(doctest-dev clang-format jq procps systemd knot
-  knot-dnsutils unbound libnginx-mod-stream python3 openssh-server openssh-client)
-packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 caddy iproute2 gcc
+  knot-dnsutils unbound libnginx-mod-stream python3 openssh-server openssh-client apache2-bin
+  haproxy socat caddy lighttpd lighttpd-mod-openssl wrk postfix dovecot-imapd dovecot-pop3d
+  postgresql)
+packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 iproute2 gcc
   ansible-core python3-apt)
 
 # What of the given packages is not installed; another package may provide it (nginx-light: nginx).
@@ -17,6 +19,8 @@ missing_packages() {
   for package in "$@"; do
     case $package in
       nginx-light) [ ! -x /usr/sbin/nginx ] || continue ;;
+      # It would take the place of a mail server that this machine has.
+      postfix) [ ! -e /usr/sbin/sendmail ] || continue ;;
     esac
     dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
       echo "$package"
