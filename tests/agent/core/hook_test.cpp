@@ -76,7 +76,8 @@ TEST_CASE("a hook gets the published environment and nothing else") {
 TEST_CASE("a hook is told that there is no key where only the operator has it") {
   Scene scene;
   scene.generation.has_key = false;
-  CHECK(hook_process(scene.run()).environment.at("NOLAPSE_PRIVKEY") == "");
+  const auto processes = hook_processes(scene.run(), scene.world.files);
+  CHECK(processes->front().environment.at("NOLAPSE_PRIVKEY") == "");
 }
 
 TEST_CASE("the exit status of a hook is judged by the contract") {
