@@ -43,9 +43,17 @@ tsig_key_file = \"$tsig_key_file\""
   ok "and neither is left" equal values 0 "$(values "$zone")"
 }
 
+# The secondary looks for changes every four seconds, and a record counts where all servers have it.
 set_persist_record() {
-  set_txt "$validation_port" "$tsig_key_file" shop.test "_validation-persist.$zone" "$@"
+  local name=_validation-persist.$zone tries=0
+  set_txt "$validation_port" "$tsig_key_file" shop.test "$name" "$@"
+  until [ "$(persist_record 127.0.0.1)" = "$(persist_record 127.0.0.2)" ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || die "the secondary does not take the record over"
+    sleep 0.1
+  done
 }
+persist_record() { kdig +short +norec -p "$validation_port" "@$1" "$name" TXT; }
 record_to_set() { grep -oE 'TXT "[^"]*"' "$folder/out" | head -n 1 | cut -c5-; }
 
 # What is wrong with the record is told before the CA is asked to look.
