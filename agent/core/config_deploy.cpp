@@ -66,10 +66,8 @@ std::string read_hook(ConfigSection& section, const DeployTarget& target,
     return path;
   } else if (target.kind == HookKind::acme_sh) {
     // It is read by the shim and need not be executable itself.
-  } else if (target.user.empty()) {
+  } else {
     check_executable(section, "hook", path, context);
-  } else if (status && (status->kind != FileStatus::Kind::file || (status->mode & 0111) == 0)) {
-    section.problem("hook", path + " is no executable file", "run: chmod +x " + path);
   }
   return path;
 }
