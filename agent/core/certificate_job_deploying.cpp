@@ -184,6 +184,9 @@ Result<unsigned> CertificateJob::number_to_go_back_to(const DeploymentRecords& r
     }
   }
   if (former != 0) return former;
+  const auto numbers = parts_.store.generation_numbers(spec_.name);
+  const bool older = numbers && numbers->size() > 1 && (*numbers)[numbers->size() - 2] < newest;
+  if (older) return (*numbers)[numbers->size() - 2];
   return fail(ErrorKind::input, "NO_FORMER_GENERATION",
               "nothing was deployed before generation " + std::to_string(newest) +
                   "; name one with `nolapse deploy " + spec_.name + " --generation N`");

@@ -116,7 +116,11 @@ DeploymentRecord begin_deployment(const DeploymentRecord* before, unsigned gener
   record.generation = generation;
   if (before == nullptr) return record;
   record.former = generation_at(*before) == generation ? before->former : generation_at(*before);
-  if (record.former == generation) record.former = 0;
+  // One that worked there and is brought again repairs what somebody else did: what was there
+  // before it is no measure.
+  const bool worked =
+      before->stage == DeploymentStage::verified && before->generation == generation;
+  if (record.former == generation || worked) record.former = 0;
   record.failures = before->failures;
   record.last_error = before->last_error;
   return record;

@@ -178,6 +178,9 @@ TEST_CASE("what a target had is remembered until the next one is seen to work") 
   CHECK(generation_at(begun) == 2);
   CHECK(begin_deployment(&begun, 3).former == 2);
   CHECK(begin_deployment(&begun, 2).former == 1);
+  begun.stage = Stage::verified;
+  CHECK(begin_deployment(&begun, 3).former == 2);
+  CHECK(begin_deployment(&begun, 2).former == 0);
   CHECK(begin_deployment(nullptr, 2).former == 0);
   const DeploymentRecord back = record(Stage::rolled_back, 1);
   CHECK(begin_deployment(&back, 2).former == 1);
