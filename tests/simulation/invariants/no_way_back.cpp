@@ -26,11 +26,15 @@ class NoWayBack final : public Invariant {
                acme::format_rfc3339(before->not_before));
   }
 
+  void on_event(const Event& event, const Kept* about) override {
+    if (about != nullptr && event.code == "ROLLED_BACK") live_[about->index].rolled_back = true;
+  }
+
   void look() override {
     for (const Kept& kept : fleet_.certificates()) {
       const unsigned now = live_of(kept);
       Live& known = live_[kept.index];
-      if (now < known.number && known.deaths == fleet_.deaths())
+      if (now < known.number && known.deaths == fleet_.deaths() && !known.rolled_back)
         violated("live/" + kept.spec->name + " went back from generation " +
                  std::to_string(known.number) + " to " + std::to_string(now));
       known = {now, fleet_.deaths()};
@@ -41,6 +45,7 @@ class NoWayBack final : public Invariant {
   struct Live {
     unsigned number = 0;
     std::uint64_t deaths = 0;
+    bool rolled_back = false;  // since then, at a target: live/ follows that
   };
 
   unsigned live_of(const Kept& kept) const {
