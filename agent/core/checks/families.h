@@ -1,0 +1,17 @@
+// The families of checks, a file each: what they report and the pages that explain it.
+#pragma once
+
+#include "agent/core/check_catalogue.h"
+#include "agent/core/self_test.h"
+
+namespace nolapse {
+
+struct CheckFamily {
+  std::vector<CodePage> pages;
+  std::vector<Check> checks;
+};
+
+CheckFamily life_checks();    // is each certificate renewed, and when not, why
+CheckFamily served_checks();  // what clients get
+
+}  // namespace nolapse
