@@ -288,6 +288,19 @@ void Agent::start_standby(Run& run, const std::string& certificate) {
   }
 }
 
+void Agent::check(SelfTestRequest request, std::optional<DaemonView> daemon,
+                  std::function<void(Findings)> done) {
+  CheckContext context{world_,
+                       config_,
+                       store_,
+                       [this](const std::string& name) -> CaClient& {
+                         return ca_client(name, CaClient::FirstContact::once);
+                       },
+                       [this](const std::string& challenge) { return solver(challenge); },
+                       std::move(daemon)};
+  run_self_test(std::move(context), all_checks(), std::move(request), std::move(done));
+}
+
 void Agent::finish(std::function<void()> ended) {
   ended_ = std::move(ended);
   if (running_ == 0) world_.clock.start_timer(Duration{0}, ended_);

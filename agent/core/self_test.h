@@ -19,7 +19,6 @@ namespace nolapse {
 
 // What only the daemon knows of itself.
 struct DaemonView {
-  std::string configuration_digest;        // of the files as they were taken up
   std::map<std::string, Time> considered;  // when each certificate was looked at last
   Time since{};                            // it looks after them since then
 };

@@ -14,6 +14,7 @@
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   events/<month>.jsonl   what happened, see event_log.h
 //   heartbeat          when the daemon lived last
+//   findings.json      what the daemon's self-tests found last
 //   lock   tmp/<name>.<generation>/   a generation being built, the key first; of a standby it is
 //                      tmp/<name>+standby.<generation>: no name has a plus
 //
@@ -34,6 +35,7 @@
 //   left_behind.json   proofs of control that nobody takes away any more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
+//   findings           since when something is found
 //   events             the memory of reports; nothing is decided by it
 // Unreadable files are reported by the loading function and never fatal. A document that is there
 // and cannot be read, because it is damaged or of a newer nolapse, is not overwritten: what is
@@ -51,6 +53,7 @@
 #include "acme/signing_request.h"
 #include "acme/x509.h"
 #include "agent/core/config.h"
+#include "agent/core/finding_document.h"
 #include "agent/core/rate_ledger.h"
 #include "agent/world/world.h"
 
@@ -295,6 +298,10 @@ class Store {
 
   Result<ScheduleRecord> load_schedule(const std::string& name) const;
   FileWork save_schedule(const std::string& name, const ScheduleRecord& record) const;
+
+  // Empty where no self-test was run.
+  Result<SavedFindings> load_findings() const;
+  FileWork save_findings(const SavedFindings& findings) const;
 
   // Nothing where there is none.
   Result<std::optional<RateLedgerState>> load_ledger(const std::string& ca) const;
