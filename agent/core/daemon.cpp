@@ -43,6 +43,7 @@ void Daemon::start(Completion<void> done) {
     world_.clock.on_step([this] { watch_the_clock(); });
     beat([this, done] {
       started_ = world_.clock.now();
+      configuration_ = digest_of_files(world_.files, config_);
       done({});
       if (config_.daemon.self_tests) self_tests_.start();
       housekeep();
@@ -137,6 +138,7 @@ void Daemon::looked(const CertificateOutcome& outcome) {
 
 void Daemon::check(SelfTestRequest request, std::function<void(Findings)> done) {
   DaemonView view;
+  view.configuration = configuration_;
   view.considered = considered_;
   view.since = started_;
   agent_.check(std::move(request), std::move(view), std::move(done));

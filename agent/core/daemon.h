@@ -87,6 +87,7 @@ class Daemon {
   std::map<std::string, Time> considered_;  // when each of them was looked at last
   SelfTestWatch self_tests_;
   Time started_{};
+  std::string configuration_;  // digest_of_files() then
   bool waits_for_lock_ = false;
   Time boot_{};  // when the uptime was zero, by the wall clock
   std::function<void()> stopped_;

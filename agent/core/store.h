@@ -14,6 +14,7 @@
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   events/<month>.jsonl   what happened, see event_log.h
 //   heartbeat          when the daemon lived last
+//   machine            the machine-id of the machine that uses all this
 //   findings.json      what the daemon's self-tests found last
 //   lock   tmp/<name>.<generation>/   a generation being built, the key first; of a standby it is
 //                      tmp/<name>+standby.<generation>: no name has a plus
@@ -302,6 +303,10 @@ class Store {
   // Empty where no self-test was run.
   Result<SavedFindings> load_findings() const;
   FileWork save_findings(const SavedFindings& findings) const;
+
+  // The machine-id of the machine that uses the directory; empty: nobody noted it yet.
+  Result<std::string> load_machine() const;
+  FileWork note_machine(const std::string& machine) const;
 
   // Nothing where there is none.
   Result<std::optional<RateLedgerState>> load_ledger(const std::string& ca) const;

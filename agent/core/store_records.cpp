@@ -45,6 +45,18 @@ FileWork Store::replace_document(const std::string& path, std::string content,
   return work;
 }
 
+// ---- the machine
+
+Result<std::string> Store::load_machine() const {
+  auto machine = files_.read(root_ + "/machine");
+  if (!machine && is_missing(machine.error())) return std::string();
+  return machine;
+}
+
+FileWork Store::note_machine(const std::string& machine) const {
+  return replace_file(root_ + "/machine", machine, document_mode);
+}
+
 // ---- the self-tests
 
 Result<SavedFindings> Store::load_findings() const {

@@ -11,7 +11,12 @@ struct CheckFamily {
   std::vector<Check> checks;
 };
 
-CheckFamily life_checks();    // is each certificate renewed, and when not, why
-CheckFamily served_checks();  // what clients get
+CheckFamily life_checks();       // is each certificate renewed, and when not, why
+CheckFamily scheduler_checks();  // does anybody run nolapse
+CheckFamily config_checks();     // the configuration, and who may read and write what
+CheckFamily tool_checks();       // hooks and other programs
+CheckFamily state_checks();      // the state directory and its disk
+CheckFamily material_checks();   // keys, names and chains
+CheckFamily served_checks();     // what clients get
 
 }  // namespace nolapse
