@@ -141,7 +141,11 @@ void Daemon::check(SelfTestRequest request, std::function<void(Findings)> done) 
   view.configuration = configuration_;
   view.considered = considered_;
   view.since = started_;
-  agent_.check(std::move(request), std::move(view), std::move(done));
+  agent_.check(std::move(request), std::move(view),
+               [this, done = std::move(done)](Findings findings) {
+                 keep_since(findings.all, self_tests_.known(), findings.at);
+                 done(std::move(findings));
+               });
 }
 
 // A new certificate may be from the standby's CA; a new standby may be waited for.

@@ -24,6 +24,8 @@ class SelfTestWatch {
   // The first look comes after a moment, when the certificates have been looked at.
   void start();
   void stop() { stopped_ = true; }
+  // What its own tests found last.
+  const std::vector<Finding>& known() const { return saved_.findings; }
 
  private:
   void sleep();
