@@ -127,7 +127,9 @@ std::vector<Finding> check_machine(const CheckContext& context, const CheckSubje
 
 void probe_writing(const std::shared_ptr<const CheckContext>& context, const CheckSubject&,
                    const CheckReport& report) {
-  const std::string path = context->config.state_directory + "/tmp/check";
+  // Two self-tests may run at once. What a crash leaves there the next sweep takes away.
+  const std::string path = context->config.state_directory + "/tmp/check-" +
+                           std::to_string(context->world.random.next());
   const std::string content = "nolapse check " + std::to_string(context->world.random.next());
   std::vector<FileOperation> work{MakeDirectory{context->config.state_directory + "/tmp", 0700},
                                   RemoveTree{path}, WriteFile{path, content, 0600, {}},
