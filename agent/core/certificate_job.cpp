@@ -38,6 +38,7 @@ void CertificateJob::start(std::function<void()> deploying, std::function<void()
   deploying_ = std::move(deploying);
   done_ = std::move(done);
   began_ = parts_.world.clock.uptime();
+  outcome_.spent.emplace(parts_.world.clock);
   parts_.world.clock.start_timer(Duration{0}, [this] { give_keys_to_group(); });
 }
 
@@ -296,6 +297,7 @@ void CertificateJob::report() {
     const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now);
     if (step) outcome_.next_look = std::min(outcome_.next_look, *step);
   }
+  outcome_.spent->enter(TimeSpent::Phase::nolapse);
   outcome_.took = parts_.world.clock.uptime() - began_;
   done_();
 }
