@@ -253,8 +253,19 @@ void CertificateJob::end(Action action, std::optional<Error> error) {
     outcome_.action = waits ? Action::waiting : Action::failed;
     outcome_.error = issuance_error_;
   }
-  if (told_of_expiry()) return save_schedule([this] { report(); });
+  const bool proven = note_what_was_proven();
+  if (told_of_expiry() || proven) return save_schedule([this] { report(); });
   report();
+}
+
+// A renewal that went well to its end. What it rested on worked together, then.
+bool CertificateJob::note_what_was_proven() {
+  const bool whole = outcome_.issued && outcome_.action == Action::renewed && options_.deploy &&
+                     !is_standby(spec_.name) && left_out_.empty();
+  if (!whole) return false;
+  schedule_.proven_at = parts_.world.clock.now();
+  schedule_.proven = parts_of(spec_, parts_.config, parts_.world.files);
+  return true;
 }
 
 // A person sees what a run says; for the daemon somebody has to be told.

@@ -150,6 +150,7 @@ class CertificateJob {
   void probed(std::vector<EndpointState> endpoints);
   void deploy(Generation generation, DeploymentWish wish);
   void end(Action action, std::optional<Error> error = {});
+  bool note_what_was_proven();
   bool told_of_expiry();
   Time planned_renewal() const;
   void report();

@@ -55,6 +55,7 @@
 #include "acme/x509.h"
 #include "agent/core/config.h"
 #include "agent/core/finding_document.h"
+#include "agent/core/proven_parts.h"
 #include "agent/core/rate_ledger.h"
 #include "agent/world/world.h"
 
@@ -185,6 +186,9 @@ struct ScheduleRecord {
   std::optional<SavedRevocation> revocation = {};
   std::string challenge = {};  // by which the last order succeeded; empty: the first configured
   std::optional<SavedProof> proof = {};
+  // When a renewal went well last, deployment and all, and what it rested on.
+  std::optional<Time> proven_at = {};
+  ProvenParts proven = {};
 };
 
 // Proofs of control that could not be taken away yet.

@@ -115,6 +115,20 @@ std::optional<Finding> judge_check(const CheckSubject& subject,
                  "correct what it says, then: nolapse check --deep " + name);
 }
 
+std::vector<Finding> check_changes(const CheckContext& context, const CheckSubject& subject) {
+  const CertificateSpec& spec = *subject.certificate;
+  const auto schedule = context.store.load_schedule(spec.name);
+  if (!schedule || !schedule->proven_at) return {};
+  const std::string changed =
+      changed_parts(schedule->proven, parts_of(spec, context.config, context.world.files));
+  if (changed.empty()) return {};
+  return {
+      finding("CHANGED_SINCE_SUCCESS", FindingSeverity::warning,
+              spec.name + ": what its renewal rests on has changed, and nobody has tried it",
+              "since the success of " + acme::format_rfc3339(*schedule->proven_at) + ": " + changed,
+              "nolapse check --deep " + spec.name + "; nolapse rehearse " + spec.name)};
+}
+
 // Hooks of other clients are never run for a check.
 void ask_hook(const std::shared_ptr<const CheckContext>& context, const CheckSubject& subject,
               const CheckReport& report) {
@@ -146,6 +160,11 @@ std::vector<CodePage> pages() {
        "The service's configuration is broken, it does not run, a folder or a port is missing.",
        "NOLAPSE_NAME=NAME … HOOK check, as its user; the service's own configuration test",
        "Correct what it says."},
+      {"CHANGED_SINCE_SUCCESS",
+       "configuration, hook or program changed since the last renewal that went well",
+       "An upgrade or an edit. Perhaps it still works; nobody has seen that yet.",
+       "the evidence names the files; ls -l, and the history of your configuration management",
+       "Try it before it matters: nolapse rehearse NAME."},
       {"TOOL_MISSING", "a program that a DNS provider needs is not there or cannot be run",
        "It was removed, renamed or upgraded.", "ls -l PROGRAM", "Install it or correct its path."},
   };
@@ -159,6 +178,8 @@ CheckFamily tool_checks() {
                        CheckDepth::cheap, CheckScope::target, check_hook_file),
            plain_check({"TOOL_MISSING"}, CheckDepth::cheap, CheckScope::challenge,
                        check_provider_programs),
+           plain_check({"CHANGED_SINCE_SUCCESS"}, CheckDepth::cheap, CheckScope::certificate,
+                       check_changes),
            {{"HOOK_CHECK_FAILED"}, CheckDepth::deep, CheckScope::target, ask_hook}}};
 }
 
