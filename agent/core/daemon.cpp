@@ -43,9 +43,11 @@ void Daemon::start(Completion<void> done) {
     world_.clock.on_step([this] { watch_the_clock(); });
     beat([this, done] {
       started_ = world_.clock.now();
-      configuration_ = digest_of_files(world_.files, config_);
       done({});
-      if (config_.daemon.self_tests) self_tests_.start();
+      if (config_.daemon.self_tests) {
+        configuration_ = digest_of_files(world_.files, config_);
+        self_tests_.start();
+      }
       housekeep();
       look_at_all();
     });
