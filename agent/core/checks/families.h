@@ -11,6 +11,7 @@ struct CheckFamily {
   std::vector<Check> checks;
 };
 
+CheckFamily ca_checks();      // can each CA be asked, and would it take an order
 CheckFamily life_checks();    // is each certificate renewed, and when not, why
 CheckFamily served_checks();  // what clients get
 
