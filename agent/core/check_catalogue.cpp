@@ -6,7 +6,8 @@ namespace nolapse {
 namespace {
 
 const std::vector<CheckFamily>& families() {
-  static const std::vector<CheckFamily> all = {served_checks(), life_checks(), ca_checks()};
+  static const std::vector<CheckFamily> all = {served_checks(), life_checks(), ca_checks(),
+                                               name_checks()};
   return all;
 }
 
