@@ -7,7 +7,7 @@ namespace {
 
 const std::vector<CheckFamily>& families() {
   static const std::vector<CheckFamily> all = {served_checks(), life_checks(), ca_checks(),
-                                               name_checks()};
+                                               name_checks(), proof_checks()};
   return all;
 }
 

@@ -14,6 +14,7 @@ struct CheckFamily {
 CheckFamily ca_checks();      // can each CA be asked, and would it take an order
 CheckFamily life_checks();    // is each certificate renewed, and when not, why
 CheckFamily name_checks();    // does the DNS say what a renewal needs
+CheckFamily proof_checks();   // would each proof of control succeed
 CheckFamily served_checks();  // what clients get
 
 }  // namespace nolapse
