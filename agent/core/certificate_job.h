@@ -20,6 +20,7 @@
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
 #include "agent/core/target_turns.h"
+#include "agent/core/time_spent.h"
 
 namespace nolapse {
 
@@ -53,6 +54,7 @@ struct CertificateOutcome {
   std::optional<Error> error;
   Time next_look{};  // when this certificate wants attention again
   Duration took{};
+  std::optional<TimeSpent> spent = {};  // of that, on what
 };
 const char* name_of(CertificateOutcome::Action action);
 
@@ -148,6 +150,7 @@ class CertificateJob {
   void probed(std::vector<EndpointState> endpoints);
   void deploy(Generation generation, DeploymentWish wish);
   void end(Action action, std::optional<Error> error = {});
+  bool note_what_was_proven();
   bool told_of_expiry();
   Time planned_renewal() const;
   void report();

@@ -15,10 +15,14 @@ void read_daemon(ConfigSection& top, ConfigContext& context) {
   }
   ConfigSection section(*table, "daemon", "daemon", context.problems);
   DaemonConfig& daemon = context.config.daemon;
-  // A minute is between two looks at one certificate in any case.
+  // A minute is between two looks at one certificate in any case; self-tests come as often.
   daemon.check_interval =
-      section.duration("check_interval", std::chrono::minutes(1), hours(24), "from 1m to 24h")
+      section.duration("check_interval", std::chrono::seconds(1), hours(24), "from 1s to 24h")
           .value_or(daemon.check_interval);
+  daemon.deep_check_interval = section
+                                   .duration("deep_check_interval", std::chrono::seconds(1),
+                                             hours(24 * 30), "from 1s to 30d")
+                                   .value_or(daemon.deep_check_interval);
   daemon.orders_parallel =
       section.number("orders_parallel", 1, 64).value_or(daemon.orders_parallel);
   // The newest and the one before it, which is what a rollback goes to.

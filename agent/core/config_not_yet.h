@@ -19,7 +19,6 @@ inline constexpr std::array not_yet_supported = {
     NotYet{"", "alerts"},
     NotYet{"", "storage"},
     NotYet{"daemon", "status_listen"},
-    NotYet{"daemon", "deep_check_interval"},
     NotYet{"daemon", "rehearse_interval"},
 };
 

@@ -56,13 +56,16 @@ Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient&
 
 void Renewal::start(Completion<Generation> done) {
   done_ = [this, done = std::move(done)](Result<Generation> generation) {
+    enter(TimeSpent::Phase::nolapse);
     key_held_.reset();
     order_held_.reset();
     done(std::move(generation));
   };
   info("ISSUANCE_STARTED",
        "asking " + ca_.config().name + " for " + join(request_.spec.domains, " "));
+  enter(TimeSpent::Phase::ca);
   ca_.prepare([this](Result<void> ready) {
+    enter(TimeSpent::Phase::nolapse);
     if (!ready) return done_(fail(ready.error()));
     key_held_ = ca_.hold_key();
     if (auto refusal = refused_by_clock()) return done_(fail(std::move(*refusal)));
@@ -431,15 +434,20 @@ void Renewal::carry_out(const acme::IssuanceEffect& effect) {
 
 void Renewal::carry_out(const effect::Send& effect) {
   info("CALL", effect.call.context);
-  ca_.send(effect.call,
-           [this](Result<HttpResponse> reply) { drive(event::Replied{std::move(reply)}); });
+  enter(TimeSpent::Phase::ca);
+  ca_.send(effect.call, [this](Result<HttpResponse> reply) {
+    enter(TimeSpent::Phase::nolapse);
+    drive(event::Replied{std::move(reply)});
+  });
 }
 
 void Renewal::carry_out(const effect::Present& effect) {
   info("CHALLENGES_PRESENTED",
        "presenting " + std::to_string(effect.challenges.size()) + " proof(s) of control");
+  enter(TimeSpent::Phase::proof);
   solver_.present(effect.challenges, [this, challenges = effect.challenges](Result<void> outcome) {
     proof_failed_ = !outcome;
+    if (!outcome) enter(TimeSpent::Phase::nolapse);
     if (!outcome) return drive(event::Presented{std::move(outcome)});
     look_at_proofs(challenges);
   });
@@ -454,6 +462,7 @@ void Renewal::look_at_proofs(const std::vector<acme::PresentedChallenge>& challe
 }
 
 void Renewal::looked_at_proofs(const Solver::ProofReport& report) {
+  enter(TimeSpent::Phase::nolapse);
   proof_ = SavedProof{request_.challenge, world_.clock.now(), report.took, report.seen};
   proof_until_ = report.until;
   if (!report.to_be_set.empty() && request_.wait_for_person) {
@@ -476,7 +485,11 @@ void Renewal::carry_out(const effect::CleanUp& effect) {
 
 void Renewal::carry_out(const effect::Wait& effect) {
   info("WAITING", effect.reason + "; next look in " + acme::format_duration(effect.duration));
-  world_.clock.start_timer(effect.duration, [this] { drive(event::TimerFired{}); });
+  enter(TimeSpent::Phase::waiting);
+  world_.clock.start_timer(effect.duration, [this] {
+    enter(TimeSpent::Phase::nolapse);
+    drive(event::TimerFired{});
+  });
 }
 
 void Renewal::carry_out(const effect::Finished& effect) {

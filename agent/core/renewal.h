@@ -12,6 +12,7 @@
 #include "agent/core/left_behind.h"
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
+#include "agent/core/time_spent.h"
 
 namespace nolapse {
 
@@ -44,6 +45,7 @@ class Renewal {
     // What a person has to set is told before the CA is asked. After two attempts it is asked all
     // the same: it may see what this host does not.
     bool wait_for_person = false;
+    TimeSpent* spent = nullptr;  // where its time is noted; must outlive the attempt
   };
 
   // The references must outlive the attempt.
@@ -99,6 +101,9 @@ class Renewal {
   void give_up(const Error& error, bool order_kept);
   void refuse(Error error);
   void info(const char* code, std::string message);
+  void enter(TimeSpent::Phase phase) {
+    if (request_.spent != nullptr) request_.spent->enter(phase);
+  }
 
   World world_;
   const Store& store_;

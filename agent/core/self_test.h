@@ -19,7 +19,7 @@ namespace nolapse {
 
 // What only the daemon knows of itself.
 struct DaemonView {
-  std::string configuration_digest;        // of the files as they were taken up
+  std::string configuration;               // digest_of_files() when it was taken up
   std::map<std::string, Time> considered;  // when each certificate was looked at last
   Time since{};                            // it looks after them since then
 };
@@ -87,6 +87,9 @@ struct SelfTestRequest {
 // they are gathered first.
 void run_self_test(CheckContext context, const std::vector<Check>& checks, SelfTestRequest request,
                    std::function<void(Findings)> done);
+
+// Of the configuration's files as they are on the disk now, the included ones too.
+std::string digest_of_files(const Files& files, const Config& config);
 
 // All checks there are.
 const std::vector<Check>& all_checks();

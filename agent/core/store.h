@@ -14,6 +14,8 @@
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   events/<month>.jsonl   what happened, see event_log.h
 //   heartbeat          when the daemon lived last
+//   machine            the machine-id of the machine that uses all this
+//   findings.json      what the daemon's self-tests found last
 //   lock   tmp/<name>.<generation>/   a generation being built, the key first; of a standby it is
 //                      tmp/<name>+standby.<generation>: no name has a plus
 //
@@ -33,6 +35,7 @@
 //   left_behind.json   proofs of control that nobody takes away any more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
+//   findings           since when something is found
 //   events             the memory of reports; nothing is decided by it
 // Unreadable files are reported by the loading function and never fatal. A document that is there
 // and cannot be read, because it is damaged or of a newer nolapse, is not overwritten: what is
@@ -50,6 +53,8 @@
 #include "acme/signing_request.h"
 #include "acme/x509.h"
 #include "agent/core/config.h"
+#include "agent/core/finding_document.h"
+#include "agent/core/proven_parts.h"
 #include "agent/core/rate_ledger.h"
 #include "agent/world/world.h"
 
@@ -180,6 +185,9 @@ struct ScheduleRecord {
   std::optional<SavedRevocation> revocation = {};
   std::string challenge = {};  // by which the last order succeeded; empty: the first configured
   std::optional<SavedProof> proof = {};
+  // When a renewal went well last, deployment and all, and what it rested on.
+  std::optional<Time> proven_at = {};
+  ProvenParts proven = {};
 };
 
 // Proofs of control that could not be taken away yet.
@@ -295,6 +303,14 @@ class Store {
 
   Result<ScheduleRecord> load_schedule(const std::string& name) const;
   FileWork save_schedule(const std::string& name, const ScheduleRecord& record) const;
+
+  // Empty where no self-test was run.
+  Result<SavedFindings> load_findings() const;
+  FileWork save_findings(const SavedFindings& findings) const;
+
+  // The machine-id of the machine that uses the directory; empty: nobody noted it yet.
+  Result<std::string> load_machine() const;
+  FileWork note_machine(const std::string& machine) const;
 
   // Nothing where there is none.
   Result<std::optional<RateLedgerState>> load_ledger(const std::string& ca) const;

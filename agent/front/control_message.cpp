@@ -88,6 +88,8 @@ const char* name_of(ControlRequest::Command command) {
       return "deploy";
     case ControlRequest::Command::rollback:
       return "rollback";
+    case ControlRequest::Command::check:
+      return "check";
     case ControlRequest::Command::forget:
       return "forget";
     case ControlRequest::Command::revoke:
@@ -158,6 +160,10 @@ std::string format_request(const ControlRequest& request) {
     object["reason"] = request.reason;
     if (request.generation) object["generation"] = *request.generation;
   }
+  if (request.command == ControlRequest::Command::check) {
+    object["deep"] = request.deep;
+    object["nagios"] = request.nagios;
+  }
   if (request.command == ControlRequest::Command::account) {
     object["action"] = name_of(request.action);
     object["ca"] = request.ca;
@@ -187,6 +193,10 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     request.command = back ? ControlRequest::Command::rollback : ControlRequest::Command::deploy;
     reader.read("target", request.target);
     if (!back) read_generation(reader, request);
+  } else if (command == "check") {
+    request.command = ControlRequest::Command::check;
+    reader.read("deep", request.deep);
+    reader.read("nagios", request.nagios);
   } else if (command == "forget") {
     request.command = ControlRequest::Command::forget;
   } else if (command == "revoke") {
@@ -202,9 +212,10 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     if (!known) reader.complain("action", "what an account can be asked for");
     request.action = known.value_or(AccountAction::show);
   } else if (command != "status") {
-    reader.complain("command",
-                    "\"renew\", \"deploy\", \"rollback\", \"status\", \"forget\", \"revoke\" or "
-                    "\"account\"");
+    reader.complain(
+        "command",
+        "\"renew\", \"deploy\", \"rollback\", \"status\", \"check\", \"forget\", \"revoke\" or "
+        "\"account\"");
   }
 }
 

@@ -11,10 +11,15 @@ struct CheckFamily {
   std::vector<Check> checks;
 };
 
-CheckFamily ca_checks();      // can each CA be asked, and would it take an order
-CheckFamily life_checks();    // is each certificate renewed, and when not, why
-CheckFamily name_checks();    // does the DNS say what a renewal needs
-CheckFamily proof_checks();   // would each proof of control succeed
-CheckFamily served_checks();  // what clients get
+CheckFamily life_checks();       // is each certificate renewed, and when not, why
+CheckFamily scheduler_checks();  // does anybody run nolapse
+CheckFamily config_checks();     // the configuration, and who may read and write what
+CheckFamily tool_checks();       // hooks and other programs
+CheckFamily state_checks();      // the state directory and its disk
+CheckFamily material_checks();   // keys, names and chains
+CheckFamily ca_checks();         // can each CA be asked, and would it take an order
+CheckFamily name_checks();       // does the DNS say what a renewal needs
+CheckFamily proof_checks();      // would each proof of control succeed
+CheckFamily served_checks();     // what clients get
 
 }  // namespace nolapse

@@ -125,7 +125,7 @@ TEST_CASE("what is to be done with an account comes to the daemon as it was aske
 
 TEST_CASE("a request that is not exactly right is refused with what is wrong") {
   const std::string command =
-      R"("command" must be "renew", "deploy", "rollback", "status", "forget", "revoke" or )"
+      R"("command" must be "renew", "deploy", "rollback", "status", "check", "forget", "revoke" or )"
       R"("account")";
   const std::string names = "\"names\" must be a list of strings";
   const std::string verbosity = "\"verbosity\" must be a number from -1 to 1";
