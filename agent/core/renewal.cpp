@@ -27,6 +27,23 @@ bool is_same_order(const SavedIssuance& saved, const SavedIssuance& wanted) {
 
 }  // namespace
 
+OrderKind kind_of_order(const std::optional<Generation>& newest, const std::string& ca_directory,
+                        const std::vector<acme::Identifier>& identifiers, Time now) {
+  constexpr Duration memory_of_the_ca = std::chrono::hours(24 * 120);
+  const bool renews = newest && newest->ca_directory == ca_directory &&
+                      newest->identifiers == identifiers &&
+                      now - newest->issued_at < memory_of_the_ca;
+  return renews ? OrderKind::same_set : OrderKind::new_set;
+}
+
+std::optional<EndingProof> ends_too_early(Time proof_until, const acme::Certificate& leaf,
+                                          std::optional<Duration> renew_before) {
+  const Time next = renewal_point(leaf, renew_before);
+  const Time after_next = next + (next - leaf.not_before);
+  if (proof_until > after_next) return {};
+  return EndingProof{proof_until <= next, proof_until <= next ? next : after_next};
+}
+
 Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
                  LeftBehind& left_behind, Request request)
     : world_(world),
@@ -191,16 +208,12 @@ void Renewal::clean_up(const std::vector<acme::PresentedChallenge>& challenges,
       });
 }
 
-// What the CA does to an order like this when it counts.
 OrderKind Renewal::order_kind() const {
-  constexpr Duration memory_of_the_ca = std::chrono::hours(24 * 120);
-  const Time now = world_.clock.now();
-  const bool renews = newest_ && newest_->ca_directory == saved_.ca_directory &&
-                      newest_->identifiers == saved_.identifiers &&
-                      now - newest_->issued_at < memory_of_the_ca;
-  if (!renews) return OrderKind::new_set;
-  return request_.inside_window && !predecessor().empty() ? OrderKind::inside_window
-                                                          : OrderKind::same_set;
+  const OrderKind kind =
+      kind_of_order(newest_, saved_.ca_directory, saved_.identifiers, world_.clock.now());
+  const bool inside =
+      kind == OrderKind::same_set && request_.inside_window && !predecessor().empty();
+  return inside ? OrderKind::inside_window : kind;
 }
 
 // Our estimate spares the CA and a person's reserve. It must never cost a certificate: when little
@@ -519,16 +532,13 @@ void Renewal::tell_of_other_lifetime(const acme::Certificate& leaf) {
 // to act in.
 void Renewal::tell_of_ending_proof(const acme::Certificate& leaf) {
   if (!proof_until_) return;
-  const Time next = renewal_point(leaf, request_.spec.renew_before);
-  const Time after_next = next + (next - leaf.not_before);
-  if (*proof_until_ > after_next) return;
-  const bool late = *proof_until_ <= next;
-  events_.emit(late ? Severity::error : Severity::warning, request_.spec.name, "PROOF_ENDS",
+  const auto end = ends_too_early(*proof_until_, leaf, request_.spec.renew_before);
+  if (!end) return;
+  events_.emit(end->late ? Severity::error : Severity::warning, request_.spec.name, "PROOF_ENDS",
                "its " + std::string(solver_.challenge_type()) + " record ends at " +
                    acme::format_rfc3339(*proof_until_) + ", before the " +
-                   (late ? "next renewal" : "renewal after the next") + " (about " +
-                   acme::format_rfc3339(late ? next : after_next) +
-                   "); give it a later persistUntil");
+                   (end->late ? "next renewal" : "renewal after the next") + " (about " +
+                   acme::format_rfc3339(end->before) + "); give it a later persistUntil");
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {

@@ -131,11 +131,11 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
     // Set by whoever comes first: the report, or the deadline.
     const auto reported = std::make_shared<bool>(false);
     const auto timer = context_->world.clock.start_timer(
-        check_deadline, [self = shared_from_this(), task, reported] {
+        task.check->deadline, [self = shared_from_this(), task, reported] {
           if (std::exchange(*reported, true)) return;
-          self->ended(task,
-                      {unknown(task, "CHECK_TIMED_OUT",
-                               "it did not end within " + acme::format_duration(check_deadline))});
+          self->ended(task, {unknown(task, "CHECK_TIMED_OUT",
+                                     "it did not end within " +
+                                         acme::format_duration(task.check->deadline))});
         });
     const CheckReport report = [self = shared_from_this(), task, reported,
                                 timer](std::vector<Finding> findings) {
@@ -215,7 +215,8 @@ Check plain_check(std::vector<const char*> codes, CheckDepth depth, CheckScope s
   return {std::move(codes), depth, scope,
           [run = std::move(run)](const std::shared_ptr<const CheckContext>& context,
                                  const CheckSubject& subject,
-                                 const CheckReport& report) { report(run(*context, subject)); }};
+                                 const CheckReport& report) { report(run(*context, subject)); },
+          check_deadline};
 }
 
 void run_self_test(CheckContext context, const std::vector<Check>& checks, SelfTestRequest request,

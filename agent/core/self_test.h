@@ -60,6 +60,9 @@ enum class CheckScope { host, ca, certificate, target, challenge, proof, certifi
 
 using CheckReport = std::function<void(std::vector<Finding>)>;
 
+// A check that has not reported by then is unknown. Longer than any wait within most of them.
+inline constexpr Duration check_deadline = std::chrono::seconds(90);
+
 struct Check {
   std::vector<const char*> codes;  // all it may report; the first stands for it when all is well
   CheckDepth depth;
@@ -67,6 +70,7 @@ struct Check {
   // Reports once, at once or later. Findings without a certificate and a subject get the check's.
   std::function<void(const std::shared_ptr<const CheckContext>&, const CheckSubject&, CheckReport)>
       run;
+  Duration deadline = check_deadline;
 };
 
 // For those that need not wait for anything.
@@ -78,9 +82,6 @@ struct SelfTestRequest {
   std::vector<std::string> names = {};  // of certificates; empty: all, and the host
   bool deep = false;
 };
-
-// A check that has not reported by then is unknown. Longer than any wait within one.
-inline constexpr Duration check_deadline = std::chrono::seconds(90);
 
 // Runs `checks` and reports all findings, those that are fine too. `context` without statuses:
 // they are gathered first.

@@ -21,9 +21,8 @@
 //
 // What the loss of a file costs, and how it is made good:
 //   account key.pem    a new account; CAA and dns-persist records that name the old one break
-//   account.json       nothing: the CA is asked with onlyReturnExisting. That we deactivated it:
-//   the
-//                      CA says so
+//   account.json       which terms of service were agreed to; else nothing: the CA is asked with
+//                      onlyReturnExisting. That we deactivated it: the CA says so
 //   next_key.pem       as key.pem, where the CA has changed to it and key.pem is the old one yet
 //   privkey, *.pem     that generation; the one before it stays, a new one is issued. request.pem
 //                      beside a key: nothing
@@ -206,6 +205,7 @@ struct SavedAccount {
   // Of a key change whose outcome is not known: the CA may know the account by this key by now.
   acme::PrivateKey next_key = {};
   std::optional<Time> key_change_at = {};  // when it was asked for last; nothing: not yet
+  std::string agreed_terms = {};           // URL; empty: nobody remembers
 
   bool is_at(const std::string& ca_directory) const {
     return !url.empty() && directory == ca_directory;

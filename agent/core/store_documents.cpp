@@ -297,7 +297,8 @@ std::string write_account(const SavedAccount& account) {
   return state_document({{"url", account.url},
                          {"directory", account.directory},
                          {"deactivated", account.deactivated},
-                         {"key_change_at", time_or_null(account.key_change_at)}});
+                         {"key_change_at", time_or_null(account.key_change_at)},
+                         {"agreed_terms", account.agreed_terms}});
 }
 
 Result<void> read_account(std::string_view text, SavedAccount& account) {
@@ -307,6 +308,7 @@ Result<void> read_account(std::string_view text, SavedAccount& account) {
   account.directory = string_member(*document, "directory");
   account.deactivated = bool_member(*document, "deactivated");
   account.key_change_at = time_member(*document, "key_change_at");
+  account.agreed_terms = string_member(*document, "agreed_terms");
   return {};
 }
 

@@ -98,6 +98,8 @@ struct DnsLookup {
   std::string name;  // A-labels, without a trailing dot
   DnsType type = DnsType::txt;
   std::string server = {};  // "ADDRESS:PORT", asked for what it knows itself; empty: the resolver
+  // The resolver shall not look at DNSSEC signatures. [RFC 4035 §3.2.2]
+  bool checking_disabled = false;
 };
 
 struct DnsAnswer {

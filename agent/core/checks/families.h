@@ -17,6 +17,9 @@ CheckFamily config_checks();     // the configuration, and who may read and writ
 CheckFamily tool_checks();       // hooks and other programs
 CheckFamily state_checks();      // the state directory and its disk
 CheckFamily material_checks();   // keys, names and chains
+CheckFamily ca_checks();         // can each CA be asked, and would it take an order
+CheckFamily name_checks();       // does the DNS say what a renewal needs
+CheckFamily proof_checks();      // would each proof of control succeed
 CheckFamily served_checks();     // what clients get
 
 }  // namespace nolapse
