@@ -94,14 +94,15 @@ int report_broken_config(const GlobalOptions& global, const CheckCommand& comman
   Findings findings;
   findings.at = RealWorld({}).world().clock.now();
   for (const ConfigProblem& problem : problems) {
-    findings.all.push_back({"CONFIG_BROKEN",
-                            {},
-                            problem.file + ":" + std::to_string(problem.line),
-                            FindingSeverity::error,
-                            "the configuration cannot be used: " + problem.text(),
-                            {},
-                            problem.fix,
-                            {}});
+    findings.all.push_back(
+        {"CONFIG_BROKEN",
+         {},
+         problem.file + ":" + std::to_string(problem.line),
+         FindingSeverity::error,
+         "the configuration cannot be used: " + problem.key + ": " + problem.reason,
+         problem.text(),
+         problem.fix,
+         {}});
   }
   write_findings(std::cout, style_of(global, command), findings, 0);
   return 2;

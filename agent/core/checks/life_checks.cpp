@@ -31,8 +31,11 @@ void add_renewal(const CertificateStatus& status, const std::string& subject, Ti
         {code, {}, subject, severity, std::move(summary), std::move(evidence), std::move(fix), {}});
   };
   if (status.renewal == RenewalHealth::missing) {
-    add("CERTIFICATE_MISSING", late ? FindingSeverity::error : FindingSeverity::warning,
-        whose + ": there is no certificate yet", words_of(status.last_error),
+    // The first order of a section that was added just now is no alarm.
+    const bool tried = status.last_error.has_value();
+    add("CERTIFICATE_MISSING", late && tried ? FindingSeverity::error : FindingSeverity::warning,
+        whose + ": there is no certificate yet",
+        tried ? words_of(status.last_error) : "no order has come to an end yet",
         renew_now(certificate_of(status.name)));
   } else if (status.renewal == RenewalHealth::failing ||
              (status.failures > 0 && status.renewal != RenewalHealth::unknown)) {
