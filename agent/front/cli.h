@@ -37,8 +37,12 @@ struct AccountCommand {
 };
 struct CheckConfigCommand {};
 struct DaemonCommand {};
+struct HooksCommand {
+  std::string socket;   // empty: where the configuration says
+  std::string staging;  // empty: beside the socket
+};
 using Command = std::variant<RenewCommand, StatusCommand, ForgetCommand, RevokeCommand,
-                             AccountCommand, CheckConfigCommand, DaemonCommand>;
+                             AccountCommand, CheckConfigCommand, DaemonCommand, HooksCommand>;
 
 struct CommandLine {
   GlobalOptions global;
