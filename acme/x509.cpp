@@ -237,6 +237,10 @@ Result<void> check_issued_chain(const std::vector<Certificate>& chain,
     return refuse_chain("is not valid before " + format_rfc3339(leaf.not_before) +
                         "; is this machine's clock right?");
   }
+  return check_signatures(chain);
+}
+
+Result<void> check_signatures(const std::vector<Certificate>& chain) {
   for (std::size_t i = 0; i + 1 < chain.size(); ++i) {
     if (!is_signed_by(chain[i], chain[i + 1])) {
       return refuse_chain("comes with a broken chain: \"" + chain[i].subject +

@@ -52,6 +52,9 @@ Result<void> check_issued_chain(const std::vector<Certificate>& chain,
                                 const std::string& public_key_der,
                                 const std::vector<Identifier>& identifiers, Time now);
 
+// That part of it: each certificate is signed by the next.
+Result<void> check_signatures(const std::vector<Certificate>& chain);
+
 // PKCS #10 in DER: no subject, the identifiers as subjectAltName [RFC 8555 §7.4]; with
 // `must_staple` the TLS feature status_request [RFC 7633 §4.2.3].
 Result<std::string> make_signing_request(const PrivateKey& key,

@@ -127,7 +127,8 @@ struct Config {
   std::string state_directory = "/var/lib/nolapse";
   std::string hook_directory;
   std::vector<std::string> contact;
-  std::string resolver;  // "ADDRESS:PORT"; empty: the system's
+  std::string resolver;                                   // "ADDRESS:PORT"; empty: the system's
+  std::string hook_socket = "/run/nolapse-hooks/socket";  // where the hook service listens
   std::vector<CaConfig> cas;
   std::map<std::string, ChallengeConfig> challenges;
   std::map<std::string, DeployTarget> targets;

@@ -42,6 +42,15 @@ bool is_hook_folder(const FileStatus& status, HookKind kind) {
   return kind == HookKind::certbot && status.kind == FileStatus::Kind::directory;
 }
 
+// The hook service judges what it runs, whatever this user may. Where it does not listen, what this
+// user cannot run cannot be run at all.
+RunBy runner_of(const DeployTarget& target, const ConfigContext& context) {
+  if (target.user.empty()) return RunBy::this_user;
+  const auto socket = context.files.status(context.config.hook_socket);
+  return socket && socket->kind == FileStatus::Kind::other ? RunBy::somebody_else
+                                                           : RunBy::this_user;
+}
+
 std::string read_hook(ConfigSection& section, const DeployTarget& target,
                       const ConfigContext& context) {
   const auto hook = section.text("hook");
@@ -67,7 +76,7 @@ std::string read_hook(ConfigSection& section, const DeployTarget& target,
   } else if (target.kind == HookKind::acme_sh) {
     // It is read by the shim and need not be executable itself.
   } else {
-    check_executable(section, "hook", path, context);
+    check_executable(section, "hook", path, context, runner_of(target, context));
   }
   return path;
 }

@@ -128,10 +128,13 @@ void read_environment(ConfigSection& section, std::map<std::string, std::string>
 }
 
 void check_executable(ConfigSection& section, const std::string& key, const std::string& path,
-                      const ConfigContext& context) {
+                      const ConfigContext& context, RunBy run_by) {
   const auto status = status_through_links(context.files, path);
+  const bool by_this_user = run_by == RunBy::this_user;
   if (!status && status.error().code == "FILE_MISSING") {
     section.problem(key, path + " does not exist", "create it, or correct the path");
+  } else if (!status && !by_this_user && status.error().code == "PERMISSION_DENIED") {
+    // Whoever runs it may look.
   } else if (!status) {
     section.problem_at(*section.table().find(key), key, status.error(),
                        "name a program that nolapse may run");
@@ -139,7 +142,7 @@ void check_executable(ConfigSection& section, const std::string& key, const std:
     section.problem(key, path + " is not a file", "name an executable file");
   } else if ((status->mode & 0111) == 0) {
     section.problem(key, path + " is not executable", "run: chmod +x " + path);
-  } else if (!status->executable) {
+  } else if (!status->executable && by_this_user) {
     section.problem(key, path + " may not be executed by the user who runs nolapse",
                     "run nolapse as a user who may, or run: chmod a+x " + path);
   }

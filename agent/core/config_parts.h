@@ -57,9 +57,11 @@ bool check_reference(ConfigSection& section, const ConfigNode& node, const std::
 
 // The path that a key names, resolved against the file's directory.
 std::string read_path(ConfigSection& section, const std::string& key);
-// Is it a program that this user may run? Reports it when not.
+// Is it a program that this user may run? Reports it when not. Of one that somebody else will run
+// only what this user can see is judged.
+enum class RunBy { this_user, somebody_else };
 void check_executable(ConfigSection& section, const std::string& key, const std::string& path,
-                      const ConfigContext& context);
+                      const ConfigContext& context, RunBy run_by = RunBy::this_user);
 // `env`: what a program's environment gets besides nolapse's own variables.
 void read_environment(ConfigSection& section, std::map<std::string, std::string>& environment);
 // `user`: whom a program runs as; empty: whoever runs nolapse.

@@ -55,6 +55,8 @@ void read_resolver(ConfigSection& top, Config& config) {
 void read_directories(ConfigSection& top, Config& config) {
   const std::string state = read_path(top, "state_dir");
   if (!state.empty()) config.state_directory = state;
+  const std::string socket = read_path(top, "hook_socket");
+  if (!socket.empty()) config.hook_socket = socket;
   const auto hooks = top.text("hook_directory");
   if (!hooks) return;
   if (hooks->front() != '/') {
@@ -114,7 +116,7 @@ std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& contex
 
 void refuse_settings(ConfigSection& top, const std::string& main_file) {
   for (const char* key :
-       {"state_dir", "contact", "include", "resolver", "hook_directory", "daemon"}) {
+       {"state_dir", "contact", "include", "resolver", "hook_directory", "hook_socket", "daemon"}) {
     if (top.find(key) == nullptr) continue;
     top.problem(key, "is a global setting, and this is an included file",
                 "move it to " + main_file);

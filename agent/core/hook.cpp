@@ -169,10 +169,28 @@ Result<std::vector<ProcessSpec>> hook_processes(const HookRun& run, const Files&
     process.environment["PATH"] = program_path;
     process.user = run.target.user;
     process.deadline = run.target.timeout;
-    process.order = HookOrder{run.target.name, run.verb, run.spec.name, run.generation.number};
   }
   return processes;
 }
+
+namespace {
+
+// Of several processes too it is one order: which ones they are, the hook service finds out.
+ProcessSpec ordered_process(const HookRun& run) {
+  ProcessSpec process;
+  process.argv = {run.target.hook, run.verb};
+  process.user = run.target.user;
+  process.deadline = run.target.timeout;
+  process.order = HookOrder{run.target.name, run.verb, run.spec.name, run.generation.number};
+  return process;
+}
+
+Result<std::vector<ProcessSpec>> processes_or_order(const HookRun& run, const World& world) {
+  if (world.processes.may_become(run.target.user)) return hook_processes(run, world.files);
+  return std::vector{ordered_process(run)};
+}
+
+}  // namespace
 
 Result<HookOutcome> judge_hook(const HookRun& run, const ProcessResult& result) {
   const std::string what = "target " + run.target.name + ": " + run.target.hook + " " + run.verb;
@@ -214,7 +232,7 @@ void run_next(const World& world, const std::shared_ptr<const HookRun>& run,
 }  // namespace
 
 void run_hook(const World& world, HookRun run, Completion<HookOutcome> done) {
-  auto processes = hook_processes(run, world.files);
+  auto processes = processes_or_order(run, world);
   if (!processes) {
     Error error = processes.error();
     error.message = "target " + run.target.name + ": " + error.message;

@@ -105,6 +105,15 @@ CLI::App* add_account(CLI::App& app, AccountCommand& account) {
   return command;
 }
 
+CLI::App* add_hooks(CLI::App& app, HooksCommand& hooks) {
+  CLI::App* command = app.add_subcommand(
+      "hooks", "run the daemon's deploy hooks as other users: a service of root's");
+  command->add_option("--socket", hooks.socket, "listen there; default: the file's hook_socket");
+  command->add_option("--staging", hooks.staging,
+                      "folder for what hooks are given; default: staging beside the socket");
+  return command;
+}
+
 }  // namespace
 
 std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
@@ -121,6 +130,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   ForgetCommand forget;
   RevokeCommand revoke;
   AccountCommand account;
+  HooksCommand hooks;
 
   CLI::App app("nolapse keeps TLS certificates from lapsing.", "nolapse");
   app.footer(exit_statuses);
@@ -141,6 +151,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* account_app = add_account(app, account);
   CLI::App* daemon_app =
       app.add_subcommand("daemon", "look after all certificates, in the foreground, without end");
+  CLI::App* hooks_app = add_hooks(app, hooks);
   CLI::App* config_app = app.add_subcommand("config", "the configuration file");
   config_app->require_subcommand(1);
   config_app->add_subcommand("check", "validate the file alone");
@@ -175,6 +186,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(account);
   } else if (daemon_app->parsed()) {
     line.command = DaemonCommand{};
+  } else if (hooks_app->parsed()) {
+    line.command = std::move(hooks);
   } else {
     line.command = CheckConfigCommand{};
   }

@@ -44,8 +44,13 @@ struct CheckCommand {
 };
 struct CheckConfigCommand {};
 struct DaemonCommand {};
-using Command = std::variant<RenewCommand, StatusCommand, ForgetCommand, RevokeCommand,
-                             AccountCommand, CheckCommand, CheckConfigCommand, DaemonCommand>;
+struct HooksCommand {
+  std::string socket;   // empty: where the configuration says
+  std::string staging;  // empty: beside the socket
+};
+using Command =
+    std::variant<RenewCommand, StatusCommand, ForgetCommand, RevokeCommand, AccountCommand,
+                 CheckCommand, CheckConfigCommand, DaemonCommand, HooksCommand>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -9,25 +9,23 @@
 #include "agent/front/json_output.h"
 
 namespace nolapse {
-namespace {
 
-// The files of the world take absolute paths.
-std::string absolute(const std::string& path) {
+std::string absolute_path(const std::string& path) {
   std::error_code no_working_directory;
   const auto full = std::filesystem::absolute(path, no_working_directory);
   return path.empty() || no_working_directory ? path : full.lexically_normal().string();
 }
 
-}  // namespace
-
 ConfigResult read_configuration(const Files& files, const GlobalOptions& global, ConfigUse use) {
-  return load_config(files, absolute(global.config_path), absolute(global.state_directory), use);
+  return load_config(files, absolute_path(global.config_path),
+                     absolute_path(global.state_directory), use);
 }
 
 RealWorld::Options world_options(const Config& config) {
   // They are the process's, whatever worlds it makes one after the other.
   static const PassedSockets passed = sockets_passed_to_this_process();
-  RealWorld::Options options{config.state_directory, config.resolver, {}, passed};
+  RealWorld::Options options{
+      config.state_directory, config.resolver, {}, passed, config.hook_socket};
   for (const auto& [name, challenge] : config.challenges) {
     if (!challenge.webroot.empty()) options.webroots.push_back(challenge.webroot);
   }

@@ -21,9 +21,15 @@ int run_check_config(const GlobalOptions& global, const Config& config);
 // Until a signal ends it. The configuration is the first one; SIGHUP brings others.
 int run_daemon(const GlobalOptions& global, Config config);
 
+// As root, beside a daemon of another user. Until a signal ends it.
+int run_hooks(const GlobalOptions& global, const HooksCommand& command, Config config);
+
 // What the command line says to read, as it is now.
 ConfigResult read_configuration(const Files& files, const GlobalOptions& global,
                                 ConfigUse use = ConfigUse::work);
+
+// As given on the command line; the files of the world take absolute paths. Empty: empty.
+std::string absolute_path(const std::string& path);
 
 // The world as this configuration wants it.
 RealWorld::Options world_options(const Config& config);

@@ -6,7 +6,7 @@
 #include "acme/json_read.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/progress.h"
-#include "agent/world/control_socket.h"
+#include "agent/world/control_call.h"
 #include "agent/world/signals.h"
 
 namespace nolapse {

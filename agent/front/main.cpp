@@ -21,7 +21,8 @@ int refuse_config(const GlobalOptions& global, const ConfigResult& loaded) {
 ConfigResult load(const CommandLine& line) {
   RealWorld reader{{}};
   const bool looks = std::holds_alternative<StatusCommand>(line.command) ||
-                     std::holds_alternative<CheckCommand>(line.command);
+                     std::holds_alternative<CheckCommand>(line.command) ||
+                     std::holds_alternative<HooksCommand>(line.command);
   return read_configuration(reader.world().files, line.global,
                             looks ? ConfigUse::look : ConfigUse::work);
 }
@@ -55,6 +56,9 @@ int run(const CommandLine& line) {
   }
   if (std::holds_alternative<DaemonCommand>(line.command)) {
     return run_daemon(line.global, std::move(loaded.config));
+  }
+  if (const auto* hooks = std::get_if<HooksCommand>(&line.command)) {
+    return run_hooks(line.global, *hooks, std::move(loaded.config));
   }
   return run_check_config(line.global, config);
 }

@@ -127,6 +127,12 @@ ChildProcesses::~ChildProcesses() {
   }
 }
 
+bool ChildProcesses::may_become(const std::string& user) {
+  if (user.empty() || ::geteuid() == 0) return true;
+  if (own_name_.empty()) own_name_ = name_of_user(::geteuid());
+  return user == own_name_;
+}
+
 void ChildProcesses::run(ProcessSpec spec, Completion<ProcessResult> done) {
   const std::uint64_t id = next_id_++;
   auto child = std::make_unique<Child>(std::move(spec));

@@ -30,6 +30,7 @@ class ChildProcesses final : public Processes {
   ChildProcesses(const ChildProcesses&) = delete;
   ChildProcesses& operator=(const ChildProcesses&) = delete;
 
+  bool may_become(const std::string& user) override;
   void run(ProcessSpec spec, Completion<ProcessResult> done) override;
 
  private:
@@ -46,6 +47,7 @@ class ChildProcesses final : public Processes {
   EventLoop& loop_;
   WorkerPool& workers_;
   const Patience patience_;
+  std::string own_name_;  // looked up when it is needed
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Child>> children_;
 };

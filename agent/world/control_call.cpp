@@ -1,13 +1,14 @@
-// The client's side of the control socket. The answer is bounded: a command of root may be talking
-// to a daemon of another user. It goes through the loop and not through blocking calls, so that
-// Ctrl-C is an event here as everywhere.
+// The answer is bounded: a command of root may be talking to a daemon of another user. Everything
+// goes through the loop and not through blocking calls, so that Ctrl-C is an event here as
+// everywhere.
+#include "agent/world/control_call.h"
+
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <optional>
 
-#include "agent/world/control_socket.h"
 #include "agent/world/system_error.h"
 #include "agent/world/unique_fd.h"
 #include "agent/world/unix_address.h"
@@ -41,22 +42,23 @@ Error connect_error(int cause, const std::string& path) {
   return file_error(cause, "cannot talk to the nolapse daemon on " + path);
 }
 
-class Call {
- public:
-  Call(EventLoop& loop, const std::string& path, const std::string& line,
-       const std::function<void(const std::string&)>& on_line)
-      : loop_(loop), path_(path), output_(line + "\n"), on_line_(on_line) {}
-  ~Call() {
-    loop_.cancel_timer(patience_);
-    loop_.cancel_timer(pause_);
-    if (fd_) loop_.unwatch(fd_.get());
-  }
-  Call(const Call&) = delete;
-  Call& operator=(const Call&) = delete;
+}  // namespace
 
-  Result<void> run(Duration patience) {
+struct ControlCall::Impl {
+  Impl(EventLoop& loop, const std::string& path, const std::string& line, OnLine on_line,
+       Completion<void> done)
+      : loop_(loop),
+        path_(path),
+        output_(line + "\n"),
+        on_line_(std::move(on_line)),
+        done_(std::move(done)) {}
+  ~Impl() { stop(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void start(Duration patience) {
     fd_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_) return fail(file_error(errno, "cannot talk to the nolapse daemon on " + path_));
+    if (!fd_) return end(fail(file_error(errno, "cannot talk to the nolapse daemon on " + path_)));
     if (patience > Duration::zero()) {
       patience_ = loop_.start_timer(patience, [this] {
         end(ErrorKind::transient, "DAEMON_SILENT",
@@ -65,13 +67,25 @@ class Call {
       });
     }
     connect();
-    loop_.run_until([this] { return result_.has_value(); });
-    if (result_) return *result_;
-    return fail(ErrorKind::transient, "CALL_STOPPED", "the call to the daemon was broken off");
   }
 
  private:
-  void end(Result<void> result) { result_ = std::move(result); }
+  void stop() {
+    loop_.cancel_timer(patience_);
+    loop_.cancel_timer(pause_);
+    loop_.cancel_timer(ended_);
+    if (fd_) loop_.unwatch(fd_.get());
+    fd_.reset();
+  }
+
+  // Later, because it may be known at once, and because `done` may destroy this.
+  void end(Result<void> result) {
+    stop();
+    ended_ = loop_.start_timer(Duration::zero(), [this, result = std::move(result)]() mutable {
+      const auto done = std::move(done_);
+      done(std::move(result));
+    });
+  }
   void end(ErrorKind kind, std::string code, std::string message) {
     end(fail(kind, std::move(code), std::move(message)));
   }
@@ -94,7 +108,7 @@ class Call {
         EventLoop::readable | (sent_ < output_.size() ? EventLoop::writable : 0U);
     loop_.watch(fd_.get(), conditions, [this](unsigned ready) {
       if ((ready & EventLoop::writable) != 0 && sent_ < output_.size()) send();
-      if ((ready & EventLoop::readable) != 0) receive();
+      if (fd_ && (ready & EventLoop::readable) != 0) receive();
     });
   }
 
@@ -131,24 +145,35 @@ class Call {
   }
 
   EventLoop& loop_;
-  const std::string& path_;
+  const std::string path_;
   const std::string output_;
   std::size_t sent_ = 0;  // octets of output_
-  const std::function<void(const std::string&)>& on_line_;
+  const OnLine on_line_;
+  Completion<void> done_;
   UniqueFd fd_;
   std::string input_;
   bool answered_ = false;  // a whole line has come
   Clock::TimerId patience_ = 0;
   Clock::TimerId pause_ = 0;
-  std::optional<Result<void>> result_;
+  Clock::TimerId ended_ = 0;
 };
 
-}  // namespace
+ControlCall::ControlCall(EventLoop& loop, const std::string& path, const std::string& line,
+                         Duration patience, OnLine on_line, Completion<void> done)
+    : impl_(std::make_unique<Impl>(loop, path, line, std::move(on_line), std::move(done))) {
+  impl_->start(patience);
+}
+
+ControlCall::~ControlCall() = default;
 
 Result<void> control_call(EventLoop& loop, const std::string& path, const std::string& line,
-                          const std::function<void(const std::string&)>& on_line,
-                          Duration patience) {
-  return Call(loop, path, line, on_line).run(patience);
+                          const ControlCall::OnLine& on_line, Duration patience) {
+  std::optional<Result<void>> ended;
+  const ControlCall call(loop, path, line, patience, on_line,
+                         [&ended](Result<void> result) { ended = std::move(result); });
+  loop.run_until([&ended] { return ended.has_value(); });
+  if (ended) return *ended;
+  return fail(ErrorKind::transient, "CALL_STOPPED", "the call to the daemon was broken off");
 }
 
 }  // namespace nolapse

@@ -68,13 +68,4 @@ class ControlServer {
   std::unique_ptr<Impl> impl_;
 };
 
-// For the command line: sends `line`, calls `on_line` for each line of the answer, and returns when
-// the daemon closes. Runs the loop; stopping that ends the call. A daemon that has not sent a first
-// line after `patience` is given up (zero: never). Errors: local NO_DAEMON (no socket, or nobody
-// listens on it), PERMISSION_DENIED, FILE_ERROR; transient NO_ANSWER (none, or cut off inside a
-// line), DAEMON_SILENT, CALL_STOPPED.
-Result<void> control_call(EventLoop& loop, const std::string& path, const std::string& line,
-                          const std::function<void(const std::string&)>& on_line,
-                          Duration patience = Duration::zero());
-
 }  // namespace nolapse

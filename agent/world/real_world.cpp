@@ -8,6 +8,7 @@
 #include "agent/world/curl_transport.h"
 #include "agent/world/dns_client.h"
 #include "agent/world/event_loop.h"
+#include "agent/world/hook_processes.h"
 #include "agent/world/http_responder.h"
 #include "agent/world/posix_files.h"
 #include "agent/world/tls_alpn_responder.h"
@@ -50,7 +51,8 @@ struct RealWorld::Parts {
         trust_stores(workers),
         http(loop, dns, trust_stores),
         tls_probe(loop, trust_stores),
-        processes(loop, workers),
+        children(loop, workers),
+        processes(loop, children, std::move(options.hook_socket)),
         key_maker(workers),
         http_responder(loop, options.passed_sockets, {}),
         tls_alpn_responder(loop, options.passed_sockets, {}) {}
@@ -62,7 +64,8 @@ struct RealWorld::Parts {
   TrustStores trust_stores;
   CurlTransport http;
   SocketTlsProbe tls_probe;
-  ChildProcesses processes;
+  ChildProcesses children;
+  HookProcesses processes;
   WorkerKeyMaker key_maker;
   MicrohttpdResponder http_responder;
   SocketTlsAlpnResponder tls_alpn_responder;

@@ -21,6 +21,7 @@ class RealWorld {
     // there is given to the owner of the webroot.
     std::vector<std::string> webroots{};
     PassedSockets passed_sockets{};  // from the service manager, for the responders
+    std::string hook_socket{};       // where the hook service listens; empty: there is none
   };
 
   explicit RealWorld(Options options);

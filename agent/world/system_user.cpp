@@ -3,6 +3,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cerrno>
@@ -59,6 +60,23 @@ std::optional<unsigned> find_group(const std::string& name) {
   }
   if (found == nullptr) return std::nullopt;
   return entry.gr_gid;
+}
+
+std::optional<unsigned> owner_of(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return status.st_uid;
+}
+
+std::string name_of_group(unsigned id) {
+  std::vector<char> buffer(4096);
+  group entry{};
+  group* found = nullptr;
+  while (::getgrgid_r(id, &entry, buffer.data(), buffer.size(), &found) == ERANGE &&
+         buffer.size() < largest_entry) {
+    buffer.resize(buffer.size() * 2);
+  }
+  return found == nullptr ? std::to_string(id) : entry.gr_name;
 }
 
 std::string name_of_user(unsigned id) {

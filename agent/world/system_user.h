@@ -19,5 +19,8 @@ std::optional<SystemUser> find_user(const std::string& name);
 std::optional<unsigned> find_group(const std::string& name);
 // The name, or the number as text where it has none.
 std::string name_of_user(unsigned id);
+std::string name_of_group(unsigned id);
+// Whose it is; nothing where there is no such file.
+std::optional<unsigned> owner_of(const std::string& path);
 
 }  // namespace nolapse

@@ -238,7 +238,8 @@ struct ProcessSpec {
   std::string user;                                // empty: the same
   Duration deadline = std::chrono::seconds(60);    // then the whole process group is killed
   std::size_t output_limit = 64 << 10;             // the last octets of each stream are kept
-  std::optional<HookOrder> order = {};             // of a deploy hook
+  // Then the hook service runs it, and makes the program and its environment itself.
+  std::optional<HookOrder> order = {};
 };
 
 struct ProcessResult {
@@ -252,7 +253,9 @@ struct ProcessResult {
 class Processes {
  public:
   virtual ~Processes() = default;
-  // Error: local PROCESS_NOT_STARTED with path and cause.
+  // May it run programs as this user? Empty: the same, and so yes.
+  virtual bool may_become(const std::string& user) = 0;
+  // Errors: local PROCESS_NOT_STARTED with path and cause; for an order those of hook_processes.h.
   virtual void run(ProcessSpec spec, Completion<ProcessResult> done) = 0;
 };
 

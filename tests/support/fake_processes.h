@@ -25,6 +25,7 @@ class FakeProcesses final : public Processes {
  public:
   explicit FakeProcesses(FakeClock& clock) : clock_(clock) {}
 
+  bool may_become(const std::string&) override { return true; }
   void run(ProcessSpec spec, Completion<ProcessResult> done) override;
 
   void add(const std::string& path, FakeProgram program) { programs_[path] = std::move(program); }

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "agent/world/control_call.h"
 #include "tests/agent/world/await.h"
 #include "tests/agent/world/temporary_folder.h"
 #include "tests/agent/world/unix_socket.h"

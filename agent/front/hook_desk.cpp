@@ -1,0 +1,233 @@
+#include "agent/front/hook_desk.h"
+
+#include <algorithm>
+
+#include "acme/json_read.h"
+#include "agent/front/commands.h"
+#include "agent/world/foreign_folder.h"
+#include "agent/world/hook_message.h"
+#include "agent/world/root_owned.h"
+#include "agent/world/system_user.h"
+
+namespace nolapse {
+namespace {
+
+void answer(ControlConnection& connection, const Result<ProcessResult>& result) {
+  connection.send_line(format_hook_answer(result));
+  connection.close_after_sending();
+}
+
+Error refusal(Error error) {
+  error.message = "the hook service refuses it: " + error.message;
+  return error;
+}
+
+bool succeeded(const Result<ProcessResult>& result) {
+  return result && result->ending == ProcessResult::Ending::exited && result->code == 0;
+}
+
+// Empty where it is missing: whether that matters is the judge's business.
+Result<std::string> read_if_there(const ForeignFolder& folder, const std::string& name) {
+  auto text = folder.read(name);
+  if (!text && text.error().code == "FILE_MISSING") return std::string();
+  return text;
+}
+
+std::vector<StagedFile> staged_files(const OrderedPair& pair) {
+  std::vector<StagedFile> files;
+  for (const OrderedPair::File& file : pair.files) {
+    files.push_back({file.name, file.content, file.secret ? 0600U : 0644U});
+  }
+  return files;
+}
+
+}  // namespace
+
+Result<OrderedPair> read_ordered_pair(const std::string& state_directory,
+                                      const CertificateSpec& spec, unsigned generation) {
+  const std::string inner = "certificates/" + spec.name + "/" + std::to_string(generation);
+  const auto folder = ForeignFolder::open(state_directory, inner);
+  if (!folder) return fail(folder.error());
+  const auto fullchain = folder->read("fullchain.pem");
+  if (!fullchain) return fail(fullchain.error());
+  const auto key = read_if_there(*folder, "privkey.pem");
+  if (!key) return fail(key.error());
+  const auto request = read_if_there(*folder, "request.pem");
+  if (!request) return fail(request.error());
+  auto pair = check_ordered_pair(spec, {*fullchain, *key, *request});
+  if (pair) return pair;
+  Error error = pair.error();
+  error.message = state_directory + "/" + inner + ": " + error.message;
+  return fail(std::move(error));
+}
+
+Result<void> check_hook_owned(const DeployTarget& target,
+                              const std::vector<ProcessSpec>& processes) {
+  // The hook itself is a folder, or an argument of the shim, where it is no program.
+  if (auto owned = check_root_owned(target.hook); !owned) return owned;
+  for (const ProcessSpec& process : processes) {
+    if (auto owned = check_root_owned(process.argv.front()); !owned) return owned;
+  }
+  return {};
+}
+
+// One order, from its line to its answer.
+struct HookDesk::Visit {
+  std::shared_ptr<ControlConnection> connection;
+  HookOrder order;
+  std::shared_ptr<Run> run;
+  std::size_t next = 0;  // of the run's processes
+  std::chrono::milliseconds began{};
+
+  std::string text() const {
+    return "target " + order.target + ": " + order.verb + " of generation " +
+           std::to_string(order.generation);
+  }
+};
+
+HookDesk::HookDesk(EventLoop& loop, const Files& files, Processes& processes, StagingArea& staging,
+                   EventStream& events, GlobalOptions global, Config config)
+    : loop_(loop),
+      files_(files),
+      processes_(processes),
+      staging_(staging),
+      events_(events),
+      global_(std::move(global)),
+      configuration_(std::make_shared<const Config>(std::move(config))),
+      workers_(loop) {}
+
+void HookDesk::take(const std::shared_ptr<ControlConnection>& connection, const std::string& line) {
+  auto order = parse_hook_order(line);
+  const auto error = objection(connection->peer());
+  if (error || !order) {
+    const Error& why = error ? *error : order.error();
+    events_.emit(Severity::warning, {}, why.code,
+                 "an order of user " + name_of_user(connection->peer().user) +
+                     " is refused: " + why.message);
+    return answer(*connection, fail(why));
+  }
+  ++open_;
+  auto visit = std::make_shared<Visit>();
+  visit->connection = connection;
+  visit->order = std::move(*order);
+  workers_.run(
+      [this, order = visit->order] { return prepare(order); },
+      [this, visit](Result<std::shared_ptr<Run>> prepared) { begin(visit, std::move(prepared)); });
+}
+
+std::string HookDesk::state_directory() const {
+  const std::lock_guard lock(mutex_);
+  return configuration_->state_directory;
+}
+
+std::optional<Error> HookDesk::objection(const ControlPeer& peer) const {
+  const auto owner = owner_of(state_directory());
+  if (peer.user != 0 && (!owner || peer.user != *owner)) {
+    return Error{ErrorKind::local,
+                 "PERMISSION_DENIED",
+                 "only root and the owner of the state directory may order hooks",
+                 {},
+                 {}};
+  }
+  if (!refusing_ && open_ < most_orders) return {};
+  return Error{ErrorKind::transient,
+               "HOOK_SERVICE_BUSY",
+               refusing_ ? "the hook service is about to end; try again in a moment"
+                         : "the hook service has " + std::to_string(most_orders) +
+                               " orders already; try again in a moment",
+               {},
+               {}};
+}
+
+// ---- on a worker
+
+// As for the daemon, a broken file leaves the old configuration in force; but one that others may
+// write leaves none.
+Result<HookDesk::Configuration> HookDesk::current_configuration(std::string& warning) {
+  const std::lock_guard lock(mutex_);
+  const std::string main_file = configuration_->files.front();
+  if (auto owned = check_root_owned(main_file); !owned) return fail(std::move(owned).error());
+  ConfigResult loaded = read_configuration(files_, global_, ConfigUse::look);
+  for (const std::string& file : loaded.config.files) {
+    if (auto owned = check_root_owned(file); !owned) return fail(std::move(owned).error());
+  }
+  if (loaded.problems.empty()) {
+    configuration_ = std::make_shared<const Config>(std::move(loaded.config));
+  } else {
+    warning = "the configuration is broken, the one before stays in force: " +
+              loaded.problems.front().text();
+  }
+  return configuration_;
+}
+
+Result<std::shared_ptr<HookDesk::Run>> HookDesk::prepare(const HookOrder& order) {
+  auto run = std::make_shared<Run>();
+  const auto configuration = current_configuration(run->warning);
+  if (!configuration) return fail(configuration.error());
+  const auto hook = find_ordered_hook(**configuration, order);
+  if (!hook) return fail(hook.error());
+  const auto pair =
+      read_ordered_pair((*configuration)->state_directory, hook->spec, order.generation);
+  if (!pair) return fail(pair.error());
+  auto staged = staging_.stage(hook->spec.name, staged_files(*pair), hook->target.user);
+  if (!staged) return fail(staged.error());
+  run->staged = std::move(*staged);
+  const Generation generation = ordered_generation(*pair, order.generation, run->staged->path());
+  auto processes = hook_processes(
+      {hook->target, order.verb, hook->spec, generation, generation.directory}, files_);
+  if (!processes) return fail(processes.error());
+  if (auto owned = check_hook_owned(hook->target, *processes); !owned) {
+    return fail(std::move(owned).error());
+  }
+  run->processes = std::move(*processes);
+  run->timeout = hook->target.timeout;
+  return run;
+}
+
+// ---- on the loop
+
+void HookDesk::begin(const std::shared_ptr<Visit>& visit, Result<std::shared_ptr<Run>> prepared) {
+  if (!prepared) return end(visit, fail(refusal(prepared.error())));
+  visit->run = std::move(*prepared);
+  visit->began = loop_.uptime();
+  if (!visit->run->warning.empty()) {
+    events_.emit(Severity::warning, {}, "CONFIG_BROKEN", visit->run->warning);
+  }
+  events_.emit(Severity::info, visit->order.certificate, "HOOK_STARTED",
+               visit->text() + ", as " + visit->run->processes.front().user);
+  run_next(visit);
+}
+
+// The deadline is that of all of them together: the daemon waits for no longer.
+void HookDesk::run_next(const std::shared_ptr<Visit>& visit) {
+  Run& run = *visit->run;
+  ProcessSpec process = run.processes[visit->next++];
+  process.deadline =
+      std::max(run.timeout - (loop_.uptime() - visit->began), Duration(std::chrono::seconds(1)));
+  processes_.run(std::move(process), [this, visit](const Result<ProcessResult>& result) {
+    const bool more = visit->next < visit->run->processes.size();
+    if (more && succeeded(result)) return run_next(visit);
+    end(visit, result);
+  });
+}
+
+// The copy is gone before the daemon knows that the hook has ended.
+void HookDesk::end(const std::shared_ptr<Visit>& visit, const Result<ProcessResult>& result) {
+  --open_;
+  const bool ran = visit->run != nullptr;
+  const Duration timeout = ran ? visit->run->timeout : Duration();
+  visit->run.reset();
+  const std::string certificate = ran ? visit->order.certificate : std::string();
+  if (!result) {
+    events_.emit(Severity::warning, certificate, result.error().code,
+                 (ran ? visit->text() : acme::printable(visit->text(), 200)) + ": " +
+                     result.error().message);
+  } else {
+    const auto failure = failure_of(*result, timeout);
+    events_.emit(failure ? Severity::warning : Severity::info, certificate, "HOOK_ENDED",
+                 visit->text() + (failure ? *failure : ": done"));
+  }
+  answer(*visit->connection, result);
+}
+
+}  // namespace nolapse

@@ -1,0 +1,110 @@
+#include "agent/world/hook_message.h"
+
+#include <limits>
+
+#include "acme/json_read.h"
+
+namespace nolapse {
+namespace {
+
+using nlohmann::json;
+using Ending = ProcessResult::Ending;
+
+constexpr int schema = 1;
+
+tl::unexpected<Error> bad_order(const std::string& why) {
+  return fail(ErrorKind::input, "BAD_REQUEST",
+              "the hook service does not understand the order: " + why +
+                  "; are daemon and hook service of the same version? Restart both after an "
+                  "upgrade");
+}
+
+// Exactly these members and no others.
+bool has_only(const json& object, std::initializer_list<const char*> names) {
+  if (!object.is_object() || object.size() != names.size()) return false;
+  for (const char* name : names) {
+    if (!object.contains(name)) return false;
+  }
+  return true;
+}
+
+const char* name_of(Ending ending) {
+  if (ending == Ending::signalled) return "signalled";
+  return ending == Ending::timed_out ? "timed_out" : "exited";
+}
+
+std::optional<Ending> ending_of(const std::string& name) {
+  for (const Ending ending : {Ending::exited, Ending::signalled, Ending::timed_out}) {
+    if (name == name_of(ending)) return ending;
+  }
+  return {};
+}
+
+ErrorKind kind_of(const std::string& name) {
+  if (name == acme::name_of(ErrorKind::input)) return ErrorKind::input;
+  return name == acme::name_of(ErrorKind::transient) ? ErrorKind::transient : ErrorKind::local;
+}
+
+}  // namespace
+
+std::string format_hook_order(const HookOrder& order) {
+  return acme::dump({{"schema", schema},
+                     {"run",
+                      {{"target", order.target},
+                       {"verb", order.verb},
+                       {"certificate", order.certificate},
+                       {"generation", order.generation}}}});
+}
+
+Result<HookOrder> parse_hook_order(const std::string& line) {
+  const json object = json::parse(line, nullptr, false);
+  if (!object.is_object()) return bad_order("it is no JSON object");
+  if (acme::integer_member(object, "schema") != schema) return bad_order("\"schema\" must be 1");
+  if (!has_only(object, {"schema", "run"})) return bad_order("it must have \"run\" and no more");
+  const json& run = object["run"];
+  if (!has_only(run, {"target", "verb", "certificate", "generation"})) {
+    return bad_order("\"run\" must have target, verb, certificate and generation and no more");
+  }
+  for (const char* name : {"target", "verb", "certificate"}) {
+    if (!run[name].is_string()) return bad_order("\"" + std::string(name) + "\" must be a string");
+  }
+  const auto number = acme::integer_member(run, "generation").value_or(0);
+  if (number < 1 || number > std::numeric_limits<int>::max()) {
+    return bad_order("\"generation\" must be a number from 1 on");
+  }
+  return HookOrder{acme::string_member(run, "target"), acme::string_member(run, "verb"),
+                   acme::string_member(run, "certificate"), static_cast<unsigned>(number)};
+}
+
+std::string format_hook_answer(const Result<ProcessResult>& answer) {
+  if (!answer) {
+    return acme::dump({{"error",
+                        {{"kind", acme::name_of(answer.error().kind)},
+                         {"code", answer.error().code},
+                         {"message", answer.error().message}}}});
+  }
+  return acme::dump({{"result",
+                      {{"ending", name_of(answer->ending)},
+                       {"code", answer->code},
+                       {"output", answer->output},
+                       {"errors", answer->errors}}}});
+}
+
+std::optional<Result<ProcessResult>> parse_hook_answer(const std::string& line) {
+  const json object = json::parse(line, nullptr, false);
+  if (!object.is_object()) return {};
+  if (object.contains("error")) {
+    const json& error = acme::object_member(object, "error");
+    return fail(kind_of(acme::string_member(error, "kind")), acme::string_member(error, "code"),
+                acme::string_member(error, "message"));
+  }
+  const json& result = acme::object_member(object, "result");
+  const auto ending = ending_of(acme::string_member(result, "ending"));
+  const auto code = acme::integer_member(result, "code");
+  // A result without a status must not look like a success.
+  if (!ending || !code) return {};
+  return ProcessResult{*ending, static_cast<int>(*code), acme::string_member(result, "output"),
+                       acme::string_member(result, "errors")};
+}
+
+}  // namespace nolapse

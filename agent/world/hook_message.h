@@ -1,0 +1,29 @@
+// What the agent and the hook service say to each other: one JSON line each way.
+//
+//   order    {"schema":1,"run":{"target":"nginx","verb":"install","certificate":"shop",
+//             "generation":7}}
+//   answer   {"result":{"ending":"exited"|"signalled"|"timed_out","code":N,"output":"…",
+//             "errors":"…"}}   what became of the hook; of several the last that ran
+//            {"error":{"kind":"input"|"local"|"transient","code":"…","message":"…"}}   it did not
+//            run
+//
+// Root reads the order, and whoever sends it may have been taken over: there is no other message,
+// and what is not exactly this is refused.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+std::string format_hook_order(const HookOrder& order);
+// Error: input BAD_REQUEST. What the names mean is not known here.
+Result<HookOrder> parse_hook_order(const std::string& line);
+
+std::string format_hook_answer(const Result<ProcessResult>& answer);
+// Nothing for a line that is no answer.
+std::optional<Result<ProcessResult>> parse_hook_answer(const std::string& line);
+
+}  // namespace nolapse
