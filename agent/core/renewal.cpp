@@ -27,23 +27,6 @@ bool is_same_order(const SavedIssuance& saved, const SavedIssuance& wanted) {
 
 }  // namespace
 
-OrderKind kind_of_order(const std::optional<Generation>& newest, const std::string& ca_directory,
-                        const std::vector<acme::Identifier>& identifiers, Time now) {
-  constexpr Duration memory_of_the_ca = std::chrono::hours(24 * 120);
-  const bool renews = newest && newest->ca_directory == ca_directory &&
-                      newest->identifiers == identifiers &&
-                      now - newest->issued_at < memory_of_the_ca;
-  return renews ? OrderKind::same_set : OrderKind::new_set;
-}
-
-std::optional<EndingProof> ends_too_early(Time proof_until, const acme::Certificate& leaf,
-                                          std::optional<Duration> renew_before) {
-  const Time next = renewal_point(leaf, renew_before);
-  const Time after_next = next + (next - leaf.not_before);
-  if (proof_until > after_next) return {};
-  return EndingProof{proof_until <= next, proof_until <= next ? next : after_next};
-}
-
 Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
                  LeftBehind& left_behind, Request request)
     : world_(world),

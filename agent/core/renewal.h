@@ -16,19 +16,6 @@
 
 namespace nolapse {
 
-// What the CA does to an order for these names when it counts, before it hears of ARI.
-OrderKind kind_of_order(const std::optional<Generation>& newest, const std::string& ca_directory,
-                        const std::vector<acme::Identifier>& identifiers, Time now);
-
-// A record that was set once is forgotten until it is missed.
-struct EndingProof {
-  bool late;    // it ends before the next renewal, not only before the one after that
-  Time before;  // about when that renewal is
-};
-// Nothing: it outlives two renewals of this certificate.
-std::optional<EndingProof> ends_too_early(Time proof_until, const acme::Certificate& leaf,
-                                          std::optional<Duration> renew_before);
-
 class Renewal {
  public:
   struct Request {

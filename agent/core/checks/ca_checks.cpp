@@ -3,7 +3,7 @@
 #include "acme/json_read.h"
 #include "agent/core/checks/choices.h"
 #include "agent/core/checks/families.h"
-#include "agent/core/renewal.h"
+#include "agent/core/schedule.h"
 
 namespace nolapse {
 namespace {

@@ -1,4 +1,5 @@
-// What is somebody's first choice must work, what is only a second one should: errors and warnings.
+// What several families share. What is somebody's first choice must work, what is only a second one
+// should: errors and warnings.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +25,15 @@ inline std::vector<const CertificateSpec*> users_of(const CheckContext& context,
     if (uses && context.statuses.contains(spec.name)) users.push_back(&spec);
   }
   return users;
+}
+
+inline bool is_wildcard(const acme::Identifier& identifier) {
+  return identifier.value.starts_with("*.");
+}
+
+inline acme::Identifier without_wildcard(acme::Identifier identifier) {
+  if (is_wildcard(identifier)) identifier.value.erase(0, 2);
+  return identifier;
 }
 
 // "a, b, c and 4 others"

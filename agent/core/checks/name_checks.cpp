@@ -13,14 +13,6 @@ using Context = std::shared_ptr<const CheckContext>;
 
 constexpr Duration second_try = std::chrono::seconds(3);
 
-bool is_wildcard(const acme::Identifier& identifier) {
-  return identifier.value.starts_with("*.");
-}
-
-std::string without_wildcard(const acme::Identifier& identifier) {
-  return is_wildcard(identifier) ? identifier.value.substr(2) : identifier.value;
-}
-
 // Findings that come one by one; reported when the last is there.
 struct Gathering {
   std::size_t open = 1;
@@ -145,7 +137,7 @@ void check_signatures(const Context& context, const CheckSubject& subject,
   const auto gathered = std::make_shared<Gathering>(Gathering{1, {}, report});
   std::set<std::string> names;
   for (const acme::Identifier& domain : subject.certificate->domains) {
-    if (domain.type == "dns") names.insert(without_wildcard(domain));
+    if (domain.type == "dns") names.insert(without_wildcard(domain).value);
   }
   for (const std::string& name : names) {
     ++gathered->open;

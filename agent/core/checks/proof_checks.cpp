@@ -3,7 +3,7 @@
 #include "agent/core/checks/choices.h"
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/proof_probe.h"
-#include "agent/core/renewal.h"
+#include "agent/core/schedule.h"
 
 namespace nolapse {
 namespace {
@@ -47,9 +47,8 @@ class RecordCheck : public std::enable_shared_from_this<RecordCheck> {
     std::vector<acme::PresentedChallenge> proofs;
     for (const acme::Identifier& domain : spec_.domains) {
       acme::PresentedChallenge proof;
-      proof.identifier = domain;
-      proof.wildcard = domain.value.starts_with("*.");
-      if (proof.wildcard) proof.identifier.value.erase(0, 2);
+      proof.identifier = without_wildcard(domain);
+      proof.wildcard = is_wildcard(domain);
       proof.type = challenge_.type;
       proof.persist = wanted;
       proof.persist.wildcard = proof.wildcard;

@@ -6,6 +6,7 @@
 #include "acme/base64url.h"
 #include "acme/challenge_response.h"
 #include "agent/core/checks/choices.h"
+#include "agent/core/series.h"
 
 namespace nolapse {
 namespace {
@@ -14,9 +15,9 @@ using Cause = Solver::ProofReport::Cause;
 using Context = std::shared_ptr<const CheckContext>;
 using acme::PresentedChallenge;
 
-// An order that is proved just now ends soon.
-constexpr Duration pause_for_order = std::chrono::seconds(1);
-constexpr int most_pauses = 20;
+// Another probe takes a moment, an order that is proved just now some seconds.
+constexpr Duration pause = std::chrono::milliseconds(200);
+constexpr int most_pauses = 100;
 constexpr Duration oldest_order = std::chrono::hours(1);
 
 std::string random_token(Random& random) {
@@ -119,9 +120,8 @@ class Probe : public std::enable_shared_from_this<Probe> {
     }
     for (const acme::Identifier& domain : spec_.domains) {
       PresentedChallenge proof;
-      proof.identifier = domain;
-      proof.wildcard = domain.value.starts_with("*.");
-      if (proof.wildcard) proof.identifier.value.erase(0, 2);
+      proof.identifier = without_wildcard(domain);
+      proof.wildcard = is_wildcard(domain);
       proof.type = challenge_.type;
       proof.token = random_token(context_->world.random);
       proof.key_authorization =
@@ -135,17 +135,29 @@ class Probe : public std::enable_shared_from_this<Probe> {
   // Of this or another certificate, in another process, too: some services know only all values of
   // a name at once, or only the last few.
   bool is_in_the_way() const {
-    const Time now = context_->world.clock.now();
-    for (const CertificateSpec& spec : context_->config.certificates) {
-      const auto issuance = context_->store.load_issuance(spec.name);
-      if (!issuance || !*issuance || now - (*issuance)->placed_at > oldest_order) continue;
-      for (const PresentedChallenge& presented : (*issuance)->state.presented) {
-        for (const PresentedChallenge& proof : proofs_) {
-          if (presented.type == proof.type && presented.identifier == proof.identifier) return true;
-        }
-      }
-    }
-    return false;
+    const auto& specs = context_->config.certificates;
+    return std::any_of(specs.begin(), specs.end(), [this](const CertificateSpec& spec) {
+      const bool shares = std::any_of(
+          spec.domains.begin(), spec.domains.end(),
+          [this](const acme::Identifier& domain) { return proves(without_wildcard(domain)); });
+      return shares &&
+             (is_proving(spec.name) || (spec.standby && is_proving(standby_name(spec.name))));
+    });
+  }
+
+  bool is_proving(const std::string& name) const {
+    const auto issuance = context_->store.load_issuance(name);
+    if (!issuance || !*issuance) return false;
+    if (context_->world.clock.now() - (*issuance)->placed_at > oldest_order) return false;
+    const auto& presented = (*issuance)->state.presented;
+    return std::any_of(presented.begin(), presented.end(), [this](const auto& proof) {
+      return proof.type == challenge_.type && proves(proof.identifier);
+    });
+  }
+
+  bool proves(const acme::Identifier& identifier) const {
+    return std::any_of(proofs_.begin(), proofs_.end(),
+                       [&](const auto& proof) { return proof.identifier == identifier; });
   }
 
   // ---- present, look, take away
@@ -167,8 +179,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
           "see what that order waits for: nolapse status");
       return end();
     }
-    context_->world.clock.start_timer(pause_for_order,
-                                      [self = shared_from_this()] { self->begin(); });
+    context_->world.clock.start_timer(pause, [self = shared_from_this()] { self->begin(); });
   }
 
   void not_presented(const Error& error) {
