@@ -67,6 +67,7 @@ Fleet::Fleet(const Scenario& scenario)
   // A probe of each endpoint an hour, and a heartbeat, would be most of what there is to simulate.
   config.daemon.check_interval = day;
   config.daemon.heartbeat_interval = 6h;
+  config.daemon.rehearse_interval = 0h;
   const std::size_t cas = 1 + random_.below(3);
   for (std::size_t i = 0; i < cas; ++i) add_ca(i);
   std::string anchors;
