@@ -51,7 +51,8 @@ struct CertificateOutcome {
   DeploymentRecords deployments;
   std::vector<EndpointState> endpoints;
   std::optional<Error> error;
-  Time next_look{};  // when this certificate wants attention again
+  Time next_look{};                    // when this certificate wants attention again
+  std::optional<Time> renews_at = {};  // nothing: it is due, or nobody can say
   Duration took{};
 };
 const char* name_of(CertificateOutcome::Action action);

@@ -427,6 +427,7 @@ void Renewal::carry_out(const effect::Present& effect) {
        "presenting " + std::to_string(effect.challenges.size()) + " proof(s) of control");
   solver_.present(effect.challenges, [this, challenges = effect.challenges](Result<void> outcome) {
     proof_failed_ = !outcome;
+    for (const acme::PresentedChallenge& proof : challenges) proved_.insert(proof.ordered_name());
     if (!outcome) return drive(event::Presented{std::move(outcome)});
     look_at_proofs(challenges);
   });

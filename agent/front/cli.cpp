@@ -104,6 +104,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   RenewCommand deploy;
   RenewCommand rollback;
   StatusCommand status;
+  RehearseCommand rehearse;
   ForgetCommand forget;
   RevokeCommand revoke;
   AccountCommand account;
@@ -119,6 +120,9 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* status_app =
       app.add_subcommand("status", "serving now, and will renew: a line per certificate");
   status_app->add_option("NAME", status.names, "certificates; none: all");
+  CLI::App* rehearse_app = app.add_subcommand(
+      "rehearse", "renew at the CA's staging directory; changes nothing in production");
+  rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
@@ -150,6 +154,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(rollback);
   } else if (status_app->parsed()) {
     line.command = std::move(status);
+  } else if (rehearse_app->parsed()) {
+    line.command = std::move(rehearse);
   } else if (forget_app->parsed()) {
     line.command = std::move(forget);
   } else if (revoke_app->parsed()) {

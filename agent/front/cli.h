@@ -23,6 +23,9 @@ struct RenewCommand {  // also deploy and rollback
 struct StatusCommand {
   std::vector<std::string> names;
 };
+struct RehearseCommand {
+  std::vector<std::string> names;  // empty: all
+};
 struct ForgetCommand {
   std::string name;
 };
@@ -37,8 +40,8 @@ struct AccountCommand {
 };
 struct CheckConfigCommand {};
 struct DaemonCommand {};
-using Command = std::variant<RenewCommand, StatusCommand, ForgetCommand, RevokeCommand,
-                             AccountCommand, CheckConfigCommand, DaemonCommand>;
+using Command = std::variant<RenewCommand, StatusCommand, RehearseCommand, ForgetCommand,
+                             RevokeCommand, AccountCommand, CheckConfigCommand, DaemonCommand>;
 
 struct CommandLine {
   GlobalOptions global;

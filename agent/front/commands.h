@@ -8,6 +8,7 @@ namespace nolapse {
 
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config);
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config);
+int run_rehearse(const GlobalOptions& global, const RehearseCommand& command, const Config& config);
 int run_forget(const GlobalOptions& global, const ForgetCommand& command, const Config& config);
 int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const Config& config);
 int run_account(const GlobalOptions& global, const AccountCommand& command, const Config& config);

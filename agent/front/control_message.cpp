@@ -88,6 +88,8 @@ const char* name_of(ControlRequest::Command command) {
       return "deploy";
     case ControlRequest::Command::rollback:
       return "rollback";
+    case ControlRequest::Command::rehearse:
+      return "rehearse";
     case ControlRequest::Command::forget:
       return "forget";
     case ControlRequest::Command::revoke:
@@ -187,6 +189,8 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     request.command = back ? ControlRequest::Command::rollback : ControlRequest::Command::deploy;
     reader.read("target", request.target);
     if (!back) read_generation(reader, request);
+  } else if (command == "rehearse") {
+    request.command = ControlRequest::Command::rehearse;
   } else if (command == "forget") {
     request.command = ControlRequest::Command::forget;
   } else if (command == "revoke") {
@@ -203,8 +207,8 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     request.action = known.value_or(AccountAction::show);
   } else if (command != "status") {
     reader.complain("command",
-                    "\"renew\", \"deploy\", \"rollback\", \"status\", \"forget\", \"revoke\" or "
-                    "\"account\"");
+                    "\"renew\", \"deploy\", \"rollback\", \"rehearse\", \"status\", \"forget\", "
+                    "\"revoke\" or \"account\"");
   }
 }
 

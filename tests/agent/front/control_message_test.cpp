@@ -49,6 +49,19 @@ TEST_CASE("a renewal comes to the daemon as it was asked for") {
   CHECK(read->ca == "zerossl");
 }
 
+TEST_CASE("a rehearsal comes to the daemon as it was asked for, and carries nothing of a renewal") {
+  ControlRequest sent;
+  sent.command = ControlRequest::Command::rehearse;
+  sent.names = {"shop"};
+  sent.force = true;
+  const std::string line = format_request(sent);
+  CHECK(line.find("force") == std::string::npos);
+  const auto read = parse_request(line);
+  REQUIRE(read);
+  CHECK(read->command == ControlRequest::Command::rehearse);
+  CHECK(read->names == sent.names);
+}
+
 TEST_CASE("a status comes to the daemon as it was asked for, and carries nothing of a renewal") {
   ControlRequest sent;
   sent.names = {"shop"};
