@@ -175,7 +175,13 @@ void Rehearsal::failed(const Error& error, bool by_proof) {
   with_order_ ? order() : prove();
 }
 
+// What an attempt by another challenge left behind is not to wait for the next rehearsal.
 void Rehearsal::end(std::optional<Error> error) {
+  parts_.left_behind.try_again(spec_.name, parts_.solver,
+                               [this, error = std::move(error)] { report(error); });
+}
+
+void Rehearsal::report(std::optional<Error> error) {
   const Time now = parts_.world.clock.now();
   RehearsalOutcome outcome;
   outcome.ca = ca_.name;

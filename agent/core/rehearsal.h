@@ -80,6 +80,7 @@ class Rehearsal {
   bool unseen_before() const;
   void failed(const Error& error, bool by_proof = false);
   void end(std::optional<Error> error = {});
+  void report(std::optional<Error> error);
 
   RehearsalParts parts_;
   const CertificateSpec& spec_;

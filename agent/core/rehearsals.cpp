@@ -144,11 +144,14 @@ void Rehearsals::rehearsed(const Work& job, RehearsalOutcome outcome) {
   record.jitter = static_cast<unsigned>(parts_.world.random.next() % 1001);
   const bool news = first || before->second.result != record.result ||
                     before->second.not_shown != record.not_shown;
-  tell(job->spec->name, outcome, news);
   job->outcome->cas.push_back(outcome);
-  if (outcome.waits()) return next_ca(job);
+  const auto told = [this, job, outcome, news] {
+    tell(job->spec->name, outcome, news);
+    next_ca(job);
+  };
+  if (outcome.waits()) return told();
   job->records[outcome.ca] = outcome.record;
-  save(job);
+  save(job, told);
 }
 
 // What can never be shown, because the CA has no staging, is told once and not every week.
@@ -175,20 +178,20 @@ void Rehearsals::tell(const std::string& name, const RehearsalOutcome& outcome, 
   }
 }
 
-void Rehearsals::save(const Work& job) {
+void Rehearsals::save(const Work& job, const std::function<void()>& then) {
   const auto& wanted = job->spec->cas;
   std::erase_if(job->records, [&](const auto& entry) {
     return std::find(wanted.begin(), wanted.end(), entry.first) == wanted.end();
   });
   const std::string& name = job->spec->name;
   parts_.world.files.run(parts_.store.save_rehearsals(name, job->records),
-                         [this, job](const Result<void>& saved) {
+                         [this, job, then](const Result<void>& saved) {
                            if (!saved) {
                              job->outcome->saved = false;
                              parts_.events.emit(Severity::error, job->spec->name,
                                                 saved.error().code, saved.error().message);
                            }
-                           next_ca(job);
+                           then();
                          });
 }
 

@@ -70,7 +70,7 @@ class Rehearsals {
   void next_ca(const Work& job);
   void rehearsed(const Work& job, RehearsalOutcome outcome);
   void tell(const std::string& name, const RehearsalOutcome& outcome, bool news);
-  void save(const Work& job);
+  void save(const Work& job, const std::function<void()>& then);
   void end(const Work& job);
   CaClient& staging_ca(const std::string& ca);
 
