@@ -62,6 +62,38 @@ void Rehearsal::look_at_caa_of_production() {
 
 // ---- a proof that nobody asked for
 
+namespace {
+
+// [draft-ietf-acme-dns-persist-00 to -02]
+acme::PersistRequest persist_request(const acme::Session& session, const std::string& domain,
+                                     bool wildcard) {
+  acme::PersistRequest wanted;
+  wanted.wildcard = wildcard;
+  wanted.account_uris = {session.account_url()};
+  const auto& directory = session.directory();
+  if (!directory) return wanted;
+  wanted.issuers = directory->issuer_domain_names.empty() ? directory->caa_identities
+                                                          : directory->issuer_domain_names;
+  if (directory->account_hash_prefix.empty()) return wanted;
+  wanted.account_uris.clear();
+  for (const std::string& place : {domain, std::string("*")}) {
+    wanted.account_uris.push_back(acme::persist_account_hash(
+        directory->account_hash_prefix, place, session.thumbprint(), session.account_url()));
+  }
+  return wanted;
+}
+
+std::string random_token(Random& random) {
+  std::string octets;
+  for (int i = 0; i < 2; ++i) {
+    std::uint64_t number = random.next();
+    for (int j = 0; j < 8; ++j, number >>= 8) octets += static_cast<char>(number & 0xff);
+  }
+  return acme::base64url_encode(octets);
+}
+
+}  // namespace
+
 // What the CA would ask for, as far as that is known without its challenges.
 Rehearsal::Probes Rehearsal::probes_for(const CaClient& ca) const {
   const acme::Session& session = ca.session();
@@ -73,28 +105,9 @@ Rehearsal::Probes Rehearsal::probes_for(const CaClient& ca) const {
     probe.identifier = {name.type, name.value.substr(probe.wildcard ? 2 : 0)};
     probe.type = type;
     if (type == acme::persist_type) {
-      const auto& directory = session.directory();
-      probe.persist.wildcard = probe.wildcard;
-      probe.persist.account_uris = {session.account_url()};
-      if (directory) {
-        probe.persist.issuers = directory->issuer_domain_names.empty()
-                                    ? directory->caa_identities
-                                    : directory->issuer_domain_names;
-      }
-      if (directory && !directory->account_hash_prefix.empty()) {
-        probe.persist.account_uris.clear();
-        for (const std::string& domain : {probe.identifier.value, std::string("*")}) {
-          probe.persist.account_uris.push_back(acme::persist_account_hash(
-              directory->account_hash_prefix, domain, session.thumbprint(), session.account_url()));
-        }
-      }
+      probe.persist = persist_request(session, probe.identifier.value, probe.wildcard);
     } else {
-      std::string octets;
-      for (int i = 0; i < 2; ++i) {
-        std::uint64_t random = parts_.world.random.next();
-        for (int j = 0; j < 8; ++j, random >>= 8) octets += static_cast<char>(random & 0xff);
-      }
-      probe.token = acme::base64url_encode(octets);
+      probe.token = random_token(parts_.world.random);
       probe.key_authorization = acme::key_authorization(probe.token, session.thumbprint());
       probe.label = acme::dns_label(type, session.account_url());
     }

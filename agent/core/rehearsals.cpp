@@ -53,23 +53,24 @@ void Rehearsals::rehearse(const std::vector<const CertificateSpec*>& specs,
     return;
   }
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    Work job = make_job(*specs[i], cas);
-    job->run = run;
-    job->outcome = &run->outcomes[i];
-    job->outcome->name = specs[i]->name;
-    waiting_.push_back(std::move(job));
+    Job& job = add_job(*specs[i], cas);
+    job.run = run;
+    job.outcome = &run->outcomes[i];
+    job.outcome->name = specs[i]->name;
+    waiting_.push_back(&job);
   }
   open([this] { begin_waiting(); });
 }
 
-Rehearsals::Work Rehearsals::make_job(const CertificateSpec& spec,
-                                      const std::vector<std::string>& cas) {
-  auto job = std::make_shared<Job>();
-  job->spec = &spec;
+Rehearsals::Job& Rehearsals::add_job(const CertificateSpec& spec,
+                                     const std::vector<std::string>& cas) {
+  Job& job = jobs_.emplace_back();
+  job.place = std::prev(jobs_.end());
+  job.spec = &spec;
   for (const std::string& name : spec.cas) {
     const CaConfig* ca = parts_.config.find_ca(name);
     const bool wanted = cas.empty() || std::find(cas.begin(), cas.end(), name) != cas.end();
-    if (ca != nullptr && wanted) job->cas.push_back(ca);
+    if (ca != nullptr && wanted) job.cas.push_back(ca);
   }
   return job;
 }
@@ -94,49 +95,49 @@ void Rehearsals::open(const std::function<void()>& then) {
 
 void Rehearsals::begin_waiting() {
   while (!waiting_.empty() && running_ < most_at_once && parts_.may_begin()) {
-    const Work job = std::move(waiting_.front());
+    Job& job = *waiting_.front();
     waiting_.pop_front();
     ++running_;
     parts_.begun();
-    parts_.certificates.enter(job->spec->name, [this, job] { start(job); });
+    parts_.certificates.enter(job.spec->name, [this, &job] { start(job); });
   }
 }
 
-void Rehearsals::start(const Work& job) {
-  if (auto records = parts_.store.load_rehearsals(job->spec->name)) {
-    job->records = std::move(*records);
+void Rehearsals::start(Job& job) {
+  if (auto records = parts_.store.load_rehearsals(job.spec->name)) {
+    job.records = std::move(*records);
   } else {
-    parts_.events.emit(Severity::warning, job->spec->name, "STATE_UNREADABLE",
+    parts_.events.emit(Severity::warning, job.spec->name, "STATE_UNREADABLE",
                        records.error().message + "; what the last rehearsals showed is lost");
   }
   next_ca(job);
 }
 
-void Rehearsals::next_ca(const Work& job) {
-  if (job->cas.empty()) return end(job);
+void Rehearsals::next_ca(Job& job) {
+  if (job.cas.empty()) return end(job);
   if (!parts_.may_begin()) {
-    job->run->done = nullptr;
+    job.run->done = nullptr;
     return end(job);
   }
-  const CaConfig& ca = *job->cas.front();
-  job->cas.pop_front();
-  steps_.emit(Severity::info, job->spec->name, "REHEARSAL_STARTED", "at " + ca.name);
-  job->rehearsal = std::make_unique<Rehearsal>(
+  const CaConfig& ca = *job.cas.front();
+  job.cas.pop_front();
+  steps_.emit(Severity::info, job.spec->name, "REHEARSAL_STARTED", "at " + ca.name);
+  job.rehearsal = std::make_unique<Rehearsal>(
       RehearsalParts{parts_.world, parts_.config, parts_.store, store_, steps_, left_behind_,
                      parts_.targets, parts_.production_ca,
                      [this](const std::string& name) -> CaClient& { return staging_ca(name); },
                      parts_.solver},
-      *job->spec, ca);
-  job->rehearsal->start([this, job](RehearsalOutcome outcome) {
+      *job.spec, ca);
+  job.rehearsal->start([this, &job](RehearsalOutcome outcome) {
     // Late, because the rehearsal that reports this is replaced by the next.
     parts_.world.clock.start_timer(
-        Duration{0}, [this, job, outcome = std::move(outcome)] { rehearsed(job, outcome); });
+        Duration{0}, [this, &job, outcome = std::move(outcome)] { rehearsed(job, outcome); });
   });
 }
 
-void Rehearsals::rehearsed(const Work& job, RehearsalOutcome outcome) {
-  const auto before = job->records.find(outcome.ca);
-  const bool first = before == job->records.end();
+void Rehearsals::rehearsed(Job& job, RehearsalOutcome outcome) {
+  const auto before = job.records.find(outcome.ca);
+  const bool first = before == job.records.end();
   RehearsalRecord& record = outcome.record;
   if (record.result == RehearsalResult::failed) {
     record.failures = 1 + (first ? 0 : before->second.failures);
@@ -144,13 +145,13 @@ void Rehearsals::rehearsed(const Work& job, RehearsalOutcome outcome) {
   record.jitter = static_cast<unsigned>(parts_.world.random.next() % 1001);
   const bool news = first || before->second.result != record.result ||
                     before->second.not_shown != record.not_shown;
-  job->outcome->cas.push_back(outcome);
-  const auto told = [this, job, outcome, news] {
-    tell(job->spec->name, outcome, news);
+  job.outcome->cas.push_back(outcome);
+  const auto told = [this, &job, outcome, news] {
+    tell(job.spec->name, outcome, news);
     next_ca(job);
   };
   if (outcome.waits()) return told();
-  job->records[outcome.ca] = outcome.record;
+  job.records[outcome.ca] = outcome.record;
   save(job, told);
 }
 
@@ -178,29 +179,31 @@ void Rehearsals::tell(const std::string& name, const RehearsalOutcome& outcome, 
   }
 }
 
-void Rehearsals::save(const Work& job, const std::function<void()>& then) {
-  const auto& wanted = job->spec->cas;
-  std::erase_if(job->records, [&](const auto& entry) {
+void Rehearsals::save(Job& job, const std::function<void()>& then) {
+  const auto& wanted = job.spec->cas;
+  std::erase_if(job.records, [&](const auto& entry) {
     return std::find(wanted.begin(), wanted.end(), entry.first) == wanted.end();
   });
-  const std::string& name = job->spec->name;
-  parts_.world.files.run(parts_.store.save_rehearsals(name, job->records),
-                         [this, job, then](const Result<void>& saved) {
+  const std::string& name = job.spec->name;
+  parts_.world.files.run(parts_.store.save_rehearsals(name, job.records),
+                         [this, &job, then](const Result<void>& saved) {
                            if (!saved) {
-                             job->outcome->saved = false;
-                             parts_.events.emit(Severity::error, job->spec->name,
-                                                saved.error().code, saved.error().message);
+                             job.outcome->saved = false;
+                             parts_.events.emit(Severity::error, job.spec->name, saved.error().code,
+                                                saved.error().message);
                            }
                            then();
                          });
 }
 
-void Rehearsals::end(const Work& job) {
-  parts_.certificates.leave(job->spec->name);
+// Not from inside the rehearsal, which is gone afterwards.
+void Rehearsals::end(Job& job) {
+  parts_.certificates.leave(job.spec->name);
   --running_;
   begin_waiting();
-  Run& run = *job->run;
-  if (--run.open == 0 && run.done) run.done(std::move(run.outcomes));
+  const std::shared_ptr<Run> run = job.run;
+  jobs_.erase(job.place);
+  if (--run->open == 0 && run->done) run->done(std::move(run->outcomes));
   parts_.ended();
 }
 

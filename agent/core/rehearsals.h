@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -60,18 +61,18 @@ class Rehearsals {
     std::unique_ptr<Rehearsal> rehearsal;
     CertificateRehearsal* outcome = nullptr;
     std::shared_ptr<Run> run;
+    std::list<Job>::iterator place;
   };
-  using Work = std::shared_ptr<Job>;
 
-  Work make_job(const CertificateSpec& spec, const std::vector<std::string>& cas);
+  Job& add_job(const CertificateSpec& spec, const std::vector<std::string>& cas);
   void open(const std::function<void()>& then);
   void begin_waiting();
-  void start(const Work& job);
-  void next_ca(const Work& job);
-  void rehearsed(const Work& job, RehearsalOutcome outcome);
+  void start(Job& job);
+  void next_ca(Job& job);
+  void rehearsed(Job& job, RehearsalOutcome outcome);
   void tell(const std::string& name, const RehearsalOutcome& outcome, bool news);
-  void save(const Work& job, const std::function<void()>& then);
-  void end(const Work& job);
+  void save(Job& job, const std::function<void()>& then);
+  void end(Job& job);
   CaClient& staging_ca(const std::string& ca);
 
   Parts parts_;
@@ -81,7 +82,8 @@ class Rehearsals {
   std::map<std::string, std::unique_ptr<CaClient>> staging_cas_;
   bool opened_ = false;
   Turns opening_;
-  std::deque<Work> waiting_;
+  std::list<Job> jobs_;
+  std::deque<Job*> waiting_;
   std::size_t running_ = 0;
 };
 
