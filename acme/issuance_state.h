@@ -18,7 +18,7 @@ struct PresentedChallenge {
   Identifier identifier;  // without "*."
   bool wildcard = false;
   std::string type;
-  std::string url;
+  std::string url;    // empty: a probe of ours, of which no CA knows
   std::string token;  // dns-persist-01 has none, nor a key authorization
   std::string key_authorization;
   std::string label = {};       // DNS challenges: what stands before the name, "_acme-challenge"

@@ -113,6 +113,7 @@ Result<HttpRequest> Session::new_account_request() {
                 "the CA requires an external account binding; get a key id and an HMAC key from it "
                 "and set eab_key_id and eab_hmac_key_file");
   }
+  agreed_terms_ = directory_->terms_of_service;
   json account{{"termsOfServiceAgreed", true}};
   if (!terms_.contact.empty()) account["contact"] = terms_.contact;
   if (!terms_.eab_key_id.empty()) {

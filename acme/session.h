@@ -75,6 +75,8 @@ class Session {
 
   const std::optional<Directory>& directory() const { return directory_; }
   const std::string& directory_url() const { return directory_url_; }
+  // The terms of service that an account was asked for with, a URL; empty: none was asked for.
+  const std::string& agreed_terms() const { return agreed_terms_; }
   const std::string& thumbprint() const { return thumbprint_; }
 
  private:
@@ -93,6 +95,7 @@ class Session {
   std::string thumbprint_;
   std::string account_url_;
   bool only_return_existing_ = false;
+  std::string agreed_terms_;
   std::optional<Directory> directory_;
   std::vector<std::string> nonces_;  // newest last, used newest first, at most 16
 };

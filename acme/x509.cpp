@@ -188,6 +188,25 @@ std::string to_pem(const Certificate& certificate) {
   return {data, static_cast<std::size_t>(size)};
 }
 
+// 112 bits of security are the least that the CA/Browser Forum admits: RSA of 2048 bits.
+std::string weakness_of(const Certificate& certificate) {
+  constexpr int least_security_bits = 112;
+  const X509Pointer x509 = decode_certificate(certificate.der);
+  if (x509 == nullptr) return {};
+  const EVP_PKEY* const key = X509_get0_pubkey(x509.get());
+  if (key == nullptr) return "a kind of key that is not known here";
+  if (EVP_PKEY_get_security_bits(key) < least_security_bits) {
+    return "a " + std::string(EVP_PKEY_get0_type_name(key)) + " key of " +
+           std::to_string(EVP_PKEY_get_bits(key)) + " bits";
+  }
+  int digest = NID_undef;
+  X509_get_signature_info(x509.get(), &digest, nullptr, nullptr, nullptr);
+  if (digest == NID_md5 || digest == NID_sha1) {
+    return std::string("its signature uses ") + OBJ_nid2sn(digest);
+  }
+  return {};
+}
+
 bool names(const Certificate& certificate, const Identifier& identifier) {
   return std::any_of(certificate.subject_alternative_names.begin(),
                      certificate.subject_alternative_names.end(), [&](const Identifier& name) {

@@ -38,6 +38,10 @@ std::string fingerprint_sha256(std::string_view der);
 Result<std::vector<Certificate>> parse_pem_chain(std::string_view pem);
 std::string to_pem(const Certificate& certificate);
 
+// Why clients of today may refuse its key or its signature, in words; empty: they do not. Needs the
+// DER.
+std::string weakness_of(const Certificate& certificate);
+
 // Does the certificate name this identifier (wildcards considered)?
 bool names(const Certificate& certificate, const Identifier& identifier);
 

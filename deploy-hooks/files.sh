@@ -41,6 +41,10 @@ read_file_settings() {
   require_mode FILES_PUBLIC_MODE
   require_account FILES_OWNER passwd user
   require_account FILES_GROUP group group
+  require_account FILES_READER passwd user
+  if [ -n "${FILES_READER-}" ] && [ "$(id -u)" -ne 0 ] && [ "$(id -un)" != "$FILES_READER" ]; then
+    refuse "FILES_READER is '$FILES_READER', and only root can look as another user"
+  fi
   for part in $FILES_PEM_PARTS; do
     case $part in
       fullchain | cert | chain | privkey) ;;
@@ -209,6 +213,19 @@ is_placed() {
   fi
 }
 
+# A service that cannot read its key starts without TLS, or with a certificate that nobody trusts.
+# Its user has to be let through the folders above, too.
+readable_by_reader() {
+  if [ -z "${FILES_READER-}" ]; then return; fi
+  for name in $(wanted_files); do
+    path=$(path_of "$name")
+    if [ -e "$path" ] && ! as_user "$FILES_READER" test -r "$path"; then
+      unreadable="the user $FILES_READER cannot read $path"
+      return 1
+    fi
+  done
+}
+
 install_files() {
   require_word NOLAPSE_GENERATION
   require_pair
@@ -219,6 +236,10 @@ install_files() {
   place_files || {
     restore_pair
     fail "the files cannot be written, the former ones are back; is the disk full?"
+  }
+  readable_by_reader || {
+    restore_pair
+    fail "$unreadable, the former files are back; see owner, group, mode and the folders above"
   }
   accept_pair
 }
@@ -238,6 +259,7 @@ check_files() {
     path=$(path_of "$name")
     require_writable "${path%/*}/"
   done
+  readable_by_reader || fail "$unreadable; see owner, group, mode and the folders above"
   if [ -n "${NOLAPSE_FULLCHAIN-}" ] && [ -n "${NOLAPSE_PRIVKEY-}" ]; then require_pair; fi
 }
 

@@ -34,7 +34,8 @@ void Agent::open(const std::string& holder, Completion<void> done) {
                       "; run as its owner or as root, or name another with --state-dir";
       return done(fail(std::move(error)));
     }
-    auto lock = world_.files.lock(store_.lock_path(), holder);
+    const std::string since = " since " + acme::format_rfc3339(world_.clock.now());
+    auto lock = world_.files.lock(store_.lock_path(), holder + since);
     if (!lock) return done(fail(lock.error()));
     lock_ = std::move(*lock);
     event_log_ = std::make_unique<EventLog>(world_, store_);
@@ -46,6 +47,12 @@ void Agent::open(const std::string& holder, Completion<void> done) {
 
 void Agent::sweep(Completion<void> done) {
   FileWork work = store_.sweep();
+  const auto machine = store_.load_machine();
+  const auto here = world_.files.read("/etc/machine-id");
+  if (machine && machine->empty() && here) {
+    for (FileOperation& operation : store_.note_machine(*here))
+      work.push_back(std::move(operation));
+  }
   for (FileOperation& operation : remove_what_is_old()) work.push_back(std::move(operation));
   world_.files.run(std::move(work), [this, done = std::move(done)](Result<void> swept) {
     if (!swept) events_.emit(Severity::warning, {}, "SWEEP_FAILED", swept.error().message);
@@ -305,6 +312,19 @@ void Agent::start_standby(Run& run, const std::string& certificate) {
   for (const auto& job : run.jobs) {
     if (job->outcome().name == standby_name(certificate)) wait_for_turn(run, *job);
   }
+}
+
+void Agent::check(SelfTestRequest request, std::optional<DaemonView> daemon,
+                  std::function<void(Findings)> done) {
+  CheckContext context{world_,
+                       config_,
+                       store_,
+                       [this](const std::string& name) -> CaClient& {
+                         return ca_client(name, CaClient::FirstContact::once);
+                       },
+                       [this](const std::string& challenge) { return solver(challenge); },
+                       std::move(daemon)};
+  run_self_test(std::move(context), all_checks(), std::move(request), std::move(done));
 }
 
 void Agent::finish(std::function<void()> ended) {

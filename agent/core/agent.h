@@ -17,6 +17,7 @@
 #include "agent/core/event_log.h"
 #include "agent/core/rehearsals.h"
 #include "agent/core/revocation.h"
+#include "agent/core/self_test.h"
 #include "agent/core/turns.h"
 
 namespace nolapse {
@@ -57,6 +58,11 @@ class Agent {
   // After open(). When nobody else works on the certificate. Errors: input UNKNOWN_CERTIFICATE, and
   // those of Revocation.
   void revoke(RevocationRequest request, Completion<RevocationOutcome> done);
+
+  // Runs the self-tests. Needs no lock, makes no account, and leaves nothing behind. `daemon` as in
+  // CheckContext.
+  void check(SelfTestRequest request, std::optional<DaemonView> daemon,
+             std::function<void(Findings)> done);
 
   // Begins nothing new; `ended` is called when nothing is under way any more. A run of which a
   // part never began is not reported.

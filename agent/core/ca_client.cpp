@@ -118,6 +118,11 @@ Result<acme::AccountTerms> CaClient::terms() const {
   return terms;
 }
 
+Result<void> CaClient::check_external_account() const {
+  const auto usable = terms();
+  return usable ? Result<void>() : Result<void>(fail(usable.error()));
+}
+
 void CaClient::use_account(SavedAccount account, bool key_is_old) {
   auto account_terms = terms();
   if (!account_terms) return prepared(fail(account_terms.error()));
@@ -248,6 +253,7 @@ void CaClient::finish(const std::shared_ptr<Exchange>& exchange, Result<HttpResp
   account_.url = url;
   account_.directory = ca_.directory;
   account_.deactivated = false;
+  account_.agreed_terms = session_->agreed_terms();
   world_.files.run(store_.save_account(ca_.name, account_),
                    [exchange, reply = std::move(reply)](Result<void> saved) {
                      if (!saved) return exchange->done(fail(saved.error()));

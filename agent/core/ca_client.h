@@ -54,6 +54,9 @@ class CaClient {
   // After prepare(). An account that the CA has forgotten is registered again with the same key.
   void send(acme::Call call, Completion<acme::HttpResponse> done);
 
+  // Can the configured external account be used? Errors: input BAD_EAB_KEY; local as Files::read.
+  Result<void> check_external_account() const;
+
   // When the CA wants this certificate renewed [RFC 9773 §4.1]. After prepare(). Errors: resync
   // NO_RENEWAL_INFO where the CA offers none or the certificate gives no identifier; transient
   // BAD_RENEWAL_INFO and those of send().
@@ -105,6 +108,7 @@ class CaClient {
   void asked_account(const Work& work, const Result<acme::HttpResponse>& reply);
   void act(const Work& work);
   void update(const Work& work);
+  void updated(const Work& work);
   void deactivate(const Work& work);
   void note_deactivated(const Work& work, std::string how);
   void change_account(const Work& work, std::string payload,

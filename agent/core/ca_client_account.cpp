@@ -213,7 +213,7 @@ void CaClient::update(const Work& work) {
   // CAs refuse an update of nothing. One that does not show the contacts is told them each time.
   if (present == wanted) {
     work->outcome.done = "its contacts are as configured, nothing was sent";
-    return end(work);
+    return updated(work);
   }
   change_account(
       work, acme::dump(json{{"contact", contact_}}), [this, work](const HttpResponse& reply) {
@@ -224,8 +224,22 @@ void CaClient::update(const Work& work) {
         }
         work->outcome.done = "the CA was told the configured contacts";
         events_.emit(Severity::info, {}, "ACCOUNT_UPDATED", ca_.name + ": " + work->outcome.done);
-        end(work);
+        updated(work);
       });
+}
+
+// Who says in the configuration that the terms are agreed to means those that there are now.
+void CaClient::updated(const Work& work) {
+  const std::string& terms = session_->directory()->terms_of_service;
+  if (!ca_.terms_of_service_agreed || account_.agreed_terms == terms) return end(work);
+  account_.url = session_->account_url();
+  account_.directory = ca_.directory;
+  account_.agreed_terms = terms;
+  work->outcome.done += "; its terms of service are noted as agreed to";
+  world_.files.run(store_.save_account(ca_.name, account_), [this, work](Result<void> saved) {
+    if (saved) return end(work);
+    end(work, saved.error());
+  });
 }
 
 void CaClient::deactivate(const Work& work) {

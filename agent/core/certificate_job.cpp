@@ -38,6 +38,7 @@ void CertificateJob::start(std::function<void()> deploying, std::function<void()
   deploying_ = std::move(deploying);
   done_ = std::move(done);
   began_ = parts_.world.clock.uptime();
+  outcome_.spent.emplace(parts_.world.clock);
   parts_.world.clock.start_timer(Duration{0}, [this] { give_keys_to_group(); });
 }
 
@@ -252,8 +253,19 @@ void CertificateJob::end(Action action, std::optional<Error> error) {
     outcome_.action = waits ? Action::waiting : Action::failed;
     outcome_.error = issuance_error_;
   }
-  if (told_of_expiry()) return save_schedule([this] { report(); });
+  const bool proven = note_what_was_proven();
+  if (told_of_expiry() || proven) return save_schedule([this] { report(); });
   report();
+}
+
+// A renewal that went well to its end. What it rested on worked together, then.
+bool CertificateJob::note_what_was_proven() {
+  const bool whole = outcome_.issued && outcome_.action == Action::renewed && options_.deploy &&
+                     !is_standby(spec_.name) && left_out_.empty();
+  if (!whole) return false;
+  schedule_.proven_at = parts_.world.clock.now();
+  schedule_.proven = parts_of(spec_, parts_.config, parts_.world.files);
+  return true;
 }
 
 // A person sees what a run says; for the daemon somebody has to be told.
@@ -297,6 +309,7 @@ void CertificateJob::report() {
     const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now);
     if (step) outcome_.next_look = std::min(outcome_.next_look, *step);
   }
+  outcome_.spent->enter(TimeSpent::Phase::nolapse);
   outcome_.took = parts_.world.clock.uptime() - began_;
   done_();
 }

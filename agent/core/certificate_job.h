@@ -20,6 +20,7 @@
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
 #include "agent/core/target_turns.h"
+#include "agent/core/time_spent.h"
 
 namespace nolapse {
 
@@ -54,6 +55,7 @@ struct CertificateOutcome {
   Time next_look{};                    // when this certificate wants attention again
   std::optional<Time> renews_at = {};  // nothing: it is due, or nobody can say
   Duration took{};
+  std::optional<TimeSpent> spent = {};  // of that, on what
 };
 const char* name_of(CertificateOutcome::Action action);
 
@@ -149,6 +151,7 @@ class CertificateJob {
   void probed(std::vector<EndpointState> endpoints);
   void deploy(Generation generation, DeploymentWish wish);
   void end(Action action, std::optional<Error> error = {});
+  bool note_what_was_proven();
   bool told_of_expiry();
   Time planned_renewal() const;
   void report();

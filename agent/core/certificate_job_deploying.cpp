@@ -123,6 +123,7 @@ void CertificateJob::mark_verified() {
 }
 
 void CertificateJob::deploy(Generation generation, DeploymentWish wish) {
+  wish.spent = &*outcome_.spent;
   deployment_.emplace(parts_.world, parts_.store, parts_.events, parts_.turns, parts_.config, spec_,
                       std::move(generation), std::move(wish));
   deployment_->start([this](DeploymentOutcome outcome) {

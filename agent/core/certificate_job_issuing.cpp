@@ -41,6 +41,7 @@ Renewal::Request CertificateJob::request(const std::string& challenge) {
   request.unseen_before = schedule_.proof && schedule_.proof->challenge == challenge &&
                           !schedule_.proof->seen && schedule_.failures == 0;
   request.wait_for_person = schedule_.failures < 2 && !options_.again;
+  request.spent = &*outcome_.spent;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
     request.compromised_key = outcome_.generation->leaf().public_key_der;

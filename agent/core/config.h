@@ -111,10 +111,13 @@ struct CertificateSpec {
 
 // How the agent goes about its work when nobody watches.
 struct DaemonConfig {
-  Duration check_interval = std::chrono::hours(1);          // between two looks at what is served
-  Duration deep_check_interval = std::chrono::hours(24);    // between two deep self-tests
+  Duration check_interval = std::chrono::hours(1);  // between two looks at what is served
+  // Between two self-tests that ask CAs, prove control and run hooks.
+  Duration deep_check_interval = std::chrono::hours(24);
   Duration rehearse_interval = std::chrono::hours(24 * 7);  // 0: none, as in simulated fleets
-  unsigned orders_parallel = 16;                            // certificates worked on at once
+  // No key in the file: simulated fleets have none.
+  bool self_tests = true;
+  unsigned orders_parallel = 16;  // certificates worked on at once
   // No key in the file: who watches the heartbeat relies on it. Simulated fleets beat less often.
   Duration heartbeat_interval = std::chrono::minutes(5);
   unsigned keep_generations = 5;  // of each certificate, whatever else is kept

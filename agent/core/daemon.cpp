@@ -19,7 +19,11 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
       config_(config),
       events_(events),
       store_(config.state_directory, world.files),
-      agent_(world, config, events, std::move(make_solver)) {
+      agent_(world, config, events, std::move(make_solver)),
+      self_tests_(world, config, store_, events,
+                  [this](SelfTestRequest request, std::function<void(Findings)> done) {
+                    check(std::move(request), std::move(done));
+                  }) {
   for (const CertificateSpec& spec : config.certificates) names_.push_back(spec.name);
   for (const CertificateSpec& spec : config.certificates) {
     if (spec.standby) names_.push_back(standby_name(spec.name));
@@ -39,7 +43,12 @@ void Daemon::start(Completion<void> done) {
     started_at_ = world_.clock.now();
     world_.clock.on_step([this] { watch_the_clock(); });
     beat([this, done] {
+      started_ = world_.clock.now();
       done({});
+      if (config_.daemon.self_tests) {
+        configuration_ = digest_of_files(world_.files, config_);
+        self_tests_.start();
+      }
       housekeep();
       look_at_all();
     });
@@ -56,6 +65,7 @@ void Daemon::wait_for_lock(const Error& held, const Completion<void>& done) {
 
 void Daemon::stop(Duration patience, std::function<void()> stopped) {
   stopped_ = std::move(stopped);
+  self_tests_.stop();
   if (alarm_) world_.clock.cancel_timer(*alarm_);
   agent_.finish([this] { report_stopped(); });
   world_.clock.start_timer(patience, [this] { report_stopped(); });
@@ -126,10 +136,23 @@ void Daemon::revoke(RevocationRequest request, Completion<RevocationOutcome> don
 
 void Daemon::looked(const CertificateOutcome& outcome) {
   const std::uint32_t entry = entries_.at(outcome.name);
+  considered_[outcome.name] = world_.clock.now();
   if (!working_.contains(entry)) agenda_.set(entry, outcome.next_look);
   plan_rehearsals(outcome);
   if (outcome.issued) look_at_the_other(outcome.name);
   sleep();
+}
+
+void Daemon::check(SelfTestRequest request, std::function<void(Findings)> done) {
+  DaemonView view;
+  view.configuration = configuration_;
+  view.considered = considered_;
+  view.since = started_;
+  agent_.check(std::move(request), std::move(view),
+               [this, done = std::move(done)](Findings findings) {
+                 keep_since(findings.all, self_tests_.known(), findings.at);
+                 done(std::move(findings));
+               });
 }
 
 // A new certificate may be from the standby's CA; a new standby may be waited for.

@@ -14,6 +14,7 @@
 
 #include "agent/core/agenda.h"
 #include "agent/core/agent.h"
+#include "agent/core/self_test_watch.h"
 
 namespace nolapse {
 
@@ -52,6 +53,9 @@ class Daemon {
 
   // As Agent::revoke; what is revoked is looked at, at once. After start().
   void revoke(RevocationRequest request, Completion<RevocationOutcome> done);
+
+  // As Agent::check, with what only the daemon knows of itself. After start().
+  void check(SelfTestRequest request, std::function<void(Findings)> done);
 
   // Begins nothing new. `stopped` is called when nothing is under way any more, or after
   // `patience`; what is then under way the next start goes on with. renew() must not be called
@@ -100,6 +104,10 @@ class Daemon {
   std::map<std::uint32_t, Rehearsing> rehearsing_;
   Time started_at_{};
   std::optional<Clock::TimerId> alarm_;
+  std::map<std::string, Time> considered_;  // when each of them was looked at last
+  SelfTestWatch self_tests_;
+  Time started_{};
+  std::string configuration_;  // digest_of_files() then
   bool waits_for_lock_ = false;
   Time boot_{};  // when the uptime was zero, by the wall clock
   std::function<void()> stopped_;

@@ -153,6 +153,7 @@ void Deployment::deploy_foreign() {
 
 void Deployment::deploy(bool foreign, std::function<void()> then) {
   open_ = 1;
+  enter(TimeSpent::Phase::hooks);
   const auto ended = [this, then = std::move(then)] {
     if (--open_ == 0) then();
   };
@@ -172,6 +173,7 @@ void Deployment::deploy(bool foreign, std::function<void()> then) {
 
 void Deployment::probe(const Generation& generation,
                        std::function<void(std::vector<EndpointState>)> done) {
+  enter(TimeSpent::Phase::verification);
   VerificationRequest request = verification_of(spec_);
   request.expected = expected_leaf(generation.leaf());
   request.roots_file = issuer_roots(config_, &generation);
@@ -271,6 +273,7 @@ void Deployment::switch_live_then_end() {
 }
 
 void Deployment::end() {
+  enter(TimeSpent::Phase::nolapse);
   DeploymentOutcome outcome{journal_.records(), std::move(endpoints_), journal_.first_error()};
   if (!outcome.error) outcome.error = window_closed_;
   // Late, so that the owner may drop this object in the completion.

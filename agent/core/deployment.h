@@ -13,6 +13,7 @@
 #include "agent/core/deployment_journal.h"
 #include "agent/core/deployment_rules.h"
 #include "agent/core/target_deployment.h"
+#include "agent/core/time_spent.h"
 #include "agent/core/verification.h"
 
 namespace nolapse {
@@ -33,6 +34,7 @@ struct DeploymentWish {
   // A person went back to an older generation: the newest is not brought there before they say so.
   unsigned withdrawn = 0;
   std::optional<SavedRevocation> revocation = {};  // what the CA has taken back
+  TimeSpent* spent = nullptr;  // where its time is noted; must outlive the deployment
 };
 
 // Is there something to do for a target of the certificate, by the records?
@@ -74,6 +76,9 @@ class Deployment {
   void verify_former();
   void look_at_former();
   void end();
+  void enter(TimeSpent::Phase phase) {
+    if (wish_.spent != nullptr) wish_.spent->enter(phase);
+  }
 
   World world_;
   const Store& store_;

@@ -27,6 +27,23 @@ bool is_same_order(const SavedIssuance& saved, const SavedIssuance& wanted) {
 
 }  // namespace
 
+OrderKind kind_of_order(const std::optional<Generation>& newest, const std::string& ca_directory,
+                        const std::vector<acme::Identifier>& identifiers, Time now) {
+  constexpr Duration memory_of_the_ca = std::chrono::hours(24 * 120);
+  const bool renews = newest && newest->ca_directory == ca_directory &&
+                      newest->identifiers == identifiers &&
+                      now - newest->issued_at < memory_of_the_ca;
+  return renews ? OrderKind::same_set : OrderKind::new_set;
+}
+
+std::optional<EndingProof> ends_too_early(Time proof_until, const acme::Certificate& leaf,
+                                          std::optional<Duration> renew_before) {
+  const Time next = renewal_point(leaf, renew_before);
+  const Time after_next = next + (next - leaf.not_before);
+  if (proof_until > after_next) return {};
+  return EndingProof{proof_until <= next, proof_until <= next ? next : after_next};
+}
+
 Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient& ca, Solver& solver,
                  LeftBehind& left_behind, Request request)
     : world_(world),
@@ -39,13 +56,16 @@ Renewal::Renewal(World world, const Store& store, EventStream& events, CaClient&
 
 void Renewal::start(Completion<Generation> done) {
   done_ = [this, done = std::move(done)](Result<Generation> generation) {
+    enter(TimeSpent::Phase::nolapse);
     key_held_.reset();
     order_held_.reset();
     done(std::move(generation));
   };
   info("ISSUANCE_STARTED",
        "asking " + ca_.config().name + " for " + join(request_.spec.domains, " "));
+  enter(TimeSpent::Phase::ca);
   ca_.prepare([this](Result<void> ready) {
+    enter(TimeSpent::Phase::nolapse);
     if (!ready) return done_(fail(ready.error()));
     key_held_ = ca_.hold_key();
     if (auto refusal = refused_by_clock()) return done_(fail(std::move(*refusal)));
@@ -188,16 +208,12 @@ void Renewal::clean_up(const std::vector<acme::PresentedChallenge>& challenges,
       });
 }
 
-// What the CA does to an order like this when it counts.
 OrderKind Renewal::order_kind() const {
-  constexpr Duration memory_of_the_ca = std::chrono::hours(24 * 120);
-  const Time now = world_.clock.now();
-  const bool renews = newest_ && newest_->ca_directory == saved_.ca_directory &&
-                      newest_->identifiers == saved_.identifiers &&
-                      now - newest_->issued_at < memory_of_the_ca;
-  if (!renews) return OrderKind::new_set;
-  return request_.inside_window && !predecessor().empty() ? OrderKind::inside_window
-                                                          : OrderKind::same_set;
+  const OrderKind kind =
+      kind_of_order(newest_, saved_.ca_directory, saved_.identifiers, world_.clock.now());
+  const bool inside =
+      kind == OrderKind::same_set && request_.inside_window && !predecessor().empty();
+  return inside ? OrderKind::inside_window : kind;
 }
 
 // Our estimate spares the CA and a person's reserve. It must never cost a certificate: when little
@@ -418,16 +434,21 @@ void Renewal::carry_out(const acme::IssuanceEffect& effect) {
 
 void Renewal::carry_out(const effect::Send& effect) {
   info("CALL", effect.call.context);
-  ca_.send(effect.call,
-           [this](Result<HttpResponse> reply) { drive(event::Replied{std::move(reply)}); });
+  enter(TimeSpent::Phase::ca);
+  ca_.send(effect.call, [this](Result<HttpResponse> reply) {
+    enter(TimeSpent::Phase::nolapse);
+    drive(event::Replied{std::move(reply)});
+  });
 }
 
 void Renewal::carry_out(const effect::Present& effect) {
   info("CHALLENGES_PRESENTED",
        "presenting " + std::to_string(effect.challenges.size()) + " proof(s) of control");
+  enter(TimeSpent::Phase::proof);
   solver_.present(effect.challenges, [this, challenges = effect.challenges](Result<void> outcome) {
     proof_failed_ = !outcome;
     for (const acme::PresentedChallenge& proof : challenges) proved_.insert(proof.ordered_name());
+    if (!outcome) enter(TimeSpent::Phase::nolapse);
     if (!outcome) return drive(event::Presented{std::move(outcome)});
     look_at_proofs(challenges);
   });
@@ -442,6 +463,7 @@ void Renewal::look_at_proofs(const std::vector<acme::PresentedChallenge>& challe
 }
 
 void Renewal::looked_at_proofs(const Solver::ProofReport& report) {
+  enter(TimeSpent::Phase::nolapse);
   proof_ = SavedProof{request_.challenge, world_.clock.now(), report.took, report.seen};
   proof_until_ = report.until;
   if (!report.to_be_set.empty() && request_.wait_for_person) {
@@ -464,7 +486,11 @@ void Renewal::carry_out(const effect::CleanUp& effect) {
 
 void Renewal::carry_out(const effect::Wait& effect) {
   info("WAITING", effect.reason + "; next look in " + acme::format_duration(effect.duration));
-  world_.clock.start_timer(effect.duration, [this] { drive(event::TimerFired{}); });
+  enter(TimeSpent::Phase::waiting);
+  world_.clock.start_timer(effect.duration, [this] {
+    enter(TimeSpent::Phase::nolapse);
+    drive(event::TimerFired{});
+  });
 }
 
 void Renewal::carry_out(const effect::Finished& effect) {
@@ -492,31 +518,6 @@ void Renewal::carry_out(const effect::Finished& effect) {
         ledger.record_certificate(saved_.identifiers, order_kind_, at);
       },
       [this, chain = effect.chain] { complete(chain); });
-}
-
-void Renewal::tell_of_other_lifetime(const acme::Certificate& leaf) {
-  const auto& asked = request_.spec.lifetime;
-  const Duration given = leaf.not_after - leaf.not_before;
-  if (!asked || std::chrono::abs(given - *asked) <= std::max<Duration>(*asked / 20, 2h)) return;
-  events_.emit(Severity::warning, request_.spec.name, "LIFETIME_NOT_AS_ASKED",
-               ca_.config().name + " issued for " + acme::format_duration(given) + ", not for " +
-                   acme::format_duration(*asked));
-}
-
-// A record that was set once is forgotten until it is missed: told of while there are two renewals
-// to act in.
-void Renewal::tell_of_ending_proof(const acme::Certificate& leaf) {
-  if (!proof_until_) return;
-  const Time next = renewal_point(leaf, request_.spec.renew_before);
-  const Time after_next = next + (next - leaf.not_before);
-  if (*proof_until_ > after_next) return;
-  const bool late = *proof_until_ <= next;
-  events_.emit(late ? Severity::error : Severity::warning, request_.spec.name, "PROOF_ENDS",
-               "its " + std::string(solver_.challenge_type()) + " record ends at " +
-                   acme::format_rfc3339(*proof_until_) + ", before the " +
-                   (late ? "next renewal" : "renewal after the next") + " (about " +
-                   acme::format_rfc3339(late ? next : after_next) +
-                   "); give it a later persistUntil");
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {

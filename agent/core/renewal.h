@@ -13,8 +13,22 @@
 #include "agent/core/left_behind.h"
 #include "agent/core/solver.h"
 #include "agent/core/store.h"
+#include "agent/core/time_spent.h"
 
 namespace nolapse {
+
+// What the CA does to an order for these names when it counts, before it hears of ARI.
+OrderKind kind_of_order(const std::optional<Generation>& newest, const std::string& ca_directory,
+                        const std::vector<acme::Identifier>& identifiers, Time now);
+
+// A record that was set once is forgotten until it is missed.
+struct EndingProof {
+  bool late;    // it ends before the next renewal, not only before the one after that
+  Time before;  // about when that renewal is
+};
+// Nothing: it outlives two renewals of this certificate.
+std::optional<EndingProof> ends_too_early(Time proof_until, const acme::Certificate& leaf,
+                                          std::optional<Duration> renew_before);
 
 class Renewal {
  public:
@@ -32,6 +46,7 @@ class Renewal {
     // What a person has to set is told before the CA is asked. After two attempts it is asked all
     // the same: it may see what this host does not.
     bool wait_for_person = false;
+    TimeSpent* spent = nullptr;  // where its time is noted; must outlive the attempt
   };
 
   // The references must outlive the attempt.
@@ -89,6 +104,9 @@ class Renewal {
   void give_up(const Error& error, bool order_kept);
   void refuse(Error error);
   void info(const char* code, std::string message);
+  void enter(TimeSpent::Phase phase) {
+    if (request_.spent != nullptr) request_.spent->enter(phase);
+  }
 
   World world_;
   const Store& store_;

@@ -18,18 +18,29 @@ class Solver {
  public:
   virtual ~Solver() = default;
   virtual const char* challenge_type() const = 0;  // "http-01"
-  // All or nothing, and again for the same challenges without harm: after a crash it is.
+  // All or nothing, and again for the same challenges without harm: after a crash it is. Error of
+  // a probe: held PROOF_UNDER_WAY, where it would get in the way of somebody else's proof.
   virtual void present(std::vector<acme::PresentedChallenge> challenges, Completion<void> done) = 0;
 
   // Looks at what was presented as the CA will, again and again until all of it is there or the
   // solver's patience has ended. What cannot be seen from here is no failure. [design §5]
   struct ProofReport {
+    // Of several the first in this order. A proof that is seen may still be missing at a name
+    // server that is silent or lame.
+    enum class Cause {
+      none,
+      not_found,     // the name has no address, or no zone is found
+      no_answer,     // of an address, or of a name server
+      wrong_answer,  // something else answers; or a name server does not show it
+      lame,          // a name server does not speak for the zone
+    };
     bool seen = true;
     std::string text;  // what was seen, or what was not, for people
     Duration took{};
     // What only a person can do about it, beyond doubt: the record to set. Empty: nothing.
     std::string to_be_set = {};
     std::optional<Time> until = {};  // when the proof ends that was seen; nothing: it does not
+    Cause cause = Cause::none;
   };
   // `brief` where the CA has seen what we could not, the last time.
   enum class Patience { full, brief };

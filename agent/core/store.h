@@ -15,14 +15,15 @@
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   events/<month>.jsonl   what happened, see event_log.h
 //   heartbeat          when the daemon lived last
+//   machine            the machine-id of the machine that uses all this
+//   findings.json      what the daemon's self-tests found last
 //   lock   tmp/<name>.<generation>/   a generation being built, the key first; of a standby it is
 //                      tmp/<name>+standby.<generation>: no name has a plus
 //
 // What the loss of a file costs, and how it is made good:
 //   account key.pem    a new account; CAA and dns-persist records that name the old one break
-//   account.json       nothing: the CA is asked with onlyReturnExisting. That we deactivated it:
-//   the
-//                      CA says so
+//   account.json       which terms of service were agreed to; else nothing: the CA is asked with
+//                      onlyReturnExisting. That we deactivated it: the CA says so
 //   next_key.pem       as key.pem, where the CA has changed to it and key.pem is the old one yet
 //   privkey, *.pem     that generation; the one before it stays, a new one is issued. request.pem
 //                      beside a key: nothing
@@ -38,6 +39,7 @@
 //   left_behind.json   proofs of control that nobody takes away any more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
+//   findings           since when something is found
 //   events             the memory of reports; nothing is decided by it
 // Unreadable files are reported by the loading function and never fatal. A document that is there
 // and cannot be read, because it is damaged or of a newer nolapse, is not overwritten: what is
@@ -55,6 +57,8 @@
 #include "acme/signing_request.h"
 #include "acme/x509.h"
 #include "agent/core/config.h"
+#include "agent/core/finding_document.h"
+#include "agent/core/proven_parts.h"
 #include "agent/core/rate_ledger.h"
 #include "agent/world/world.h"
 
@@ -185,6 +189,9 @@ struct ScheduleRecord {
   std::optional<SavedRevocation> revocation = {};
   std::string challenge = {};  // by which the last order succeeded; empty: the first configured
   std::optional<SavedProof> proof = {};
+  // When a renewal went well last, deployment and all, and what it rested on.
+  std::optional<Time> proven_at = {};
+  ProvenParts proven = {};
 };
 
 // Everything was shown; all but some of it; or what a renewal needs does not work.
@@ -221,6 +228,7 @@ struct SavedAccount {
   // Of a key change whose outcome is not known: the CA may know the account by this key by now.
   acme::PrivateKey next_key = {};
   std::optional<Time> key_change_at = {};  // when it was asked for last; nothing: not yet
+  std::string agreed_terms = {};           // URL; empty: nobody remembers
 
   bool is_at(const std::string& ca_directory) const {
     return !url.empty() && directory == ca_directory;
@@ -326,6 +334,13 @@ class Store {
   // Empty where there are none.
   Result<RehearsalRecords> load_rehearsals(const std::string& name) const;
   FileWork save_rehearsals(const std::string& name, const RehearsalRecords& records) const;
+  // Empty where no self-test was run.
+  Result<SavedFindings> load_findings() const;
+  FileWork save_findings(const SavedFindings& findings) const;
+
+  // The machine-id of the machine that uses the directory; empty: nobody noted it yet.
+  Result<std::string> load_machine() const;
+  FileWork note_machine(const std::string& machine) const;
 
   // Nothing where there is none.
   Result<std::optional<RateLedgerState>> load_ledger(const std::string& ca) const;

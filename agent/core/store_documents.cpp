@@ -261,6 +261,8 @@ std::string write_document(const ScheduleRecord& record) {
       .add("revocation", revocation_or_null(record.revocation))
       .add("proof", proof_or_null(record.proof))
       .add("alarm", std::move(alarm))
+      .add("proven_at", time_or_null(record.proven_at))
+      .add("proven", record.proven)
       .text();
 }
 
@@ -272,6 +274,10 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
   const json& counts = acme::object_member(*document, "refused");
   for (const auto& [name, count] : counts.items())
     refused[name] = small_integer(counts, name.c_str());
+  ProvenParts proven;
+  const json& parts = acme::object_member(*document, "proven");
+  for (const auto& [what, digest] : parts.items())
+    proven[what] = string_member(parts, what.c_str());
   return ScheduleRecord{small_integer(*document, "failures"),
                         time_member(*document, "last_attempt"),
                         time_member(*document, "next_attempt"),
@@ -282,7 +288,9 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         string_member(*document, "configuration"),
                         read_revocation(acme::object_member(*document, "revocation")),
                         string_member(*document, "challenge"),
-                        read_proof(acme::object_member(*document, "proof"))};
+                        read_proof(acme::object_member(*document, "proof")),
+                        time_member(*document, "proven_at"),
+                        std::move(proven)};
 }
 
 const char* name_of(RehearsalResult result) {
@@ -338,7 +346,8 @@ std::string write_account(const SavedAccount& account) {
   return state_document({{"url", account.url},
                          {"directory", account.directory},
                          {"deactivated", account.deactivated},
-                         {"key_change_at", time_or_null(account.key_change_at)}});
+                         {"key_change_at", time_or_null(account.key_change_at)},
+                         {"agreed_terms", account.agreed_terms}});
 }
 
 Result<void> read_account(std::string_view text, SavedAccount& account) {
@@ -348,6 +357,7 @@ Result<void> read_account(std::string_view text, SavedAccount& account) {
   account.directory = string_member(*document, "directory");
   account.deactivated = bool_member(*document, "deactivated");
   account.key_change_at = time_member(*document, "key_change_at");
+  account.agreed_terms = string_member(*document, "agreed_terms");
   return {};
 }
 

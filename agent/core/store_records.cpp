@@ -45,6 +45,35 @@ FileWork Store::replace_document(const std::string& path, std::string content,
   return work;
 }
 
+// ---- the machine
+
+Result<std::string> Store::load_machine() const {
+  auto machine = files_.read(root_ + "/machine");
+  if (!machine && is_missing(machine.error())) return std::string();
+  return machine;
+}
+
+FileWork Store::note_machine(const std::string& machine) const {
+  return replace_file(root_ + "/machine", machine, document_mode);
+}
+
+// ---- the self-tests
+
+Result<SavedFindings> Store::load_findings() const {
+  const std::string path = root_ + "/findings.json";
+  const auto text = files_.read(path);
+  if (!text)
+    return is_missing(text.error()) ? SavedFindings() : Result<SavedFindings>(fail(text.error()));
+  auto saved = read_findings_document(*text);
+  if (!saved) return fail(unreadable(saved.error(), path, *text));
+  return saved;
+}
+
+FileWork Store::save_findings(const SavedFindings& findings) const {
+  return replace_document(root_ + "/findings.json", write_findings_document(findings),
+                          document_mode);
+}
+
 // ---- the issuance under way
 
 Result<std::optional<SavedIssuance>> Store::load_issuance(const std::string& name) const {

@@ -61,6 +61,19 @@ CLI::App* add_rollback(CLI::App& app, RenewCommand& rollback) {
   return command;
 }
 
+CLI::App* add_check(CLI::App& app, CheckCommand& check) {
+  CLI::App* command =
+      app.add_subcommand("check", "the self-tests: will everything be renewed, and what says so");
+  command->add_option("NAME", check.names, "certificates; none: all, and this host");
+  command->add_flag("--deep", check.deep,
+                    "also ask the CAs, prove control of each name, and run the hooks' `check`");
+  auto* list = command->add_flag("--list", check.list, "every code with its meaning");
+  command->add_option("--explain", check.explain, "what a code means, and what to do")
+      ->excludes(list);
+  command->add_flag("--nagios", check.nagios, "one line and exit status as monitoring plugins do");
+  return command;
+}
+
 CLI::App* add_revoke(CLI::App& app, RevokeCommand& revoke) {
   CLI::App* command = app.add_subcommand(
       "revoke", "have the CA take back a certificate; the next look replaces it");
@@ -105,6 +118,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   RenewCommand rollback;
   StatusCommand status;
   RehearseCommand rehearse;
+  CheckCommand check;
   ForgetCommand forget;
   RevokeCommand revoke;
   AccountCommand account;
@@ -123,6 +137,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* rehearse_app = app.add_subcommand(
       "rehearse", "renew at the CA's staging directory; changes nothing in production");
   rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
+  CLI::App* check_app = add_check(app, check);
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
@@ -156,6 +171,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(status);
   } else if (rehearse_app->parsed()) {
     line.command = std::move(rehearse);
+  } else if (check_app->parsed()) {
+    line.command = std::move(check);
   } else if (forget_app->parsed()) {
     line.command = std::move(forget);
   } else if (revoke_app->parsed()) {

@@ -38,10 +38,18 @@ struct AccountCommand {
   std::string ca;    // empty: all
   bool yes = false;  // what cannot be undone is meant
 };
+struct CheckCommand {
+  std::vector<std::string> names;
+  bool deep = false;
+  bool list = false;
+  std::string explain;  // a code; empty: none
+  bool nagios = false;
+};
 struct CheckConfigCommand {};
 struct DaemonCommand {};
-using Command = std::variant<RenewCommand, StatusCommand, RehearseCommand, ForgetCommand,
-                             RevokeCommand, AccountCommand, CheckConfigCommand, DaemonCommand>;
+using Command =
+    std::variant<RenewCommand, StatusCommand, RehearseCommand, ForgetCommand, RevokeCommand,
+                 AccountCommand, CheckCommand, CheckConfigCommand, DaemonCommand>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -9,6 +9,12 @@ namespace nolapse {
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config);
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config);
 int run_rehearse(const GlobalOptions& global, const RehearseCommand& command, const Config& config);
+int run_check(const GlobalOptions& global, const CheckCommand& command, const Config& config);
+// Without a configuration: `--list` and `--explain`.
+int explain_checks(const GlobalOptions& global, const CheckCommand& command);
+// With one that cannot be used: that is a finding, too.
+int report_broken_config(const GlobalOptions& global, const CheckCommand& command,
+                         const std::vector<ConfigProblem>& problems);
 int run_forget(const GlobalOptions& global, const ForgetCommand& command, const Config& config);
 int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const Config& config);
 int run_account(const GlobalOptions& global, const AccountCommand& command, const Config& config);

@@ -5,6 +5,7 @@
 
 #include "agent/core/status_collection.h"
 #include "agent/front/account_output.h"
+#include "agent/front/check_output.h"
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
@@ -29,6 +30,7 @@ constexpr const char* of_the_daemon =
 bool ControlDesk::Visitor::wants(const Event& event) const {
   if (request.command == ControlRequest::Command::account) return event.certificate.empty();
   if (request.command == ControlRequest::Command::status ||
+      request.command == ControlRequest::Command::check ||
       request.command == ControlRequest::Command::forget) {
     return false;
   }
@@ -98,6 +100,8 @@ void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
       return revoke(visitor);
     case ControlRequest::Command::account:
       return work_on_accounts(visitor);
+    case ControlRequest::Command::check:
+      return check(visitor);
     case ControlRequest::Command::status:
       return collect(visitor);
   }
@@ -206,6 +210,18 @@ void ControlDesk::work_on_accounts(const std::shared_ptr<const Visitor>& visitor
         const int status = write_accounts(text, visitor->request.json, outcomes);
         end(*visitors, visitor, {status, text.str(), {}});
       });
+}
+
+void ControlDesk::check(const std::shared_ptr<const Visitor>& visitor) {
+  const ControlRequest& request = visitor->request;
+  daemon_.check({request.names, request.deep}, [this, visitors = visitors_,
+                                                visitor](const Findings& findings) {
+    std::ostringstream text;
+    const ControlRequest& asked = visitor->request;
+    const CheckStyle style{asked.json, asked.nagios, asked.verbosity};
+    const int status = write_findings(text, style, findings, config_.certificates.size());
+    end(*visitors, visitor, {status, text.str(), {}});
+  });
 }
 
 void ControlDesk::collect(const std::shared_ptr<const Visitor>& visitor) {

@@ -90,6 +90,8 @@ const char* name_of(ControlRequest::Command command) {
       return "rollback";
     case ControlRequest::Command::rehearse:
       return "rehearse";
+    case ControlRequest::Command::check:
+      return "check";
     case ControlRequest::Command::forget:
       return "forget";
     case ControlRequest::Command::revoke:
@@ -160,6 +162,10 @@ std::string format_request(const ControlRequest& request) {
     object["reason"] = request.reason;
     if (request.generation) object["generation"] = *request.generation;
   }
+  if (request.command == ControlRequest::Command::check) {
+    object["deep"] = request.deep;
+    object["nagios"] = request.nagios;
+  }
   if (request.command == ControlRequest::Command::account) {
     object["action"] = name_of(request.action);
     object["ca"] = request.ca;
@@ -191,6 +197,10 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     if (!back) read_generation(reader, request);
   } else if (command == "rehearse") {
     request.command = ControlRequest::Command::rehearse;
+  } else if (command == "check") {
+    request.command = ControlRequest::Command::check;
+    reader.read("deep", request.deep);
+    reader.read("nagios", request.nagios);
   } else if (command == "forget") {
     request.command = ControlRequest::Command::forget;
   } else if (command == "revoke") {
@@ -207,8 +217,8 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     request.action = known.value_or(AccountAction::show);
   } else if (command != "status") {
     reader.complain("command",
-                    "\"renew\", \"deploy\", \"rollback\", \"rehearse\", \"status\", \"forget\", "
-                    "\"revoke\" or \"account\"");
+                    "\"renew\", \"deploy\", \"rollback\", \"rehearse\", \"status\", \"check\", "
+                    "\"forget\", \"revoke\" or \"account\"");
   }
 }
 

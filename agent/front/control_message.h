@@ -2,13 +2,14 @@
 // object each.
 //
 //   request
-//   {"schema":1,"command":"renew"|"deploy"|"rollback"|"rehearse"|"status"|"forget"|"revoke"|
-//    "account",
+//   {"schema":1,"command":"renew"|"deploy"|"rollback"|"rehearse"|"status"|"check"|"forget"|
+//    "revoke"|"account",
 //    "names":[…],"json":bool,"verbosity":-1|0|1}
 //             and for renew "force", "again", "deploy" (bool) and "ca" (string); for deploy
 //             "target" (string, empty: all) and "generation" (number, left out: the newest); for
 //             rollback "target"; for revoke "reason" (number) and "generation" (number, left out:
-//             the one in use); for account "action", as on the command line, and "ca"
+//             the one in use); for account "action", as on the command line, and "ca"; for check
+//             "deep" and "nagios" (bool)
 //   answer    {"daemon":{"pid":N,"certificates":[…]}}   at once: a daemon that hangs sends nothing
 //             {"event":{"certificate","severity","code","message"}}   while it works
 //             {"exit":N,"stdout":"…","error":"…"|null}   at last; what the command has to print
@@ -29,7 +30,7 @@
 namespace nolapse {
 
 struct ControlRequest {
-  enum class Command { renew, deploy, rollback, rehearse, status, forget, revoke, account };
+  enum class Command { renew, deploy, rollback, rehearse, status, check, forget, revoke, account };
   Command command = Command::status;
   std::vector<std::string> names;  // empty: all
   bool json = false;
@@ -42,6 +43,8 @@ struct ControlRequest {
   int reason = 0;      // this and the rest as in RevocationRequest, AccountAction
   std::optional<unsigned> generation;
   AccountAction action = AccountAction::show;
+  bool deep = false;  // this and the next as in CheckCommand
+  bool nagios = false;
 
   bool about_one() const { return command == Command::forget || command == Command::revoke; }
 };

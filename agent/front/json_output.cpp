@@ -130,6 +130,19 @@ std::string status_document(const std::vector<CertificateStatus>& certificates) 
   return document_of("certificates", std::move(list));
 }
 
+namespace {
+
+json spent_object(const std::optional<TimeSpent>& spent) {
+  json object = json::object();
+  for (std::size_t i = 0; spent && i < TimeSpent::phases; ++i) {
+    const auto phase = static_cast<TimeSpent::Phase>(i);
+    object[TimeSpent::name_of(phase)] = spent->in(phase).count();
+  }
+  return object;
+}
+
+}  // namespace
+
 std::string renew_document(const std::vector<CertificateOutcome>& outcomes) {
   json list = json::array();
   for (const CertificateOutcome& outcome : outcomes) {
@@ -140,7 +153,8 @@ std::string renew_document(const std::vector<CertificateOutcome>& outcomes) {
                 {"error", outcome.error ? error_object(*outcome.error) : json(nullptr)},
                 {"deployments", deployments_array(outcome.deployments)},
                 {"endpoints", endpoints_array(outcome.endpoints)},
-                {"took_ms", outcome.took.count()}};
+                {"took_ms", outcome.took.count()},
+                {"spent_ms", spent_object(outcome.spent)}};
     add_generation(object, outcome.generation);
     list.push_back(std::move(object));
   }

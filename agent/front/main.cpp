@@ -20,13 +20,21 @@ int refuse_config(const GlobalOptions& global, const ConfigResult& loaded) {
 // Only the files of this world are used: what another one needs to know stands in them.
 ConfigResult load(const CommandLine& line) {
   RealWorld reader{{}};
-  const bool looks = std::holds_alternative<StatusCommand>(line.command);
+  const bool looks = std::holds_alternative<StatusCommand>(line.command) ||
+                     std::holds_alternative<CheckCommand>(line.command);
   return read_configuration(reader.world().files, line.global,
                             looks ? ConfigUse::look : ConfigUse::work);
 }
 
 int run(const CommandLine& line) {
+  const auto* const check = std::get_if<CheckCommand>(&line.command);
+  if (check != nullptr && (check->list || !check->explain.empty())) {
+    return explain_checks(line.global, *check);
+  }
   ConfigResult loaded = load(line);
+  if (check != nullptr && !loaded.problems.empty()) {
+    return report_broken_config(line.global, *check, loaded.problems);
+  }
   if (!loaded.problems.empty()) return refuse_config(line.global, loaded);
   const Config& config = loaded.config;
   if (const auto* renew = std::get_if<RenewCommand>(&line.command)) {
@@ -35,6 +43,7 @@ int run(const CommandLine& line) {
   if (const auto* rehearse = std::get_if<RehearseCommand>(&line.command)) {
     return run_rehearse(line.global, *rehearse, config);
   }
+  if (check != nullptr) return run_check(line.global, *check, config);
   if (const auto* forget = std::get_if<ForgetCommand>(&line.command)) {
     return run_forget(line.global, *forget, config);
   }

@@ -40,6 +40,10 @@ std::string headline(const CertificateOutcome& outcome) {
 
 void print(std::ostream& out, const CertificateOutcome& outcome) {
   out << outcome.name << ": " << acme::printable(headline(outcome)) << '\n';
+  if (outcome.spent && outcome.action != Action::not_due) {
+    const std::string spent = outcome.spent->text();
+    if (!spent.empty()) out << "  time: " << spent << '\n';
+  }
   if (outcome.unverified) {
     out << "  UNVERIFIED: no local TLS listener answers for its names; is the server up? "
            "List its endpoints to be sure\n";

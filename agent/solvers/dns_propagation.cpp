@@ -158,6 +158,23 @@ class Propagation : public std::enable_shared_from_this<Propagation> {
     world_.clock.start_timer(pause, [self = shared_from_this()] { self->look(); });
   }
 
+  // Of what is not seen; of several the first in the order of Cause.
+  Solver::ProofReport::Cause cause() const {
+    using Cause = Solver::ProofReport::Cause;
+    if (!fault_.empty()) return Cause::not_found;
+    Cause worst = lame_.empty() ? Cause::none : Cause::lame;
+    for (const Record& record : records_) {
+      for (const Sight& sight : record.sights) {
+        if (sight.shown) continue;
+        const Cause cause = sight.silent   ? Cause::no_answer
+                            : sight.denied ? Cause::wrong_answer
+                                           : Cause::lame;
+        worst = worst == Cause::none ? cause : std::min(worst, cause);
+      }
+    }
+    return worst;
+  }
+
   std::string unseen() const {
     std::string text;
     for (const Record& record : records_) {
@@ -179,7 +196,7 @@ class Propagation : public std::enable_shared_from_this<Propagation> {
     } else if (fault_.empty()) {
       text += took;
     }
-    PropagationReport report{{seen, text + unseen(), passed}, {}};
+    PropagationReport report{{seen, text + unseen(), passed, {}, {}, cause()}, {}};
     for (const Record& record : records_) {
       const auto denied = std::find_if(record.sights.begin(), record.sights.end(),
                                        [](const Sight& sight) { return sight.denied; });

@@ -13,6 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using acme::PresentedChallenge;
+using Cause = Solver::ProofReport::Cause;
 
 constexpr std::array<Duration, 4> pauses = {1s, 2s, 3s, 4s};
 constexpr Duration glance_timeout = 5s;
@@ -46,14 +47,16 @@ class Visit : public std::enable_shared_from_this<Visit> {
   struct Door {
     const PresentedChallenge* challenge;
     std::string address;  // empty: the name has none
-    std::string fault;    // of the last look
+    DoorFault fault;      // of the last look
   };
 
   void resolved(const PresentedChallenge& challenge,
                 const Result<std::vector<std::string>>& addresses) {
-    if (!addresses) doors_.push_back({&challenge, {}, addresses.error().message});
+    if (!addresses) {
+      doors_.push_back({&challenge, {}, {Cause::not_found, addresses.error().message}});
+    }
     for (const std::string& address : addresses.value_or(std::vector<std::string>{})) {
-      doors_.push_back({&challenge, address, "was not looked at"});
+      doors_.push_back({&challenge, address, {Cause::no_answer, "was not looked at"}});
     }
     opened();
   }
@@ -68,15 +71,17 @@ class Visit : public std::enable_shared_from_this<Visit> {
     if (open_ == 0) return finish();
     for (Door& door : doors_) {
       if (!is_wrong(door)) continue;
-      glance_(*door.challenge, door.address, [self = shared_from_this(), &door](std::string fault) {
-        if (fault.empty()) ++self->report_.visits[door.challenge->token];
+      glance_(*door.challenge, door.address, [self = shared_from_this(), &door](DoorFault fault) {
+        if (fault.cause == Cause::none) ++self->report_.visits[door.challenge->token];
         door.fault = std::move(fault);
         if (--self->open_ == 0) self->looked();
       });
     }
   }
 
-  static bool is_wrong(const Door& door) { return !door.address.empty() && !door.fault.empty(); }
+  static bool is_wrong(const Door& door) {
+    return !door.address.empty() && door.fault.cause != Cause::none;
+  }
 
   void looked() {
     const bool wrong = std::any_of(doors_.begin(), doors_.end(), is_wrong);
@@ -86,15 +91,17 @@ class Visit : public std::enable_shared_from_this<Visit> {
 
   void finish() {
     std::string& text = report_.proof.text;
+    Cause& cause = report_.proof.cause;
     for (const Door& door : doors_) {
-      if (door.fault.empty()) continue;
+      if (door.fault.cause == Cause::none) continue;
       report_.proof.seen = false;
+      cause = cause == Cause::none ? door.fault.cause : std::min(cause, door.fault.cause);
       if (text.size() > 600) {
         text += "; and others";
         break;
       }
       text += (text.empty() ? "" : "; ") + door.challenge->identifier.value +
-              (door.address.empty() ? "" : " at " + door.address) + ": " + door.fault;
+              (door.address.empty() ? "" : " at " + door.address) + ": " + door.fault.text;
     }
     if (report_.proof.seen) {
       text = "the proof is seen at " + std::to_string(doors_.size()) + " address(es)";
@@ -123,7 +130,12 @@ struct Fetch {
   World world;
   std::string wanted;
   int redirects = 0;
-  std::function<void(std::string)> done;
+  std::function<void(DoorFault)> done;
+
+  // Whoever redirects has answered.
+  void fail(Cause cause, const std::string& text) const {
+    done({redirects > 0 ? Cause::wrong_answer : cause, text});
+  }
 };
 
 void fetch(const std::shared_ptr<Fetch>& fetching, const std::string& url,
@@ -150,34 +162,55 @@ std::string host_in(const std::string& url) {
 }
 
 void follow(const std::shared_ptr<Fetch>& fetching, const std::string& url, std::string address) {
-  if (++fetching->redirects > most_redirects) return fetching->done("is redirected for ever");
+  if (++fetching->redirects > most_redirects) {
+    return fetching->fail(Cause::wrong_answer, "is redirected for ever");
+  }
   // On the same host the same address is meant.
   if (!address.empty()) return fetch(fetching, url, address);
-  fetching->world.dns.resolve(
-      host_in(url), [fetching, url](Result<std::vector<std::string>> addresses) {
-        if (!addresses) {
-          return fetching->done("is redirected to a host without an address: " +
-                                addresses.error().message);
-        }
-        fetch(fetching, url, addresses->front());
-      });
+  fetching->world.dns.resolve(host_in(url), [fetching,
+                                             url](Result<std::vector<std::string>> addresses) {
+    if (!addresses) {
+      return fetching->fail(Cause::wrong_answer, "is redirected to a host without an address: " +
+                                                     addresses.error().message);
+    }
+    fetch(fetching, url, addresses->front());
+  });
+}
+
+// "http://shop.example/… (server nginx, redirected 1 time(s))"
+std::string described(const Fetch& fetching, const std::string& url,
+                      const acme::HttpResponse& response) {
+  const std::string server = acme::printable(response.header("Server"), 60);
+  std::string more = server.empty() ? "" : "server " + server;
+  if (fetching.redirects > 0) {
+    more += (more.empty() ? "" : ", ") + ("redirected " + std::to_string(fetching.redirects)) +
+            " time(s)";
+  }
+  return acme::printable(url, 200) + (more.empty() ? "" : " (" + more + ")");
 }
 
 void judge(const std::shared_ptr<Fetch>& fetching, const std::string& url,
            const std::string& address, const Result<acme::HttpResponse>& response) {
-  if (!response) return fetching->done(response.error().message);
+  if (!response) {
+    const bool answered = response.error().code == "BODY_TOO_LONG";
+    return fetching->fail(answered ? Cause::wrong_answer : Cause::no_answer,
+                          response.error().message);
+  }
   if (is_redirect(response->status)) {
     const std::string target = redirect_target(url, response->header("Location"));
-    if (target.empty()) return fetching->done("is redirected to nowhere");
+    if (target.empty()) return fetching->fail(Cause::wrong_answer, "is redirected to nowhere");
     return follow(fetching, target, host_in(target) == host_in(url) ? address : std::string());
   }
   if (response->status != 200) {
-    return fetching->done(url + " answers " + std::to_string(response->status));
+    return fetching->fail(Cause::wrong_answer, described(*fetching, url, *response) + " answers " +
+                                                   std::to_string(response->status));
   }
   std::string body = response->body;
   body.erase(body.find_last_not_of(" \t\r\n") + 1);
   if (body != fetching->wanted) {
-    return fetching->done("something else is served: \"" + acme::printable(body, 60) + "\"");
+    return fetching->fail(Cause::wrong_answer, "something else is served: \"" +
+                                                   acme::printable(body, 60) + "\" from " +
+                                                   described(*fetching, url, *response));
   }
   fetching->done({});
 }
@@ -206,7 +239,7 @@ void look_through_front_door(World world, std::vector<PresentedChallenge> challe
 
 Glance http_glance(World world, std::uint16_t port) {
   return [world, port](const PresentedChallenge& challenge, const std::string& address,
-                       std::function<void(std::string)> done) {
+                       std::function<void(DoorFault)> done) {
     const std::string& name = challenge.identifier.value;
     const std::string host = acme::is_ipv6(name) ? "[" + name + "]" : name;
     const std::string at = port == 80 ? "" : ":" + std::to_string(port);
@@ -219,7 +252,7 @@ Glance http_glance(World world, std::uint16_t port) {
 
 Glance tls_alpn_glance(World world, std::uint16_t port) {
   return [world, port](const PresentedChallenge& challenge, const std::string& address,
-                       std::function<void(std::string)> done) {
+                       std::function<void(DoorFault)> done) {
     ProbeRequest request;
     request.address = address;
     request.port = port;
@@ -227,13 +260,16 @@ Glance tls_alpn_glance(World world, std::uint16_t port) {
     request.timeout = glance_timeout;
     request.application_protocol = acme::tls_alpn_protocol;
     world.tls_probe.probe(std::move(request), [challenge, done](const ProbeReply& reply) {
-      if (reply.outcome != ProbeReply::Outcome::handshake) return done(reply.detail);
+      if (reply.outcome != ProbeReply::Outcome::handshake) {
+        const bool reached = reply.outcome == ProbeReply::Outcome::no_handshake;
+        return done({reached ? Cause::wrong_answer : Cause::no_answer, reply.detail});
+      }
       const bool right = !reply.chain_der.empty() &&
                          acme::proves_by_tls_alpn(reply.chain_der.front(), challenge.identifier,
                                                   challenge.key_authorization);
-      done(right ? std::string()
-                 : "another certificate is served to \"acme-tls/1\": is this port passed on to "
-                   "nolapse?");
+      if (right) return done({});
+      done({Cause::wrong_answer,
+            "another certificate is served to \"acme-tls/1\": is this port passed on to nolapse?"});
     });
   };
 }

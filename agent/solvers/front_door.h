@@ -12,10 +12,15 @@
 
 namespace nolapse {
 
-// One look at one address. `done` gets what is wrong, or nothing.
-using Glance =
-    std::function<void(const acme::PresentedChallenge& challenge, const std::string& address,
-                       std::function<void(std::string)> done)>;
+// What is wrong at one address.
+struct DoorFault {
+  Solver::ProofReport::Cause cause = Solver::ProofReport::Cause::none;
+  std::string text = {};
+};
+
+// One look at one address.
+using Glance = std::function<void(const acme::PresentedChallenge& challenge,
+                                  const std::string& address, std::function<void(DoorFault)> done)>;
 
 struct FrontDoorReport {
   Solver::ProofReport proof;

@@ -1,5 +1,7 @@
 #include "agent/solvers/tls_alpn01.h"
 
+#include <algorithm>
+
 #include "acme/tls_alpn_certificate.h"
 #include "agent/solvers/front_door.h"
 
@@ -20,7 +22,7 @@ class TlsAlpn01 : public Solver {
                                                           done](Result<acme::PrivateKey> key) {
       if (!key) return done(fail(key.error()));
       for (const PresentedChallenge& challenge : challenges) {
-        auto served = serve(challenge, *key);
+        auto served = gives_way(challenge) ? under_way(challenge) : serve(challenge, *key);
         if (served) continue;
         Error error = served.error();
         error.message = "challenge." + challenge_.name + ": " + error.message;
@@ -33,12 +35,17 @@ class TlsAlpn01 : public Solver {
 
   void await_proof(std::vector<PresentedChallenge> challenges, Patience patience,
                    std::function<void(ProofReport)> done) override {
+    const auto given_way = [this, challenges] {
+      return std::any_of(challenges.begin(), challenges.end(),
+                         [this](const auto& challenge) { return gives_way(challenge); });
+    };
     look_through_front_door(world_, std::move(challenges),
                             tls_alpn_glance(world_, challenge_.validation_port), patience,
-                            [this, done = std::move(done)](FrontDoorReport report) {
+                            [this, given_way, done = std::move(done)](FrontDoorReport report) {
                               for (const auto& [token, visits] : report.visits) {
                                 served_[token].own_visits += visits;
                               }
+                              if (!report.proof.seen && given_way()) report.proof = {};
                               done(std::move(report.proof));
                             });
   }
@@ -66,6 +73,21 @@ class TlsAlpn01 : public Solver {
     std::string certificate_der;
     unsigned own_visits = 0;
   };
+
+  // Of several certificates for one name the newest is shown. A probe must not stand in the way of
+  // a proof that a CA comes to look at.
+  bool gives_way(const PresentedChallenge& challenge) const {
+    if (!challenge.url.empty()) return false;
+    const std::string name = acme::tls_alpn_server_name(challenge.identifier);
+    return std::any_of(served_.begin(), served_.end(), [&](const auto& served) {
+      return served.first != challenge.token && served.second.server_name == name;
+    });
+  }
+
+  static Result<void> under_way(const PresentedChallenge& challenge) {
+    return fail(ErrorKind::held, "PROOF_UNDER_WAY",
+                challenge.identifier.value + " is being proved just now");
+  }
 
   Result<void> serve(const PresentedChallenge& challenge, const acme::PrivateKey& key) {
     withdraw(challenge);

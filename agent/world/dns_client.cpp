@@ -208,7 +208,7 @@ void DnsClient::ask(DnsLookup lookup, Completion<DnsAnswer> done) {
     });
     return;
   }
-  DnsQuestion question{lookup.name, lookup.type, lookup.server.empty()};
+  DnsQuestion question{lookup.name, lookup.type, lookup.server.empty(), lookup.checking_disabled};
   exchange(lookup.server, DnsQuery::question(question), [done](Result<DnsReply> reply) {
     if (!reply) return done(fail(reply.error()));
     done(DnsAnswer{reply->response_code == 0, reply->authoritative, std::move(reply->name),

@@ -200,6 +200,7 @@ std::optional<std::string> encode_question(const DnsQuestion& question, std::uin
   if (!packet) return std::nullopt;
   name.release();  // the packet's now
   ldns_pkt_set_id(packet.get(), id);
+  ldns_pkt_set_cd(packet.get(), question.checking_disabled);
   return wire(packet.get());
 }
 

@@ -15,7 +15,8 @@ namespace nolapse {
 struct DnsQuestion {
   std::string name;  // without a trailing dot
   DnsType type = DnsType::a;
-  bool recursive = true;  // asks a resolver; else a name server for what it knows itself
+  bool recursive = true;           // asks a resolver; else a name server for what it knows itself
+  bool checking_disabled = false;  // by DNSSEC
 };
 
 struct DnsReply {

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -167,6 +168,14 @@ Result<FileStatus> PosixFiles::status(const std::string& path) const {
   result.version = version_of(found);
   result.group = std::to_string(found.st_gid);
   return result;
+}
+
+Result<FileSpace> PosixFiles::space(const std::string& directory) const {
+  struct statvfs found {};
+  if (::statvfs(directory.c_str(), &found) != 0) {
+    return fail(file_error(errno, "cannot look at the file system of " + directory));
+  }
+  return FileSpace{std::uint64_t{found.f_bavail} * found.f_frsize, found.f_favail, found.f_files};
 }
 
 Result<std::unique_ptr<Files::Lock>> PosixFiles::lock(const std::string& path,

@@ -22,6 +22,7 @@ class PosixFiles final : public Files {
   Result<std::vector<std::string>> list(const std::string& directory) const override;
   Result<std::string> read_link(const std::string& path) const override;
   Result<FileStatus> status(const std::string& path) const override;
+  Result<FileSpace> space(const std::string& directory) const override;
   Result<std::unique_ptr<Lock>> lock(const std::string& path, const std::string& holder) override;
 
  private:

@@ -27,8 +27,8 @@ Error file_error(int error_number, const std::string& what) {
       code = "PERMISSION_DENIED";
       remedy = "; check the owner and the mode of it and of the directories above";
       break;
-    case EROFS:
-      code = "PERMISSION_DENIED";
+    case EROFS:  // whoever asks: not a matter of who may
+      remedy = "; see why it is so (dmesg), then remount it for writing";
       break;
     case EEXIST:
     case ENOTEMPTY:

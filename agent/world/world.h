@@ -98,6 +98,8 @@ struct DnsLookup {
   std::string name;  // A-labels, without a trailing dot
   DnsType type = DnsType::txt;
   std::string server = {};  // "ADDRESS:PORT", asked for what it knows itself; empty: the resolver
+  // The resolver shall not look at DNSSEC signatures. [RFC 4035 §3.2.2]
+  bool checking_disabled = false;
 };
 
 struct DnsAnswer {
@@ -189,6 +191,12 @@ struct FileStatus {
   std::string group;  // for comparing only: its number, as the name may take long to find
 };
 
+struct FileSpace {
+  std::uint64_t free_octets = 0;  // for this user
+  std::uint64_t free_files = 0;   // inodes
+  std::uint64_t files = 0;        // 0: the file system does not count them
+};
+
 class Files {
  public:
   virtual ~Files() = default;
@@ -202,6 +210,8 @@ class Files {
       const std::string& directory) const = 0;  // sorted names
   virtual Result<std::string> read_link(const std::string& path) const = 0;
   virtual Result<FileStatus> status(const std::string& path) const = 0;  // of a link itself
+  // Of the file system that holds the directory.
+  virtual Result<FileSpace> space(const std::string& directory) const = 0;
 
   // Held until the returned object dies, or the process does. Error: held LOCK_HELD with the text
   // its holder gave; local as above.

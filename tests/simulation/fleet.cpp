@@ -66,6 +66,7 @@ Fleet::Fleet(const Scenario& scenario)
   config.state_directory = state;
   // A probe of each endpoint an hour, and a heartbeat, would be most of what there is to simulate.
   config.daemon.check_interval = day;
+  config.daemon.self_tests = false;
   config.daemon.heartbeat_interval = 6h;
   config.daemon.rehearse_interval = 0h;
   const std::size_t cas = 1 + random_.below(3);

@@ -31,6 +31,7 @@ Shop::Shop(std::uint64_t seed, FakeCaSettings settings)
   issuer.issuer_roots_file = roots;
   config.cas = {issuer};
   config.state_directory = state;
+  config.daemon.self_tests = false;  // they have tests of their own
   ChallengeConfig web;
   web.name = "web";
   web.type = "http-01";

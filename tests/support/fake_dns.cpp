@@ -95,6 +95,8 @@ Result<DnsAnswer> FakeDns::answer(const DnsLookup& lookup) const {
       return fail(ErrorKind::transient, "DNS_FAILED", server->name + " answers SERVFAIL");
     if (server->fault == Fault::no_answer)
       return fail(ErrorKind::transient, "DNS_TIMEOUT", server->name + " does not answer");
+    if (zone.bogus && lookup.server.empty() && !lookup.checking_disabled)
+      return fail(ErrorKind::transient, "DNS_FAILED", "the resolver answers SERVFAIL");
     answer.authoritative = !lookup.server.empty();
     answer.exists = answer.name == *apex;
     if (answer.exists && lookup.type == DnsType::soa) answer.values = {server->name};

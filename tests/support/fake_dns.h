@@ -40,6 +40,7 @@ class FakeDns final : public Dns {
     std::vector<Server> servers;  // the first is the primary, which takes updates
     std::vector<Record> records;
     std::optional<TsigKey> key;  // that an update must be signed with
+    bool bogus = false;          // its signatures do not hold, and the resolver looks at them
   };
 
   explicit FakeDns(FakeClock& clock) : clock_(clock) {}

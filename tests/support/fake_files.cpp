@@ -286,6 +286,10 @@ Result<FileStatus> FakeFiles::status(const std::string& path) const {
                     node.group};
 }
 
+Result<FileSpace> FakeFiles::space(const std::string&) const {
+  return FileSpace{disk_full_ ? 0u : std::uint64_t{1} << 40, 1 << 20, 1 << 21};
+}
+
 Result<std::unique_ptr<Files::Lock>> FakeFiles::lock(const std::string& path,
                                                      const std::string& holder) {
   const auto held = locks_->held.find(path);

@@ -27,6 +27,8 @@ class FakeFiles final : public Files {
   Result<std::vector<std::string>> list(const std::string& directory) const override;
   Result<std::string> read_link(const std::string& path) const override;
   Result<FileStatus> status(const std::string& path) const override;
+  // Plenty, until the disk is full.
+  Result<FileSpace> space(const std::string& directory) const override;
   Result<std::unique_ptr<Lock>> lock(const std::string& path, const std::string& holder) override;
 
   // Crashes. After `count` further operations (1: the next one) `handler` is called instead of

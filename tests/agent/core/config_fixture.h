@@ -24,6 +24,7 @@ class ConfigFiles : public Files {
   Result<std::vector<std::string>> list(const std::string& directory) const override;
   Result<std::string> read_link(const std::string& path) const override;
   Result<FileStatus> status(const std::string& path) const override;
+  Result<FileSpace> space(const std::string&) const override { return FileSpace{}; }
   Result<std::unique_ptr<Lock>> lock(const std::string&, const std::string&) override;
 
  private:

@@ -115,6 +115,12 @@ TEST_CASE("deployments and schedules come back as they were saved") {
   CHECK(schedule->challenge == "web");
   CHECK(schedule->proof == SavedProof{"web", now, acme::Duration(83s), false});
   CHECK_FALSE(read_schedule(write_document(ScheduleRecord{}))->proof);
+  ScheduleRecord record;
+  record.proven_at = now;
+  record.proven = {{"the configuration", "abc"}, {"hook /a", "def"}};
+  const auto proven = read_schedule(write_document(record));
+  CHECK(proven->proven_at == now);
+  CHECK(proven->proven == record.proven);
   CHECK_FALSE(read_schedule(write_document(ScheduleRecord{}))->revocation);
 }
 

@@ -186,7 +186,10 @@ std::string fault_behind(int status, const std::string& location) {
                     w.tls_alpn_responder,
                     w.random};
   std::optional<std::string> fault;
-  http_glance(world, 80)(scene.proof, "192.0.2.10", [&](std::string got) { fault = got; });
+  http_glance(world, 80)(scene.proof, "192.0.2.10", [&](const DoorFault& got) {
+    CHECK((got.cause == Solver::ProofReport::Cause::none) == got.text.empty());
+    fault = got.text;
+  });
   scene.world.clock.run_until([&] { return fault.has_value(); });
   return fault.value_or("no answer");
 }

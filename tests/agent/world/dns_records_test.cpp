@@ -103,6 +103,20 @@ TEST_CASE("an alias is followed to the name where the values stand, or would sta
   CHECK(empty->values.empty());
 }
 
+TEST_CASE("the resolver looks at DNSSEC signatures unless it is told not to [RFC 4035 §3.2.2]") {
+  DnsTestServer server([](const DnsTestQuery& query) {
+    const bool checking_disabled = (query.octets[3] & 16) != 0;
+    return query.answer(checking_disabled ? 0 : 2, {{"", 1, wire_address("192.0.2.1")}});
+  });
+  Client client(server.address());
+  DnsLookup lookup{"shop.example", DnsType::a};
+  CHECK_FALSE(client.ask(lookup));
+  lookup.checking_disabled = true;
+  const auto answer = client.ask(lookup);
+  REQUIRE(answer);
+  CHECK(answer->values == Values{"192.0.2.1"});
+}
+
 TEST_CASE("a name server is asked for what it knows itself, the resolver for what is to be found") {
   std::atomic<bool> recursive{false};
   DnsTestServer server([&](const DnsTestQuery& query) {

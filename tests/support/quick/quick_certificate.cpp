@@ -132,6 +132,11 @@ std::string to_pem(const Certificate& certificate) {
   return std::string(head) + certificate.der + std::string(tail);
 }
 
+// The quick keys have none.
+std::string weakness_of(const Certificate&) {
+  return {};
+}
+
 bool names(const Certificate& certificate, const Identifier& identifier) {
   const auto& all = certificate.subject_alternative_names;
   return std::any_of(all.begin(), all.end(), [&](const Identifier& name) {

@@ -1,0 +1,227 @@
+// The configuration as it stands on the disk now, and who may read and write what belongs to it.
+#include <algorithm>
+
+#include "acme/base64url.h"
+#include "agent/core/checks/families.h"
+#include "agent/core/config_files.h"
+
+namespace nolapse {
+namespace {
+
+Finding finding(const char* code, std::string subject, FindingSeverity severity,
+                std::string summary, std::string evidence, std::string fix) {
+  return {code,           {}, std::move(subject), severity, std::move(summary), std::move(evidence),
+          std::move(fix), {}};
+}
+
+// What is missing of hooks and programs is their own checks' to say.
+bool is_about_a_tool(const ConfigProblem& problem) {
+  return problem.key.ends_with(".hook") || problem.key.ends_with(".program") ||
+         problem.key.ends_with(".script") || problem.key.ends_with("_hook") ||
+         problem.key.ends_with(".shim");
+}
+
+std::vector<Finding> check_file(const CheckContext& context, const CheckSubject&) {
+  const Config& config = context.config;
+  const ConfigResult loaded =
+      load_config(context.world.files, config.files.front(), config.state_directory);
+  std::vector<Finding> findings;
+  for (const ConfigProblem& problem : loaded.problems) {
+    if (is_about_a_tool(problem)) continue;
+    findings.push_back(finding(
+        "CONFIG_BROKEN", problem.file + ":" + std::to_string(problem.line), FindingSeverity::error,
+        "the configuration on the disk cannot be used", problem.text(),
+        "correct it, then: nolapse config check && systemctl reload nolapse"));
+  }
+  return findings;
+}
+
+std::vector<Finding> check_in_force(const CheckContext& context, const CheckSubject&) {
+  if (!context.daemon || context.daemon->configuration.empty()) return {};
+  const Config& config = context.config;
+  const std::string now = digest_of_files(context.world.files, config);
+  if (now == context.daemon->configuration) return {};
+  return {finding("CONFIG_NOT_TAKEN_UP", {}, FindingSeverity::warning,
+                  "the daemon runs with an older configuration than the one on the disk",
+                  config.files.front() + " or a file that it includes was changed",
+                  "nolapse config check && systemctl reload nolapse")};
+}
+
+template <class Uses>
+bool used_by_any(const Config& config, Uses uses) {
+  return std::any_of(config.certificates.begin(), config.certificates.end(), uses);
+}
+
+bool has(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::vector<Finding> check_unused(const CheckContext& context, const CheckSubject&) {
+  const Config& config = context.config;
+  std::vector<Finding> findings;
+  const auto unused = [&](const std::string& what, const std::string& key) {
+    findings.push_back(finding("CONFIG_UNUSED", what, FindingSeverity::warning,
+                               "no certificate uses the " + what + " of the configuration",
+                               "it stands in [" + key + "] and is named nowhere",
+                               "name it in a certificate, or remove the section"));
+  };
+  for (const CaConfig& ca : config.cas) {
+    if (!used_by_any(config, [&](const auto& spec) { return has(spec.cas, ca.name); })) {
+      unused("CA " + ca.name, "[ca]");
+    }
+  }
+  for (const auto& [name, challenge] : config.challenges) {
+    if (!used_by_any(config,
+                     [&, &key = name](const auto& spec) { return has(spec.challenges, key); })) {
+      unused("challenge " + name, "challenge." + name);
+    }
+  }
+  std::vector<std::string> told;
+  for (const auto& [name, target] : config.targets) {
+    if (has(told, target.section) ||
+        used_by_any(config, [&, &key = name](const auto& spec) { return has(spec.deploy, key); })) {
+      continue;
+    }
+    told.push_back(target.section);
+    unused("target " + target.section, "deploy." + target.section);
+  }
+  return findings;
+}
+
+// ---- access
+
+constexpr unsigned others_write = 0002;
+constexpr unsigned others_read = 0004;
+
+std::vector<Finding> check_writable(const CheckContext& context, const CheckSubject&) {
+  std::vector<std::string> paths = context.config.files;
+  for (const std::string& file : context.config.files) {
+    const std::string folder = directory_of(file);
+    if (!has(paths, folder)) paths.push_back(folder);
+  }
+  for (const auto& [name, target] : context.config.targets) paths.push_back(target.hook);
+  std::vector<Finding> findings;
+  for (const std::string& path : paths) {
+    const auto status = status_through_links(context.world.files, path);
+    if (!status || (status->mode & others_write) == 0 || (status->mode & 01000) != 0) continue;
+    findings.push_back(finding("CONFIG_WRITABLE", path, FindingSeverity::error,
+                               "anybody on this host may change " + path,
+                               "its mode lets others write", "chmod o-w " + path));
+  }
+  return findings;
+}
+
+void look_at_secret(const CheckContext& context, const std::string& path, const std::string& what,
+                    std::vector<Finding>& findings) {
+  if (path.empty()) return;
+  const auto status = status_through_links(context.world.files, path);
+  if (!status || (status->mode & others_read) == 0) return;
+  // A folder above that nobody may enter keeps it, too.
+  for (std::string folder = directory_of(path); folder.size() > 1; folder = directory_of(folder)) {
+    const auto above = status_through_links(context.world.files, folder);
+    if (!above || (above->mode & 0001) == 0) return;
+  }
+  findings.push_back(finding("SECRET_EXPOSED", path, FindingSeverity::warning,
+                             "anybody on this host may read " + what, path,
+                             "chmod o= " + path + ", and replace the secret"));
+}
+
+std::vector<Finding> check_secrets(const CheckContext& context, const CheckSubject&) {
+  std::vector<Finding> findings;
+  const Config& config = context.config;
+  for (const CaConfig& ca : config.cas) {
+    look_at_secret(context, ca.eab_hmac_key_file, "the external account's key of CA " + ca.name,
+                   findings);
+    look_at_secret(context, config.state_directory + "/accounts/" + ca.name + "/key.pem",
+                   "the account key for CA " + ca.name, findings);
+  }
+  for (const auto& [name, challenge] : config.challenges) {
+    for (const auto& [key, value] : challenge.settings) {
+      if (!key.ends_with("_file")) continue;
+      look_at_secret(context, value, "the secret of challenge " + name, findings);
+    }
+  }
+  for (const auto& [name, status] : context.statuses) {
+    if (!status.generation || !status.generation->has_key) continue;
+    look_at_secret(context, status.generation->directory + "/privkey.pem",
+                   "the private key of " + name, findings);
+  }
+  return findings;
+}
+
+// `group` promises a service that it can read the key; a folder above may break that promise.
+std::vector<Finding> check_group_access(const CheckContext& context, const CheckSubject& subject) {
+  const CertificateSpec& spec = *subject.certificate;
+  const auto& generation = context.status_of(spec).generation;
+  if (spec.group.empty() || !generation || !generation->has_key) return {};
+  const std::string key = generation->directory + "/privkey.pem";
+  const auto status = context.world.files.status(key);
+  if (!status) return {};
+  std::string closed;
+  if ((status->mode & 0040) == 0) closed = key;
+  for (std::string folder = generation->directory; folder.size() > 1 && closed.empty();
+       folder = directory_of(folder)) {
+    const auto above = status_through_links(context.world.files, folder);
+    if (!above) continue;
+    const bool by_group = (above->mode & 0010) != 0 && above->group == status->group;
+    if (!by_group && (above->mode & 0001) == 0) closed = folder;
+  }
+  if (closed.empty()) return {};
+  return {finding("KEY_NOT_READABLE", {}, FindingSeverity::error,
+                  spec.name + ": the group " + spec.group + " cannot read its key",
+                  closed + " is closed to it",
+                  "chmod o+x " + closed + " (the keys keep their own mode), or use a deploy hook")};
+}
+
+std::vector<CodePage> pages() {
+  return {
+      {"CONFIG_BROKEN", "the configuration file on the disk cannot be used",
+       "It was changed and not checked. A running daemon goes on with the old one until it "
+       "restarts; then it cannot.",
+       "nolapse config check", "Correct what it names, then systemctl reload nolapse."},
+      {"CONFIG_NOT_TAKEN_UP", "the daemon runs with an older configuration",
+       "A file was changed, added or removed, and nobody told the daemon.",
+       "nolapse status (it names what the daemon does not know)", "systemctl reload nolapse"},
+      {"CONFIG_UNUSED", "a CA, challenge or target that no certificate uses",
+       "A name was mistyped where it should be used, or the section is left over.",
+       "grep -rn NAME /etc/nolapse", "Name it in a certificate, or remove it."},
+      {"CONFIG_WRITABLE", "others may change the configuration or a hook",
+       "A file or a folder above is writable for everybody: they may have any command run.",
+       "ls -ld FILE", "chmod o-w FILE, and look whether it was changed."},
+      {"SECRET_EXPOSED", "others may read a private key or a credential",
+       "The file was made with a wide umask, or copied.", "ls -l FILE",
+       "chmod o= FILE. Who could read it may have: replace it."},
+      {"KEY_NOT_READABLE", "the group that should read a key cannot",
+       "The key or a folder above it is closed to the group; the service falls back to nothing, or "
+       "to a self-signed certificate.",
+       "namei -l STATE_DIR/live/NAME/privkey.pem; sudo -u USER cat the key",
+       "Open the folder for passing (chmod o+x), or let a deploy hook install the key."},
+  };
+}
+
+}  // namespace
+
+std::string digest_of_files(const Files& files, const Config& config) {
+  const ConfigResult loaded = load_config(files, config.files.front(), config.state_directory);
+  std::string text;
+  for (const std::string& file : loaded.config.files) {
+    const auto content = files.read(file);
+    text += file + "\n" + std::to_string(content ? content->size() : 0) + "\n" +
+            (content ? *content : std::string());
+  }
+  return acme::base64url_encode(acme::sha256(text));
+}
+
+CheckFamily config_checks() {
+  const auto on_host = [](const char* code, PlainCheck run) {
+    return plain_check({code}, CheckDepth::cheap, CheckScope::host, std::move(run));
+  };
+  return {pages(),
+          {on_host("CONFIG_BROKEN", check_file), on_host("CONFIG_NOT_TAKEN_UP", check_in_force),
+           on_host("CONFIG_UNUSED", check_unused), on_host("CONFIG_WRITABLE", check_writable),
+           on_host("SECRET_EXPOSED", check_secrets),
+           plain_check({"KEY_NOT_READABLE"}, CheckDepth::cheap, CheckScope::certificate,
+                       check_group_access)}};
+}
+
+}  // namespace nolapse

@@ -1,0 +1,128 @@
+// Does anybody run nolapse? The heartbeat is written by the work itself and looked at by others;
+// inside the daemon each certificate must have been looked at.
+#include <algorithm>
+
+#include "agent/core/checks/families.h"
+
+namespace nolapse {
+namespace {
+
+constexpr Duration oldest_heartbeat = std::chrono::minutes(20);  // four were missed
+constexpr Duration clock_tolerance = std::chrono::minutes(5);
+
+Finding heartbeat_finding(std::string summary, std::string evidence) {
+  return {"HEARTBEAT_OLD",
+          {},
+          {},
+          FindingSeverity::error,
+          std::move(summary),
+          std::move(evidence),
+          "systemctl enable --now nolapse; systemctl status nolapse; journalctl -u nolapse",
+          {}};
+}
+
+std::vector<Finding> check_heartbeat(const CheckContext& context, const CheckSubject&) {
+  if (context.daemon) return {};  // it is alive: it asks
+  const std::string path = context.config.state_directory + "/heartbeat";
+  const auto text = context.world.files.read(path);
+  if (!text && text.error().code == "PERMISSION_DENIED") {
+    Finding finding =
+        heartbeat_finding("nobody knows whether the daemon runs", text.error().message);
+    finding.severity = FindingSeverity::unknown;
+    finding.fix = "run `nolapse check` as root or as the user who runs nolapse";
+    return {finding};
+  }
+  if (!text) {
+    return {heartbeat_finding("no daemon has ever run here, so nobody renews anything by itself",
+                              text.error().message)};
+  }
+  const Time now = context.world.clock.now();
+  const auto beat = acme::parse_rfc3339(text->substr(0, text->find('\n')));
+  if (!beat) return {heartbeat_finding("the heartbeat cannot be read", path)};
+  if (now - *beat > oldest_heartbeat) {
+    return {heartbeat_finding(
+        "the daemon does not run: no heartbeat for " + acme::format_duration(now - *beat),
+        path + " says " + acme::format_rfc3339(*beat))};
+  }
+  if (*beat - now > clock_tolerance) {
+    return {heartbeat_finding("the heartbeat is in the future: the clock was set back",
+                              path + " says " + acme::format_rfc3339(*beat))};
+  }
+  return {};
+}
+
+// A look that takes long, or a loop that leaves one out, shows here and nowhere else.
+std::vector<Finding> check_considered(const CheckContext& context, const CheckSubject& subject) {
+  if (!context.daemon) return {};
+  const DaemonView& daemon = *context.daemon;
+  const std::string& name = subject.certificate->name;
+  const auto found = daemon.considered.find(name);
+  const Time last = found == daemon.considered.end() ? daemon.since : found->second;
+  // A look may wait for a slow name server, a hook, an order.
+  const Duration patience =
+      std::max<Duration>(3 * context.config.daemon.check_interval, std::chrono::minutes(30));
+  const Duration age = context.world.clock.now() - last;
+  if (age <= patience) return {};
+  return {{"CERTIFICATE_NOT_CONSIDERED",
+           {},
+           {},
+           FindingSeverity::error,
+           name + ": the daemon has not looked at it for " + acme::format_duration(age),
+           "last on " + acme::format_rfc3339(last),
+           "nolapse renew " + name + ", then systemctl restart nolapse, and report this",
+           {}}};
+}
+
+struct Unit {
+  const char* name;
+  const char* link;  // that enables it
+};
+
+// Only where the units are installed: a container or another init has its own ways.
+std::vector<Finding> check_units(const CheckContext& context, const CheckSubject&) {
+  static constexpr Unit units[] = {{"nolapse.service", "multi-user.target.wants"},
+                                   {"nolapse-watch.timer", "timers.target.wants"}};
+  const Files& files = context.world.files;
+  std::vector<Finding> findings;
+  for (const Unit& unit : units) {
+    const std::string name = unit.name;
+    const bool installed = files.status("/lib/systemd/system/" + name).has_value() ||
+                           files.status("/usr/lib/systemd/system/" + name).has_value() ||
+                           files.status("/etc/systemd/system/" + name).has_value();
+    const bool enabled =
+        files.status("/etc/systemd/system/" + std::string(unit.link) + "/" + name).has_value() ||
+        files.status("/usr/lib/systemd/system/" + std::string(unit.link) + "/" + name).has_value();
+    if (!installed || enabled) continue;
+    findings.push_back({"UNIT_NOT_ENABLED",
+                        {},
+                        "unit " + name,
+                        FindingSeverity::error,
+                        name + " is installed but does not start with this host",
+                        "no link in /etc/systemd/system/" + std::string(unit.link),
+                        "systemctl enable --now " + name,
+                        {}});
+  }
+  return findings;
+}
+
+}  // namespace
+
+CheckFamily scheduler_checks() {
+  return {{{"HEARTBEAT_OLD", "the daemon does not run, so nothing is renewed by itself",
+            "It was never started, was stopped, or hangs.",
+            "systemctl status nolapse; cat STATE_DIR/heartbeat",
+            "systemctl enable --now nolapse, and read journalctl -u nolapse."},
+           {"CERTIFICATE_NOT_CONSIDERED", "the daemon runs but leaves a certificate out",
+            "A look at it hangs, or the daemon has lost it.", "journalctl -u nolapse | grep NAME",
+            "Restart the daemon (that is safe at any moment), and report this."},
+           {"UNIT_NOT_ENABLED", "the service or its watchdog will not start at the next boot",
+            "It was installed but never enabled, or disabled by hand.",
+            "systemctl is-enabled nolapse.service nolapse-watch.timer",
+            "systemctl enable --now nolapse.service nolapse-watch.timer"}},
+          {plain_check({"HEARTBEAT_OLD"}, CheckDepth::cheap, CheckScope::host, check_heartbeat),
+           plain_check({"CERTIFICATE_NOT_CONSIDERED"}, CheckDepth::cheap, CheckScope::certificate,
+                       check_considered),
+           plain_check({"UNIT_NOT_ENABLED"}, CheckDepth::cheap, CheckScope::host, check_units)}};
+}
+
+}  // namespace nolapse

@@ -1,0 +1,127 @@
+// Is what clients get what was issued? From the endpoints as they answered just now.
+#include <algorithm>
+
+#include "agent/core/checks/families.h"
+
+namespace nolapse {
+namespace {
+
+std::string where(const EndpointState& state) {
+  return state.address.empty() ? state.endpoint : state.endpoint + " at " + state.address;
+}
+
+Finding about(const EndpointState& state, const char* code, FindingSeverity severity,
+              std::string summary, std::string fix) {
+  return {code, {}, where(state), severity, std::move(summary), state.detail, std::move(fix), {}};
+}
+
+std::string deploy_again(const CheckSubject& subject) {
+  return "nolapse deploy " + subject.certificate->name +
+         (subject.certificate->deploy.empty() ? " (it has no deploy target: reload the service)"
+                                              : "");
+}
+
+std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject& subject,
+                                  const CertificateStatus& status) {
+  const std::string& name = subject.certificate->name;
+  const bool is_newest =
+      status.generation && status.generation->leaf().fingerprint_sha256 == state.fingerprint_sha256;
+  if (state.service == Service::no_handshake) {
+    return about(state, "HANDSHAKE_FAILS", FindingSeverity::error,
+                 name + ": " + where(state) + " answers, but makes no TLS handshake",
+                 "see the service's log; " + deploy_again(subject));
+  }
+  switch (state.verdict) {
+    case Verdict::expired:
+      return about(state, "SERVED_EXPIRED", FindingSeverity::error,
+                   name + ": " + where(state) + " serves an expired certificate",
+                   "nolapse renew --force " + name);
+    case Verdict::wrong:
+      if (is_newest) {
+        return about(
+            state, "CHAIN_INVALID", FindingSeverity::error,
+            name + ": what " + where(state) + " serves does not validate",
+            "let the service read fullchain.pem instead of cert.pem; " + deploy_again(subject));
+      }
+      return about(state, "NOT_SERVED", FindingSeverity::error,
+                   name + ": " + where(state) + " does not serve what was issued",
+                   deploy_again(subject));
+    case Verdict::unreachable:
+      return about(
+          state, "ENDPOINT_UNREACHABLE", FindingSeverity::warning,
+          name + ": " + where(state) + " cannot be reached from here",
+          "start the service, correct `endpoints`, or the address record that leads there");
+    case Verdict::ok:
+      break;
+  }
+  return {};
+}
+
+std::vector<Finding> check_endpoints(const CheckContext& context, const CheckSubject& subject) {
+  const CertificateStatus& status = context.status_of(*subject.certificate);
+  std::vector<Finding> findings;
+  for (const EndpointState& state : status.endpoints) {
+    if (auto finding = finding_on(state, subject, status)) findings.push_back(std::move(*finding));
+  }
+  return findings;
+}
+
+// Who lists no endpoints on purpose (`endpoints = []`) has said so.
+std::vector<Finding> check_verifiable(const CheckContext& context, const CheckSubject& subject) {
+  const CertificateSpec& spec = *subject.certificate;
+  const CertificateStatus& status = context.status_of(spec);
+  if (!status.generation || !status.endpoints.empty() || spec.endpoints) return {};
+  return {{"UNVERIFIED",
+           {},
+           {},
+           FindingSeverity::warning,
+           spec.name + ": nobody can say what is served",
+           "no local listener answers for its names, and no endpoints are configured",
+           "list them: endpoints = [\"HOST:PORT\"]; or write endpoints = [] where there are none",
+           {}}};
+}
+
+}  // namespace
+
+CheckFamily served_checks() {
+  return {
+      {{"NOT_SERVED", "an endpoint serves another certificate than was issued",
+        "The service was not reloaded, reads other files, somebody put an old file back, or "
+        "another "
+        "server answers at that address.",
+        "openssl s_client -connect HOST:PORT -servername NAME </dev/null | openssl x509 -noout "
+        "-serial -enddate -issuer",
+        "nolapse deploy NAME; where that does not help, compare the paths in the service's "
+        "configuration with what the hook installs."},
+       {"SERVED_EXPIRED", "clients get an expired certificate now",
+        "It was not renewed, or the new one did not reach the service.",
+        "openssl s_client -connect HOST:PORT -servername NAME </dev/null | openssl x509 -noout "
+        "-enddate",
+        "nolapse renew --force NAME"},
+       {"CHAIN_INVALID", "what is served does not lead to a trusted root",
+        "Only the leaf is served, the intermediate is an old one, or issuer_roots names other "
+        "roots.",
+        "openssl s_client -connect HOST:PORT -servername NAME -verify_return_error </dev/null",
+        "Let the service read fullchain.pem; for a private CA set issuer_roots."},
+       {"HANDSHAKE_FAILS", "a service answers, but no TLS handshake comes about",
+        "Key and certificate do not match, a configuration is broken, or the port speaks another "
+        "protocol first (!smtp and others, see endpoints).",
+        "openssl s_client -connect HOST:PORT -servername NAME </dev/null",
+        "Read the service's log and correct it, then nolapse deploy NAME."},
+       {"ENDPOINT_UNREACHABLE", "an endpoint, or one of its addresses, cannot be reached from here",
+        "The service is down, a firewall is between, or an address record (often AAAA) leads "
+        "nowhere.",
+        "curl -v --connect-to ::ADDRESS: https://NAME/",
+        "Start the service or correct the record. Where this host cannot reach it by design, list "
+        "the endpoints that it can."},
+       {"UNVERIFIED", "nobody can say what is served",
+        "No endpoints are configured, and no local listener answers for the names.",
+        "ss -ltnp | grep -E ':(443|465|636|993|995)'",
+        "List the endpoints of the certificate, or write endpoints = []."}},
+      {plain_check({"NOT_SERVED", "SERVED_EXPIRED", "CHAIN_INVALID", "HANDSHAKE_FAILS",
+                    "ENDPOINT_UNREACHABLE"},
+                   CheckDepth::cheap, CheckScope::certificate, check_endpoints),
+       plain_check({"UNVERIFIED"}, CheckDepth::cheap, CheckScope::certificate, check_verifiable)}};
+}
+
+}  // namespace nolapse

@@ -1,0 +1,199 @@
+// The state directory: can it be read and written, and is it this machine's?
+#include <algorithm>
+
+#include "agent/core/checks/families.h"
+
+namespace nolapse {
+namespace {
+
+constexpr Duration longest_lock = std::chrono::hours(1);
+constexpr std::uint64_t least_octets = 64 << 20;  // enough for years of one certificate
+constexpr std::uint64_t last_octets = 4 << 20;
+constexpr std::uint64_t least_files = 5000;
+constexpr std::uint64_t last_files = 200;
+
+Finding finding(const char* code, std::string subject, FindingSeverity severity,
+                std::string summary, std::string evidence, std::string fix) {
+  return {code,           {}, std::move(subject), severity, std::move(summary), std::move(evidence),
+          std::move(fix), {}};
+}
+
+// Of a file that may not be read nobody knows what is in it.
+Finding unreadable(const Error& error, const std::string& what) {
+  const bool denied = error.code == "PERMISSION_DENIED";
+  return finding("STATE_UNREADABLE", what,
+                 denied ? FindingSeverity::unknown : FindingSeverity::error,
+                 what + " cannot be read", error.message,
+                 denied ? "run `nolapse check` as root or as the user who runs nolapse"
+                        : "restore the file from a backup or move it away; the head of store.h "
+                          "and README.md say what its loss costs");
+}
+
+std::vector<Finding> check_records(const CheckContext& context, const CheckSubject& subject) {
+  const std::string& name = subject.certificate->name;
+  std::vector<Finding> findings;
+  const auto look = [&](const auto& loaded, const char* what) {
+    if (!loaded) findings.push_back(unreadable(loaded.error(), what));
+  };
+  look(context.store.load_schedule(name), "schedule.json");
+  look(context.store.load_deployments(name), "deployments.json");
+  look(context.store.load_issuance(name), "issuance.json");
+  look(context.store.load_left_proofs(name), "left_behind.json");
+  return findings;
+}
+
+std::vector<Finding> check_shared_records(const CheckContext& context,
+                                          const CheckSubject& subject) {
+  std::vector<Finding> findings;
+  const auto ledger = context.store.load_ledger(subject.ca->name);
+  if (!ledger) {
+    findings.push_back(unreadable(ledger.error(), "the rate ledger of " + subject.ca->name));
+  }
+  const auto account = context.store.load_account(subject.ca->name);
+  if (account && *account && !(*account)->fault.empty()) {
+    findings.push_back(finding("STATE_UNREADABLE", "account.json of " + subject.ca->name,
+                               FindingSeverity::warning,
+                               "account.json of " + subject.ca->name + " cannot be read",
+                               (*account)->fault, "nothing: the CA is asked again"));
+  }
+  return findings;
+}
+
+std::vector<Finding> check_generations(const CheckContext& context, const CheckSubject& subject) {
+  const std::string& name = subject.certificate->name;
+  std::vector<std::string> damaged;
+  const auto newest = context.store.newest_generation(name, Store::Keys::checked, &damaged);
+  std::vector<Finding> findings;
+  if (!newest) findings.push_back(unreadable(newest.error(), "certificates/" + name));
+  for (const std::string& what : damaged) {
+    findings.push_back(finding("GENERATION_DAMAGED", {}, FindingSeverity::error,
+                               name + ": a generation is damaged and is not used", what,
+                               "nolapse renew --force " + name + "; then see to the disk"));
+  }
+  return findings;
+}
+
+std::vector<Finding> check_space(const CheckContext& context, const CheckSubject&) {
+  const std::string& path = context.config.state_directory;
+  const auto space = context.world.files.space(path);
+  if (!space) return {unreadable(space.error(), path)};
+  const bool few_files = space->files > 0 && space->free_files < least_files;
+  if (space->free_octets >= least_octets && !few_files) return {};
+  const bool last =
+      space->free_octets < last_octets || (space->files > 0 && space->free_files < last_files);
+  return {finding("DISK_LOW", {}, last ? FindingSeverity::error : FindingSeverity::warning,
+                  "the disk under " + path + " is almost full",
+                  std::to_string(space->free_octets >> 20) + " MiB and " +
+                      std::to_string(space->free_files) + " inodes are free",
+                  "make room: a renewal that cannot be stored is no renewal")};
+}
+
+std::vector<Finding> check_lock(const CheckContext& context, const CheckSubject&) {
+  if (context.daemon) return {};  // it holds the lock itself
+  const auto lock = context.world.files.lock(context.store.lock_path(), "nolapse check");
+  if (lock || lock.error().code == "FILE_MISSING") return {};
+  if (lock.error().kind != ErrorKind::held) {
+    return {finding("LOCK_HELD", {}, FindingSeverity::unknown,
+                    "nobody knows whether the state directory is locked", lock.error().message,
+                    "run `nolapse check` as root or as the user who runs nolapse")};
+  }
+  const std::string& text = lock.error().message;
+  const std::size_t since = text.rfind(" since ");
+  const auto begin = since == std::string::npos ? std::optional<Time>()
+                                                : acme::parse_rfc3339(text.substr(since + 7, 20));
+  const Duration age = begin ? context.world.clock.now() - *begin : Duration{0};
+  if (begin && age < longest_lock) return {};
+  return {finding("LOCK_HELD", {}, FindingSeverity::error,
+                  "another process holds the state directory" +
+                      (begin ? " for " + acme::format_duration(age) : std::string()) +
+                      " and no daemon answers",
+                  text, "see what that process waits for and end it; the lock ends with it")};
+}
+
+// A second machine with the same account and orders spends the first one's limits, and neither
+// sees what the other does.
+std::vector<Finding> check_machine(const CheckContext& context, const CheckSubject&) {
+  const auto known = context.store.load_machine();
+  const auto here = context.world.files.read("/etc/machine-id");
+  if (!known || !here || known->empty() || *known == *here) return {};
+  return {
+      finding("STATE_FROM_ANOTHER_MACHINE", {}, FindingSeverity::error,
+              "the state directory was copied from another machine",
+              "made on machine " + known->substr(0, 12) + "…, this is " + here->substr(0, 12) + "…",
+              "where the other one is gone: rm " + context.config.state_directory +
+                  "/machine and restart nolapse; else give this one a state directory of its "
+                  "own")};
+}
+
+void probe_writing(const std::shared_ptr<const CheckContext>& context, const CheckSubject&,
+                   const CheckReport& report) {
+  // Two self-tests may run at once. What a crash leaves there the next sweep takes away.
+  const std::string path = context->config.state_directory + "/tmp/check-" +
+                           std::to_string(context->world.random.next());
+  const std::string content = "nolapse check " + std::to_string(context->world.random.next());
+  std::vector<FileOperation> work{MakeDirectory{context->config.state_directory + "/tmp", 0700},
+                                  RemoveTree{path}, WriteFile{path, content, 0600, {}},
+                                  SyncFile{path}};
+  context->world.files.run(std::move(work), [context, path, content, report](Result<void> written) {
+    const auto read = written ? context->world.files.read(path) : fail(written.error());
+    const std::string seen = !read              ? read.error().message
+                             : *read != content ? path + " does not hold what was written"
+                                                : std::string();
+    context->world.files.run({RemoveTree{path}}, [seen, report, read](Result<void> removed) {
+      const std::string why = seen.empty() && !removed ? removed.error().message : seen;
+      if (why.empty()) return report({});
+      const bool denied = !read && read.error().code == "PERMISSION_DENIED";
+      report({finding("DISK_WRITE_FAILED", {},
+                      denied ? FindingSeverity::unknown : FindingSeverity::error,
+                      "the state directory takes no write", why,
+                      denied ? "run `nolapse check` as the user who runs nolapse"
+                             : "see to the disk: df -h, dmesg, mount")});
+    });
+  });
+}
+
+std::vector<CodePage> pages() {
+  return {
+      {"STATE_UNREADABLE", "a file of the state directory cannot be read",
+       "It is damaged (a full disk, a crash of the machine), of a newer nolapse, or not ours to "
+       "read.",
+       "ls -l the file; python3 -m json.tool FILE",
+       "nolapse goes on without it and puts it aside as FILE.unreadable at its next write; the "
+       "README says what each file's loss costs."},
+      {"GENERATION_DAMAGED",
+       "files of an issued certificate are missing, or do not belong together",
+       "A disk error, or somebody changed them.",
+       "openssl x509 -in cert.pem -noout -pubkey; openssl pkey -in privkey.pem -pubout",
+       "nolapse renew --force NAME issues a new pair; the old one is not used."},
+      {"DISK_LOW", "little space or few inodes are left for the state directory",
+       "Logs, backups, or the events of years.", "df -h STATE_DIR; df -i STATE_DIR", "Make room."},
+      {"DISK_WRITE_FAILED", "the state directory takes no write",
+       "The disk is full or was remounted read-only, or the owner is wrong.",
+       "touch STATE_DIR/tmp/x, as the user who runs nolapse", "See to the disk or to the owner."},
+      {"LOCK_HELD", "something has held the state directory for long, and no daemon answers",
+       "A command waits for a hook, a CA or a person, or the daemon hangs.",
+       "cat STATE_DIR/lock; ps -fp PID", "End that process; restart the daemon."},
+      {"STATE_FROM_ANOTHER_MACHINE", "the state directory is a copy from another machine",
+       "A disk or a virtual machine was cloned.", "cat STATE_DIR/machine /etc/machine-id",
+       "If the other one is gone, remove STATE_DIR/machine; else use another state directory."},
+  };
+}
+
+}  // namespace
+
+CheckFamily state_checks() {
+  return {
+      pages(),
+      {plain_check({"STATE_UNREADABLE"}, CheckDepth::cheap, CheckScope::certificate, check_records),
+       plain_check({"STATE_UNREADABLE"}, CheckDepth::cheap, CheckScope::ca, check_shared_records),
+       plain_check({"GENERATION_DAMAGED", "STATE_UNREADABLE"}, CheckDepth::cheap,
+                   CheckScope::certificate, check_generations),
+       plain_check({"DISK_LOW", "STATE_UNREADABLE"}, CheckDepth::cheap, CheckScope::host,
+                   check_space),
+       plain_check({"LOCK_HELD"}, CheckDepth::cheap, CheckScope::host, check_lock),
+       plain_check({"STATE_FROM_ANOTHER_MACHINE"}, CheckDepth::cheap, CheckScope::host,
+                   check_machine),
+       {{"DISK_WRITE_FAILED"}, CheckDepth::deep, CheckScope::host, probe_writing}}};
+}
+
+}  // namespace nolapse

@@ -1,0 +1,186 @@
+// The programs that a renewal needs: hooks, and what DNS providers start. Looked at as files, and
+// with --deep the hooks are asked themselves, by the user who will run them.
+#include <algorithm>
+
+#include "agent/core/checks/families.h"
+#include "agent/core/config_files.h"
+#include "agent/core/hook.h"
+
+namespace nolapse {
+namespace {
+
+Finding finding(const char* code, FindingSeverity severity, std::string summary,
+                std::string evidence, std::string fix) {
+  return {code, {}, {}, severity, std::move(summary), std::move(evidence), std::move(fix), {}};
+}
+
+// "/usr/bin/env python3" needs both.
+std::string missing_interpreter(const Files& files, const std::string& content) {
+  if (!content.starts_with("#!")) return {};
+  std::string line = content.substr(2, content.find('\n') - 2);
+  line.erase(0, line.find_first_not_of(" \t"));
+  const std::string program = line.substr(0, line.find_first_of(" \t\r"));
+  if (program.empty() || program.front() != '/') return program;
+  if (!status_through_links(files, program)) return program;
+  if (!program.ends_with("/env")) return {};
+  std::string wanted = line.substr(std::min(line.find_first_of(" \t") + 1, line.size()));
+  wanted = wanted.substr(0, wanted.find_first_of(" \t\r"));
+  if (wanted.empty() || wanted.front() == '-') return {};
+  const std::string path = program_path;
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find(':', begin), path.size());
+    if (status_through_links(files, path.substr(begin, end - begin) + "/" + wanted)) return {};
+    begin = end + 1;
+  }
+  return wanted;
+}
+
+struct Codes {
+  const char* missing;
+  const char* not_executable;
+  const char* no_interpreter;
+};
+
+// What keeps a program from being started, as far as can be seen without starting it.
+std::optional<Finding> fault_of_program(const Files& files, const std::string& path,
+                                        const std::string& what, const Codes& codes,
+                                        bool is_script) {
+  const auto status = status_through_links(files, path);
+  if (!status && status.error().code == "PERMISSION_DENIED") {
+    return finding(codes.missing, FindingSeverity::unknown, what + " may not be looked at",
+                   status.error().message, "run `nolapse check` as root");
+  }
+  if (!status) {
+    return finding(codes.missing, FindingSeverity::error, what + " is not there",
+                   status.error().message, "install it again, or correct its path");
+  }
+  if (status->kind == FileStatus::Kind::directory) return {};
+  if (!is_script && (status->mode & 0111) == 0) {
+    return finding(codes.not_executable, FindingSeverity::error, what + " is not executable", path,
+                   "chmod +x " + path);
+  }
+  const auto content = files.read(path);
+  // A program that may be run but not read, or a large one, is no script.
+  const std::string interpreter = content ? missing_interpreter(files, *content) : std::string();
+  if (interpreter.empty()) return {};
+  return finding(codes.no_interpreter, FindingSeverity::error,
+                 what + " needs " + interpreter + ", which is not there", path + ": its first line",
+                 "install " + interpreter + ", or correct the first line");
+}
+
+std::vector<Finding> check_hook_file(const CheckContext& context, const CheckSubject& subject) {
+  static constexpr Codes codes{"HOOK_MISSING", "HOOK_NOT_EXECUTABLE", "HOOK_INTERPRETER_MISSING"};
+  const DeployTarget& target = *subject.target;
+  const Files& files = context.world.files;
+  const std::string what = subject.certificate->name + ": the hook of target " + target.name;
+  std::vector<std::string> programs = {target.hook};
+  const auto status = status_through_links(files, target.hook);
+  if (status && status->kind == FileStatus::Kind::directory) {
+    for (const std::string& name : files.list(target.hook).value_or(std::vector<std::string>{})) {
+      if (name.back() != '~') programs.push_back(target.hook + "/" + name);
+    }
+  }
+  std::vector<Finding> findings;
+  for (const std::string& program : programs) {
+    auto fault = fault_of_program(files, program, what, codes, target.kind == HookKind::acme_sh);
+    if (fault) findings.push_back(std::move(*fault));
+  }
+  return findings;
+}
+
+std::vector<Finding> check_provider_programs(const CheckContext& context,
+                                             const CheckSubject& subject) {
+  static constexpr Codes codes{"TOOL_MISSING", "TOOL_MISSING", "TOOL_MISSING"};
+  std::vector<Finding> findings;
+  for (const auto& [key, value] : subject.challenge->settings) {
+    const bool program = key == "program" || key == "shim" || key.ends_with("_hook");
+    if (!program && key != "script") continue;
+    auto fault = fault_of_program(context.world.files, value,
+                                  "the " + key + " of challenge " + subject.challenge->name, codes,
+                                  !program);
+    if (fault) findings.push_back(std::move(*fault));
+  }
+  return findings;
+}
+
+std::optional<Finding> judge_check(const CheckSubject& subject,
+                                   const Result<HookOutcome>& outcome) {
+  if (outcome) return {};
+  const std::string& name = subject.certificate->name;
+  const bool later = outcome.error().code == "HOOK_TRY_LATER";
+  return finding("HOOK_CHECK_FAILED", later ? FindingSeverity::warning : FindingSeverity::error,
+                 name + ": the hook of target " + subject.target->name +
+                     " says that a deployment would not work",
+                 outcome.error().message,
+                 "correct what it says, then: nolapse check --deep " + name);
+}
+
+std::vector<Finding> check_changes(const CheckContext& context, const CheckSubject& subject) {
+  const CertificateSpec& spec = *subject.certificate;
+  const auto schedule = context.store.load_schedule(spec.name);
+  if (!schedule || !schedule->proven_at) return {};
+  const std::string changed =
+      changed_parts(schedule->proven, parts_of(spec, context.config, context.world.files));
+  if (changed.empty()) return {};
+  return {
+      finding("CHANGED_SINCE_SUCCESS", FindingSeverity::warning,
+              spec.name + ": what its renewal rests on has changed, and nobody has tried it",
+              "since the success of " + acme::format_rfc3339(*schedule->proven_at) + ": " + changed,
+              "nolapse check --deep " + spec.name + "; nolapse rehearse " + spec.name)};
+}
+
+// Hooks of other clients are never run for a check.
+void ask_hook(const std::shared_ptr<const CheckContext>& context, const CheckSubject& subject,
+              const CheckReport& report) {
+  const DeployTarget& target = *subject.target;
+  const auto& generation = context->status_of(*subject.certificate).generation;
+  if (target.kind != HookKind::nolapse || !generation) return report({});
+  // What is missing is said already.
+  if (!check_hook_file(*context, subject).empty()) return report({});
+  run_hook(context->world,
+           {target, "check", *subject.certificate, *generation,
+            context->store.live_path(subject.certificate->name)},
+           [context, subject, report](Result<HookOutcome> outcome) {
+             auto fault = judge_check(subject, outcome);
+             report(fault ? std::vector<Finding>{std::move(*fault)} : std::vector<Finding>{});
+           });
+}
+
+std::vector<CodePage> pages() {
+  return {
+      {"HOOK_MISSING", "the deploy hook of a target is not there",
+       "It was removed, renamed, or a package was upgraded.", "ls -l HOOK",
+       "Put it back, or correct `hook`."},
+      {"HOOK_NOT_EXECUTABLE", "the deploy hook of a target is not executable",
+       "It was copied without its mode, or a deployment reset it.", "ls -l HOOK", "chmod +x HOOK"},
+      {"HOOK_INTERPRETER_MISSING", "what the hook's first line names is not there",
+       "The interpreter was removed or renamed by an upgrade.", "head -1 HOOK",
+       "Install it, or correct the first line."},
+      {"HOOK_CHECK_FAILED", "the hook itself says that a deployment would not work",
+       "The service's configuration is broken, it does not run, a folder or a port is missing.",
+       "NOLAPSE_NAME=NAME … HOOK check, as its user; the service's own configuration test",
+       "Correct what it says."},
+      {"CHANGED_SINCE_SUCCESS",
+       "configuration, hook or program changed since the last renewal that went well",
+       "An upgrade or an edit. Perhaps it still works; nobody has seen that yet.",
+       "the evidence names the files; ls -l, and the history of your configuration management",
+       "Try it before it matters: nolapse rehearse NAME."},
+      {"TOOL_MISSING", "a program that a DNS provider needs is not there or cannot be run",
+       "It was removed, renamed or upgraded.", "ls -l PROGRAM", "Install it or correct its path."},
+  };
+}
+
+}  // namespace
+
+CheckFamily tool_checks() {
+  return {pages(),
+          {plain_check({"HOOK_MISSING", "HOOK_NOT_EXECUTABLE", "HOOK_INTERPRETER_MISSING"},
+                       CheckDepth::cheap, CheckScope::target, check_hook_file),
+           plain_check({"TOOL_MISSING"}, CheckDepth::cheap, CheckScope::challenge,
+                       check_provider_programs),
+           plain_check({"CHANGED_SINCE_SUCCESS"}, CheckDepth::cheap, CheckScope::certificate,
+                       check_changes),
+           {{"HOOK_CHECK_FAILED"}, CheckDepth::deep, CheckScope::target, ask_hook}}};
+}
+
+}  // namespace nolapse

@@ -1,0 +1,48 @@
+// The daemon's self-tests: cheap ones every `check_interval`, deep ones every
+// `deep_check_interval`. What is found is kept in findings.json, and told when it begins, changes
+// or ends: once, however often it is found again.
+#pragma once
+
+#include <functional>
+
+#include "agent/core/config.h"
+#include "agent/core/event_stream.h"
+#include "agent/core/finding_document.h"
+#include "agent/core/self_test.h"
+#include "agent/core/store.h"
+
+namespace nolapse {
+
+class SelfTestWatch {
+ public:
+  using Run = std::function<void(SelfTestRequest, std::function<void(Findings)>)>;
+
+  // The references must outlive it.
+  SelfTestWatch(World world, const Config& config, const Store& store, EventStream& events,
+                Run run);
+
+  // The first look comes after a moment, when the certificates have been looked at.
+  void start();
+  void stop() { stopped_ = true; }
+  // What its own tests found last.
+  const std::vector<Finding>& known() const { return saved_.findings; }
+
+ private:
+  void sleep();
+  void wake();
+  void found(Findings findings);
+
+  World world_;
+  const Config& config_;
+  const Store& store_;
+  EventStream& events_;
+  Run run_;
+  SavedFindings saved_;
+  bool stopped_ = false;
+};
+
+// What holds after a self-test: what it found, and of the deep checks, where it was not deep, what
+// was found before.
+std::vector<Finding> findings_after(const Findings& found, const std::vector<Finding>& before);
+
+}  // namespace nolapse

@@ -1,0 +1,111 @@
+// `nolapse check`: the self-tests, by the daemon where one runs, because only it has the user, the
+// environment and the listeners that a renewal will have; else by this process.
+#include <algorithm>
+#include <iostream>
+
+#include "acme/json_read.h"
+#include "agent/core/agent.h"
+#include "agent/core/nearest.h"
+#include "agent/front/check_output.h"
+#include "agent/front/commands.h"
+#include "agent/front/join_daemon.h"
+#include "agent/front/progress.h"
+#include "agent/solvers/solvers.h"
+#include "agent/world/signals.h"
+
+namespace nolapse {
+namespace {
+
+CheckStyle style_of(const GlobalOptions& global, const CheckCommand& command) {
+  return {global.json, command.nagios, global.verbosity};
+}
+
+bool is_no_news(const Error& error) {
+  return error.code == "NO_DAEMON" || error.code == "PERMISSION_DENIED";
+}
+
+// Nothing where a signal ended it.
+std::optional<Findings> check_alone(RealWorld& real, const GlobalOptions& global,
+                                    const CheckCommand& command, const Config& config,
+                                    int& interrupted) {
+  const SignalWatch signals(real.loop(), [&](int number) {
+    interrupted = number;
+    real.stop();
+  });
+  const World world = real.world();
+  EventStream events(world.clock);
+  if (!command.nagios) events.add_reader(open_stderr(world.clock, std::min(global.verbosity, 0)));
+  Agent agent(world, config, events, make_solver);
+  std::optional<Findings> findings;
+  agent.check({config.with_families(command.names), command.deep}, {},
+              [&](Findings found) { findings = std::move(found); });
+  real.run_until([&] { return findings.has_value(); });
+  if (!findings) return {};
+  const auto before = Store(config.state_directory, world.files).load_findings();
+  if (before) keep_since(findings->all, before->findings, findings->at);
+  return findings;
+}
+
+}  // namespace
+
+int run_check(const GlobalOptions& global, const CheckCommand& command, const Config& config) {
+  if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
+  RealWorld real(world_options(config));
+  ControlRequest request;
+  request.command = ControlRequest::Command::check;
+  request.names = config.with_families(command.names);
+  request.json = global.json;
+  request.verbosity = global.verbosity;
+  request.deep = command.deep;
+  request.nagios = command.nagios;
+  const auto joined = join_daemon(real.loop(), global, config, request);
+  if (joined) return *joined;
+  if (!is_no_news(joined.error())) {
+    std::cerr << "nolapse: " << acme::printable(joined.error().message)
+              << "; this process looks for itself\n";
+  }
+  int interrupted = 0;
+  const auto findings = check_alone(real, global, command, config, interrupted);
+  if (!findings) return 128 + interrupted;
+  const std::size_t certificates =
+      command.names.empty() ? config.certificates.size() : command.names.size();
+  return write_findings(std::cout, style_of(global, command), *findings, certificates);
+}
+
+int explain_checks(const GlobalOptions& global, const CheckCommand& command) {
+  if (command.list) {
+    write_code_list(std::cout, global.json);
+    return 0;
+  }
+  if (const CodePage* page = find_code_page(command.explain)) {
+    write_code_page(std::cout, global.json, *page);
+    return 0;
+  }
+  std::vector<std::string> codes;
+  for (const CodePage& page : code_pages()) codes.emplace_back(page.code);
+  return refuse(global,
+                usage_error("UNKNOWN_CODE",
+                            "there is no code \"" + command.explain + "\"; the nearest is " +
+                                nearest(command.explain, codes).word + ", and --list names all"));
+}
+
+int report_broken_config(const GlobalOptions& global, const CheckCommand& command,
+                         const std::vector<ConfigProblem>& problems) {
+  Findings findings;
+  findings.at = RealWorld({}).world().clock.now();
+  for (const ConfigProblem& problem : problems) {
+    findings.all.push_back(
+        {"CONFIG_BROKEN",
+         {},
+         problem.file + ":" + std::to_string(problem.line),
+         FindingSeverity::error,
+         "the configuration cannot be used: " + problem.key + ": " + problem.reason,
+         problem.text(),
+         problem.fix,
+         {}});
+  }
+  write_findings(std::cout, style_of(global, command), findings, 0);
+  return 2;
+}
+
+}  // namespace nolapse

@@ -1,0 +1,183 @@
+#include "agent/front/check_output.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "acme/json_read.h"
+#include "agent/front/exit_status.h"
+
+namespace nolapse {
+namespace {
+
+using nlohmann::json;
+
+struct Counts {
+  std::size_t errors = 0;
+  std::size_t warnings = 0;
+  std::size_t unknown = 0;
+  std::size_t fine = 0;
+};
+
+Counts count(const Findings& findings) {
+  Counts counts;
+  for (const Finding& finding : findings.all) {
+    switch (finding.severity) {
+      case FindingSeverity::error:
+        ++counts.errors;
+        break;
+      case FindingSeverity::warning:
+        ++counts.warnings;
+        break;
+      case FindingSeverity::unknown:
+        ++counts.unknown;
+        break;
+      case FindingSeverity::ok:
+        ++counts.fine;
+    }
+  }
+  return counts;
+}
+
+std::string some(std::size_t number, const char* what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+json object_of(const Finding& finding) {
+  return {{"code", finding.code},
+          {"certificate", finding.certificate.empty() ? json(nullptr) : json(finding.certificate)},
+          {"subject", finding.subject.empty() ? json(nullptr) : json(finding.subject)},
+          {"severity", name_of(finding.severity)},
+          {"summary", finding.summary},
+          {"evidence", finding.evidence},
+          {"fix", finding.fix},
+          {"since", finding.since ? json(acme::format_rfc3339(*finding.since)) : json(nullptr)}};
+}
+
+void print(std::ostream& out, const Finding& finding) {
+  const char* const label = finding.severity == FindingSeverity::error     ? "ERROR  "
+                            : finding.severity == FindingSeverity::warning ? "WARNING"
+                                                                           : "UNKNOWN";
+  out << label << ' ' << finding.code << "  " << acme::printable(finding.summary, 400) << '\n';
+  if (!finding.evidence.empty()) out << "  seen: " << acme::printable(finding.evidence) << '\n';
+  if (!finding.fix.empty()) out << "  do:   " << acme::printable(finding.fix) << '\n';
+  if (finding.since) out << "  since " << acme::format_rfc3339(*finding.since) << '\n';
+}
+
+void print_fine(std::ostream& out, const Finding& finding) {
+  out << "ok      " << finding.code;
+  if (!finding.certificate.empty()) out << "  " << finding.certificate;
+  if (!finding.subject.empty()) out << "  " << finding.subject;
+  out << '\n';
+}
+
+int write_text(std::ostream& out, const CheckStyle& style, const Findings& findings,
+               std::size_t certificates) {
+  const Counts counts = count(findings);
+  for (const Finding& finding : findings.all) {
+    if (finding.severity != FindingSeverity::ok) {
+      print(out, finding);
+    } else if (style.verbosity > 0) {
+      print_fine(out, finding);
+    }
+  }
+  const bool bad = counts.errors + counts.warnings + counts.unknown > 0;
+  out << (bad ? "found: " + some(counts.errors, "error") + ", " + some(counts.warnings, "warning") +
+                    ", " + std::to_string(counts.unknown) + " unknown; fine: "
+              : std::string("fine: "))
+      << some(counts.fine, "check") << " of " << some(certificates, "certificate")
+      << (findings.deep ? "" : " (--deep also asks the CAs, proves control and tries the hooks)")
+      << '\n';
+  if (bad) out << "`nolapse check --explain CODE` says more about each\n";
+  if (counts.errors > 0) return exit_status::failed;
+  return counts.unknown > 0 ? exit_status::undecided : exit_status::ok;
+}
+
+// The bar begins the performance data, so that it cannot be in the text.
+std::string nagios_text(const std::string& text) {
+  std::string line = acme::printable(text, 200);
+  std::replace(line.begin(), line.end(), '|', '/');
+  return line;
+}
+
+int write_nagios(std::ostream& out, const Findings& findings, std::size_t certificates) {
+  struct Level {
+    int status;
+    const char* name;
+  };
+  const Counts counts = count(findings);
+  const Level level = counts.errors > 0     ? Level{2, "CRITICAL"}
+                      : counts.warnings > 0 ? Level{1, "WARNING"}
+                      : counts.unknown > 0  ? Level{3, "UNKNOWN"}
+                                            : Level{0, "OK"};
+  out << "NOLAPSE " << level.name << " - ";
+  if (level.status == 0) {
+    out << some(certificates, "certificate") << ", " << some(counts.fine, "check") << " fine";
+  } else {
+    const Finding& worst = findings.all.front();
+    out << worst.code << ' ' << nagios_text(worst.summary);
+    const std::size_t others = counts.errors + counts.warnings + counts.unknown - 1;
+    if (others > 0) out << " (and " << others << " more)";
+  }
+  out << " | errors=" << counts.errors << ";;1 warnings=" << counts.warnings
+      << ";1 unknown=" << counts.unknown << " fine=" << counts.fine
+      << " certificates=" << certificates << '\n';
+  return level.status;
+}
+
+}  // namespace
+
+int write_findings(std::ostream& out, const CheckStyle& style, const Findings& findings,
+                   std::size_t certificates) {
+  if (style.nagios) return write_nagios(out, findings, certificates);
+  if (!style.json) return write_text(out, style, findings, certificates);
+  const Counts counts = count(findings);
+  json list = json::array();
+  for (const Finding& finding : findings.all) list.push_back(object_of(finding));
+  out << acme::dump(json{{"schema", 1},
+                         {"ok", counts.errors + counts.unknown == 0},
+                         {"at", acme::format_rfc3339(findings.at)},
+                         {"deep", findings.deep},
+                         {"findings", std::move(list)}},
+                    2)
+      << '\n';
+  if (counts.errors > 0) return exit_status::failed;
+  return counts.unknown > 0 ? exit_status::undecided : exit_status::ok;
+}
+
+void write_code_list(std::ostream& out, bool json_wanted) {
+  if (json_wanted) {
+    json list = json::array();
+    for (const CodePage& page : code_pages()) {
+      list.push_back({{"code", page.code}, {"meaning", page.meaning}});
+    }
+    out << acme::dump(json{{"schema", 1}, {"codes", std::move(list)}}, 2) << '\n';
+    return;
+  }
+  std::size_t width = 0;
+  for (const CodePage& page : code_pages()) width = std::max(width, std::string(page.code).size());
+  for (const CodePage& page : code_pages()) {
+    std::string code = page.code;
+    code.resize(width, ' ');
+    out << code << "  " << page.meaning << '\n';
+  }
+}
+
+void write_code_page(std::ostream& out, bool json_wanted, const CodePage& page) {
+  if (json_wanted) {
+    out << acme::dump(json{{"schema", 1},
+                           {"code", page.code},
+                           {"meaning", page.meaning},
+                           {"cause", page.cause},
+                           {"confirm", page.confirm},
+                           {"fix", page.fix}},
+                      2)
+        << '\n';
+    return;
+  }
+  out << page.code << ": " << page.meaning << "\n\nCause\n  " << page.cause
+      << "\n\nHow to see it by hand\n  " << page.confirm << "\n\nWhat to do\n  " << page.fix
+      << '\n';
+}
+
+}  // namespace nolapse

@@ -1,0 +1,86 @@
+// The daemon's self-tests, left alone in the shop's world: a fault is told of within a cycle, once,
+// and so is its end; a healthy shop is told nothing for months.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/simulation/daemon_scene.h"
+
+using namespace nolapse;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Scene : public DaemonScene {
+ public:
+  explicit Scene(std::uint64_t seed) : DaemonScene(seed) {
+    shop.config.daemon.self_tests = true;
+    shop.config.daemon.check_interval = 1h;
+    shop.world.files.run(
+        {MakeDirectory{"/etc/nolapse", 0755}, WriteFile{"/etc/nolapse/nolapse.toml", "", 0644, {}}},
+        [](Result<void>) {});
+    shop.config.files = {"/etc/nolapse/nolapse.toml"};
+  }
+  int findings() const {
+    const auto saved = Store(Shop::state, shop.world.files).load_findings();
+    return saved ? static_cast<int>(saved->findings.size()) : -1;
+  }
+  std::vector<std::string> codes() const {
+    std::vector<std::string> list;
+    const auto saved = Store(Shop::state, shop.world.files).load_findings();
+    if (!saved) return {"UNREADABLE"};
+    for (const Finding& finding : saved->findings) list.push_back(finding.code);
+    return list;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a service that is down is told of once, and so is its end") {
+  Scene scene(301);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  scene.shop.nginx.unreachable = true;
+  REQUIRE(scene.run_until_event("ENDPOINT_UNREACHABLE", 2h));
+  scene.run_for(24h);
+  CHECK(scene.count("ENDPOINT_UNREACHABLE") == 1);
+  scene.shop.nginx.unreachable = false;
+  CHECK(scene.run_until_event("FINDING_RESOLVED", 2h));
+}
+
+TEST_CASE("what was found is remembered over a restart and not told again") {
+  Scene scene(302);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  scene.shop.nginx.unreachable = true;
+  REQUIRE(scene.run_until_event("ENDPOINT_UNREACHABLE", 2h));
+  scene.run_for(1min);
+  scene.kill();
+  REQUIRE(scene.start());
+  scene.run_for(12h);
+  CHECK(scene.count("ENDPOINT_UNREACHABLE") == 1);
+}
+
+TEST_CASE("a disk that is full is told of before a renewal needs it") {
+  Scene scene(303);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  scene.shop.world.files.set_disk_full(true);
+  CHECK(scene.run_until_event("DISK_LOW", 2h));
+}
+
+TEST_CASE("damaged findings begin anew and are not overwritten") {
+  Scene scene(304);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  scene.kill();
+  const std::string path = std::string(Shop::state) + "/findings.json";
+  scene.shop.world.files.run({RemoveTree{path}, WriteFile{path, "not json", 0644, {}}},
+                             [](Result<void>) {});
+  scene.shop.world.clock.run_for(1s);
+  REQUIRE(scene.start());
+  CHECK(scene.count("STATE_UNREADABLE") >= 1);
+  scene.run_for(3h);
+  CHECK(scene.findings() >= 0);
+  CHECK(scene.shop.world.files.read(path + ".unreadable") == "not json");
+}
