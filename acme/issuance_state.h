@@ -24,6 +24,8 @@ struct PresentedChallenge {
   std::string label = {};       // DNS challenges: what stands before the name, "_acme-challenge"
   PersistRequest persist = {};  // dns-persist-01
 
+  // The name as it stands in the order: with "*." put back.
+  std::string ordered_name() const { return (wildcard ? "*." : "") + identifier.value; }
   friend bool operator==(const PresentedChallenge&, const PresentedChallenge&) = default;
 };
 

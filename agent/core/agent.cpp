@@ -15,7 +15,14 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
       left_behind_(world, store_, events),
       target_turns_(world.clock),
       certificate_turns_(world.clock),
-      revocation_check_(world.clock, world.http) {
+      revocation_check_(world.clock, world.http),
+      rehearsals_({world, config, store_, events, target_turns_, certificate_turns_,
+                   [this](const std::string& ca) -> CaClient& {
+                     return ca_client(ca, CaClient::FirstContact::insisted);
+                   },
+                   [this](const std::string& challenge) { return solver(challenge); },
+                   [this] { return !finishing(); }, [this] { ++running_; },
+                   [this] { work_ended(); }}) {
   for (const CertificateSpec& spec : config.certificates) certificates_[spec.name] = &spec;
 }
 
@@ -97,7 +104,9 @@ void Agent::forget(const std::string& name, Completion<void> done) {
     world_.clock.start_timer(Duration{0}, [done = std::move(done), refusal] { done(refusal); });
     return;
   }
-  world_.files.run(store_.forget(name), [this, name, done = std::move(done)](Result<void> removed) {
+  FileWork work = store_.forget(name);
+  for (FileOperation& operation : rehearsals_.forget(name)) work.push_back(std::move(operation));
+  world_.files.run(std::move(work), [this, name, done = std::move(done)](Result<void> removed) {
     if (removed) {
       events_.emit(Severity::info, name, "FORGOTTEN", "all there was of it is removed");
     }
@@ -128,6 +137,16 @@ void Agent::next_account(const std::shared_ptr<AccountRun>& run) {
     run->outcomes.push_back(std::move(outcome));
     next_account(run);
   });
+}
+
+void Agent::rehearse(const std::vector<std::string>& names, const std::vector<std::string>& cas,
+                     std::function<void(std::vector<CertificateRehearsal>)> done) {
+  // What a command says at its end must be on the disk, too.
+  rehearsals_.rehearse(
+      select(names), cas,
+      [this, done = std::move(done)](const std::vector<CertificateRehearsal>& outcomes) {
+        event_log_->flush([done, outcomes] { done(outcomes); });
+      });
 }
 
 bool Agent::is_known(const std::string& name) const {

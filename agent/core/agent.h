@@ -15,6 +15,7 @@
 
 #include "agent/core/certificate_job.h"
 #include "agent/core/event_log.h"
+#include "agent/core/rehearsals.h"
 #include "agent/core/revocation.h"
 #include "agent/core/self_test.h"
 #include "agent/core/turns.h"
@@ -49,6 +50,11 @@ class Agent {
   // other; an outcome for each, in the order of the configuration.
   void work_on_accounts(AccountAction action, const std::string& ca,
                         std::function<void(std::vector<AccountOutcome>)> done);
+  // After open(). Rehearses the named certificates (none named: all) at their CAs, or only at
+  // `cas`, each when nobody else works on it; outcomes come in the order of the configuration.
+  void rehearse(const std::vector<std::string>& names, const std::vector<std::string>& cas,
+                std::function<void(std::vector<CertificateRehearsal>)> done);
+
   // After open(). When nobody else works on the certificate. Errors: input UNKNOWN_CERTIFICATE, and
   // those of Revocation.
   void revoke(RevocationRequest request, Completion<RevocationOutcome> done);
@@ -116,6 +122,7 @@ class Agent {
   std::unique_ptr<EventLog> event_log_;
   std::map<std::string, std::unique_ptr<CaClient>> ca_clients_;
   std::map<std::string, std::unique_ptr<Solver>> solvers_;
+  Rehearsals rehearsals_;
   std::list<Run> runs_;
   std::deque<std::function<void()>> waiting_;  // jobs to start, of all runs; each has its turn
   std::size_t running_ = 0;

@@ -304,6 +304,7 @@ void CertificateJob::report() {
   look.verifiable = outcome_.generation &&
                     (is_standby(spec_.name) || !spec_.endpoints || !spec_.endpoints->empty());
   outcome_.next_look = next_look(look);
+  if (due_.by_time && !due_.now) outcome_.renews_at = due_.at;
   if (outcome_.generation) {
     const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now);
     if (step) outcome_.next_look = std::min(outcome_.next_look, *step);

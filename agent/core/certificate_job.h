@@ -52,7 +52,8 @@ struct CertificateOutcome {
   DeploymentRecords deployments;
   std::vector<EndpointState> endpoints;
   std::optional<Error> error;
-  Time next_look{};  // when this certificate wants attention again
+  Time next_look{};                    // when this certificate wants attention again
+  std::optional<Time> renews_at = {};  // nothing: it is due, or nobody can say
   Duration took{};
   std::optional<TimeSpent> spent = {};  // of that, on what
 };

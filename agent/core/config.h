@@ -114,6 +114,7 @@ struct DaemonConfig {
   Duration check_interval = std::chrono::hours(1);  // between two looks at what is served
   // Between two self-tests that ask CAs, prove control and run hooks.
   Duration deep_check_interval = std::chrono::hours(24);
+  Duration rehearse_interval = std::chrono::hours(24 * 7);  // 0: none, as in simulated fleets
   // No key in the file: simulated fleets have none.
   bool self_tests = true;
   unsigned orders_parallel = 16;  // certificates worked on at once

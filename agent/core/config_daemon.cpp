@@ -7,6 +7,7 @@ namespace nolapse {
 
 void read_daemon(ConfigSection& top, ConfigContext& context) {
   using std::chrono::hours;
+  using std::chrono::seconds;
   const ConfigNode* table = top.find("daemon");
   if (table == nullptr) return;
   if (table->kind != ConfigNode::Kind::table) {
@@ -17,12 +18,16 @@ void read_daemon(ConfigSection& top, ConfigContext& context) {
   DaemonConfig& daemon = context.config.daemon;
   // A minute is between two looks at one certificate in any case; self-tests come as often.
   daemon.check_interval =
-      section.duration("check_interval", std::chrono::seconds(1), hours(24), "from 1s to 24h")
+      section.duration("check_interval", seconds(1), hours(24), "from 1s to 24h")
           .value_or(daemon.check_interval);
-  daemon.deep_check_interval = section
-                                   .duration("deep_check_interval", std::chrono::seconds(1),
-                                             hours(24 * 30), "from 1s to 30d")
-                                   .value_or(daemon.deep_check_interval);
+  daemon.deep_check_interval =
+      section.duration("deep_check_interval", seconds(1), hours(24 * 30), "from 1s to 30d")
+          .value_or(daemon.deep_check_interval);
+  // Each is an order at a staging CA, which has limits, too.
+  daemon.rehearse_interval = section
+                                 .duration("rehearse_interval", std::chrono::minutes(10),
+                                           hours(24 * 30), "from 10m to 30d")
+                                 .value_or(daemon.rehearse_interval);
   daemon.orders_parallel =
       section.number("orders_parallel", 1, 64).value_or(daemon.orders_parallel);
   // The newest and the one before it, which is what a rollback goes to.

@@ -19,7 +19,6 @@ inline constexpr std::array not_yet_supported = {
     NotYet{"", "alerts"},
     NotYet{"", "storage"},
     NotYet{"daemon", "status_listen"},
-    NotYet{"daemon", "rehearse_interval"},
 };
 
 inline bool is_not_yet_supported(std::string_view section, std::string_view key,

@@ -40,6 +40,7 @@ void Daemon::start(Completion<void> done) {
     }
     if (!opened) return done(fail(opened.error()));
     boot_ = world_.clock.now() - world_.clock.uptime();
+    started_at_ = world_.clock.now();
     world_.clock.on_step([this] { watch_the_clock(); });
     beat([this, done] {
       started_ = world_.clock.now();
@@ -97,13 +98,16 @@ void Daemon::wake() {
           looked(outcome);
         });
   }
+  wake_rehearsals();
   sleep();
 }
 
 void Daemon::sleep() {
   if (alarm_) world_.clock.cancel_timer(*alarm_);
   alarm_.reset();
-  const auto next = agenda_.next();
+  auto next = agenda_.next();
+  const auto rehearsal = rehearsal_agenda_.next();
+  if (rehearsal && (!next || *rehearsal < *next)) next = rehearsal;
   if (!next || agent_.finishing()) return;
   const Duration until = std::max<Duration>(*next - world_.clock.now(), Duration{0});
   alarm_ = world_.clock.start_timer(until, [this] { wake(); });
@@ -134,6 +138,7 @@ void Daemon::looked(const CertificateOutcome& outcome) {
   const std::uint32_t entry = entries_.at(outcome.name);
   considered_[outcome.name] = world_.clock.now();
   if (!working_.contains(entry)) agenda_.set(entry, outcome.next_look);
+  plan_rehearsals(outcome);
   if (outcome.issued) look_at_the_other(outcome.name);
   sleep();
 }

@@ -36,6 +36,10 @@ class Daemon {
   void renew(RenewOptions options, std::function<void(std::vector<CertificateOutcome>)> done,
              std::function<void(const CertificateOutcome&)> each = nullptr);
 
+  // As Agent::rehearse, between the daemon's own. After start().
+  void rehearse(const std::vector<std::string>& names,
+                std::function<void(std::vector<CertificateRehearsal>)> done);
+
   // As Agent::forget. After start().
   void forget(const std::string& name, Completion<void> done) {
     agent_.forget(name, std::move(done));
@@ -70,6 +74,19 @@ class Daemon {
   void looked(const CertificateOutcome& outcome);
   void look_at_the_other(const std::string& name);
   void housekeep();
+
+  // daemon_rehearsing.cpp
+  struct Rehearsing {
+    std::optional<Time> renews_at;
+    bool under_way = false;
+    Time not_before{};  // where the CA wants us to wait, or the disk took nothing
+    std::optional<std::uint64_t> random;
+  };
+  void plan_rehearsals(const CertificateOutcome& outcome);
+  void plan_rehearsals(std::uint32_t entry);
+  std::map<std::string, Time> next_rehearsals(std::uint32_t entry) const;
+  void wake_rehearsals();
+  void rehearsed(const std::vector<CertificateRehearsal>& outcomes);
   bool is_stuck();
   void beat(std::function<void()> done);
   void watch_the_clock();
@@ -83,6 +100,9 @@ class Daemon {
   std::vector<std::string> names_;                // of the certificates, then of their standbys
   std::map<std::string, std::uint32_t> entries_;  // by name: the index there
   std::map<std::uint32_t, std::chrono::milliseconds> working_;  // since then, by uptime
+  Agenda rehearsal_agenda_;                                     // likewise; of certificates only
+  std::map<std::uint32_t, Rehearsing> rehearsing_;
+  Time started_at_{};
   std::optional<Clock::TimerId> alarm_;
   std::map<std::string, Time> considered_;  // when each of them was looked at last
   SelfTestWatch self_tests_;

@@ -430,6 +430,7 @@ void Renewal::carry_out(const effect::Present& effect) {
   enter(TimeSpent::Phase::proof);
   solver_.present(effect.challenges, [this, challenges = effect.challenges](Result<void> outcome) {
     proof_failed_ = !outcome;
+    for (const acme::PresentedChallenge& proof : challenges) proved_.insert(proof.ordered_name());
     if (!outcome) enter(TimeSpent::Phase::nolapse);
     if (!outcome) return drive(event::Presented{std::move(outcome)});
     look_at_proofs(challenges);
@@ -500,28 +501,6 @@ void Renewal::carry_out(const effect::Finished& effect) {
         ledger.record_certificate(saved_.identifiers, order_kind_, at);
       },
       [this, chain = effect.chain] { complete(chain); });
-}
-
-void Renewal::tell_of_other_lifetime(const acme::Certificate& leaf) {
-  const auto& asked = request_.spec.lifetime;
-  const Duration given = leaf.not_after - leaf.not_before;
-  if (!asked || std::chrono::abs(given - *asked) <= std::max<Duration>(*asked / 20, 2h)) return;
-  events_.emit(Severity::warning, request_.spec.name, "LIFETIME_NOT_AS_ASKED",
-               ca_.config().name + " issued for " + acme::format_duration(given) + ", not for " +
-                   acme::format_duration(*asked));
-}
-
-// A record that was set once is forgotten until it is missed: told of while there are two renewals
-// to act in.
-void Renewal::tell_of_ending_proof(const acme::Certificate& leaf) {
-  if (!proof_until_) return;
-  const auto end = ends_too_early(*proof_until_, leaf, request_.spec.renew_before);
-  if (!end) return;
-  events_.emit(end->late ? Severity::error : Severity::warning, request_.spec.name, "PROOF_ENDS",
-               "its " + std::string(solver_.challenge_type()) + " record ends at " +
-                   acme::format_rfc3339(*proof_until_) + ", before the " +
-                   (end->late ? "next renewal" : "renewal after the next") + " (about " +
-                   acme::format_rfc3339(end->before) + "); give it a later persistUntil");
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "acme/issuance.h"
@@ -47,6 +48,8 @@ class Renewal {
   // After a failure: it is the proof's. It could not be presented, the CA does not offer this
   // challenge or did not see it. Another challenge may succeed.
   bool proof_failed() const { return proof_failed_; }
+  // The names, as ordered, that a proof was presented for: the CA did not go by an earlier one.
+  const std::set<std::string>& proved() const { return proved_; }
   // How the proof was seen from here; nothing: none was asked for.
   const std::optional<SavedProof>& proof() const { return proof_; }
 
@@ -108,6 +111,7 @@ class Renewal {
   std::optional<Generation> newest_;  // the one to be replaced
   OrderKind order_kind_ = OrderKind::new_set;
   bool proof_failed_ = false;
+  std::set<std::string> proved_;
   std::optional<SavedProof> proof_;
   std::optional<Time> proof_until_;
   std::string caa_;   // what our own look at the CAA records found against it; empty: nothing

@@ -11,6 +11,10 @@ inline std::string standby_name(const std::string& certificate) {
   return certificate + "/standby";
 }
 
+inline std::string rehearsal_name(const std::string& certificate) {
+  return certificate + "/rehearsal";
+}
+
 inline bool is_standby(const std::string& name) {
   return name.find('/') != std::string::npos;
 }

@@ -6,11 +6,12 @@
 //   certificates/<name>/<generation>/{privkey,cert,chain,fullchain}.pem + meta.json   immutable;
 //                      where the operator brought the signing request, request.pem: beside
 //                      privkey.pem, or instead of it, where nobody here has the key
-//   certificates/<name>/{issuance,deployments,schedule,left_behind}.json
+//   certificates/<name>/{issuance,deployments,schedule,rehearsal,left_behind}.json
 //   certificates/<name>/standby/…   the same of the certificate's standby, named "<name>/standby"
 //                      below; never deployed, and without links
 //   live/<name> -> ../certificates/<name>/<generation>
 //   deployed/<name>/<target> -> ../../certificates/<name>/<generation>
+//   rehearsals/        a state directory like this one, for the staging directories of the CAs
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   events/<month>.jsonl   what happened, see event_log.h
 //   heartbeat          when the daemon lived last
@@ -32,6 +33,9 @@
 //   schedule.json      the count of failures: back-off starts anew; that the CA has revoked the
 //                      certificate: it is asked again at the next look. When a daemon asks the CA
 //                      for its advice again is not kept: after a restart it asks once more
+//   rehearsal.json     nobody knows how the last rehearsals went: the next ones come at once
+//   rehearsals/        new accounts at the staging directories; of a rehearsal that was killed, its
+//                      proofs of control stay
 //   left_behind.json   proofs of control that nobody takes away any more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
@@ -190,6 +194,25 @@ struct ScheduleRecord {
   ProvenParts proven = {};
 };
 
+// Everything was shown; all but some of it; or what a renewal needs does not work.
+enum class RehearsalResult { passed, partial, failed };
+const char* name_of(RehearsalResult result);
+
+// The last rehearsal at one CA.
+struct RehearsalRecord {
+  Time at{};  // when it ended
+  RehearsalResult result = RehearsalResult::failed;
+  std::vector<std::string> not_shown;  // for people; empty: all was
+  std::optional<SavedError> error;     // of a failed one
+  bool proof_fresh = false;            // the CA looked at a proof of each name, made for this order
+  Duration took{};
+  std::string configuration;  // digest_of() the one it was for
+  std::string staging;        // the directory that was configured then; empty: none
+  int failures = 0;           // in a row, with this one
+  unsigned jitter = 0;        // drawn with it, so that the next moment stays the same
+};
+using RehearsalRecords = std::map<std::string, RehearsalRecord>;  // by CA
+
 // Proofs of control that could not be taken away yet.
 struct LeftProofs {
   std::string challenge;  // configured name
@@ -217,6 +240,8 @@ class Store {
   Store(std::string state_directory, const Files& files)
       : root_(std::move(state_directory)), files_(files) {}
 
+  // Of the state directory for rehearsals.
+  std::string rehearsals_path() const { return root_ + "/rehearsals"; }
   std::string lock_path() const { return root_ + "/lock"; }
   std::string live_path(const std::string& name) const { return root_ + "/live/" + name; }
 
@@ -230,6 +255,8 @@ class Store {
   std::vector<std::string> names() const;
   // Removes the generations before the newest `keep`, before what live/ and deployed/ point to.
   FileWork remove_old_generations(const std::string& name, unsigned keep) const;
+  // Removes one, whoever uses it.
+  FileWork remove_generation(const std::string& name, unsigned number) const;
   // Removes all there is of a certificate's standby. Nothing to do where there is none.
   FileWork remove_standby(const std::string& name) const;
   // Removes all there is of a certificate.
@@ -304,6 +331,9 @@ class Store {
   Result<ScheduleRecord> load_schedule(const std::string& name) const;
   FileWork save_schedule(const std::string& name, const ScheduleRecord& record) const;
 
+  // Empty where there are none.
+  Result<RehearsalRecords> load_rehearsals(const std::string& name) const;
+  FileWork save_rehearsals(const std::string& name, const RehearsalRecords& records) const;
   // Empty where no self-test was run.
   Result<SavedFindings> load_findings() const;
   FileWork save_findings(const SavedFindings& findings) const;
@@ -369,6 +399,7 @@ class Store {
   mutable std::map<std::string, Parsed> parsed_;
   mutable Documents<ScheduleRecord> schedules_;
   mutable Documents<DeploymentRecords> deployments_;
+  mutable Documents<RehearsalRecords> rehearsals_;
   mutable std::map<std::string, std::string> unreadable_;  // documents by path: their content
 };
 

@@ -293,6 +293,55 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         std::move(proven)};
 }
 
+const char* name_of(RehearsalResult result) {
+  if (result == RehearsalResult::passed) return "passed";
+  return result == RehearsalResult::partial ? "partial" : "failed";
+}
+
+std::string write_document(const RehearsalRecords& records) {
+  json cas = json::object();
+  for (const auto& [ca, record] : records) {
+    cas[ca] = Writer()
+                  .add("at", acme::format_rfc3339(record.at))
+                  .add("result", name_of(record.result))
+                  .add("not_shown", record.not_shown)
+                  .add("error", error_or_null(record.error))
+                  .add("proof_fresh", record.proof_fresh)
+                  .add("took_ms", record.took.count())
+                  .add("configuration", record.configuration)
+                  .add("staging", record.staging)
+                  .add("failures", record.failures)
+                  .add("jitter", record.jitter)
+                  .take();
+  }
+  return Writer().add("cas", std::move(cas)).text();
+}
+
+// An unknown result is a failure: nothing that could be read says otherwise.
+Result<RehearsalRecords> read_rehearsals(std::string_view text) {
+  const auto document = open_state_document(text);
+  if (!document) return fail(document.error());
+  RehearsalRecords records;
+  for (const auto& [ca, object] : acme::object_member(*document, "cas").items()) {
+    const auto at = time_member(object, "at");
+    if (!at) continue;
+    RehearsalRecord& record = records[ca];
+    record.at = *at;
+    const std::string result = string_member(object, "result");
+    if (result == "passed") record.result = RehearsalResult::passed;
+    if (result == "partial") record.result = RehearsalResult::partial;
+    record.not_shown = acme::string_list_member(object, "not_shown");
+    record.error = read_error(acme::object_member(object, "error"));
+    record.proof_fresh = bool_member(object, "proof_fresh");
+    record.took = Duration(small_integer(object, "took_ms"));
+    record.configuration = string_member(object, "configuration");
+    record.staging = string_member(object, "staging");
+    record.failures = small_integer(object, "failures");
+    record.jitter = static_cast<unsigned>(small_integer(object, "jitter"));
+  }
+  return records;
+}
+
 std::string write_account(const SavedAccount& account) {
   return state_document({{"url", account.url},
                          {"directory", account.directory},

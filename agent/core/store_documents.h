@@ -14,6 +14,7 @@ Result<LeftProofs> read_left_proofs(std::string_view text);
 
 std::string write_document(const DeploymentRecords& records);
 std::string write_document(const ScheduleRecord& record);
+std::string write_document(const RehearsalRecords& records);
 std::string write_account(const SavedAccount& account);  // without the key
 std::string write_meta(const SavedIssuance& issuance, const std::string& series, Time issued_at);
 
@@ -21,6 +22,7 @@ std::string write_meta(const SavedIssuance& issuance, const std::string& series,
 Result<SavedIssuance> read_issuance(std::string_view text);
 Result<DeploymentRecords> read_deployments(std::string_view text);
 Result<ScheduleRecord> read_schedule(std::string_view text);
+Result<RehearsalRecords> read_rehearsals(std::string_view text);
 Result<void> read_account(std::string_view text, SavedAccount& account);
 Result<void> read_meta(std::string_view text, Generation& generation);
 

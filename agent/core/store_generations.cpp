@@ -261,6 +261,11 @@ FileWork Store::give_keys_to(const std::string& name, const std::string& group) 
   return work;
 }
 
+FileWork Store::remove_generation(const std::string& name, unsigned number) const {
+  return in_order(RemoveTree{certificate_path(name) + "/" + std::to_string(number)},
+                  SyncDirectory{certificate_path(name)});
+}
+
 FileWork Store::remove_old_generations(const std::string& name, unsigned keep) const {
   const auto numbers = generation_numbers(name);
   if (!numbers || numbers->size() <= keep) return {};

@@ -158,6 +158,17 @@ FileWork Store::save_schedule(const std::string& name, const ScheduleRecord& rec
   return work;
 }
 
+Result<RehearsalRecords> Store::load_rehearsals(const std::string& name) const {
+  return load_document(certificate_path(name) + "/rehearsal.json", read_rehearsals, rehearsals_);
+}
+
+FileWork Store::save_rehearsals(const std::string& name, const RehearsalRecords& records) const {
+  FileWork work = new_folder(certificate_path(name));
+  append(work, replace_document(certificate_path(name) + "/rehearsal.json", write_document(records),
+                                document_mode));
+  return work;
+}
+
 // ---- the CAs
 
 Result<std::optional<RateLedgerState>> Store::load_ledger(const std::string& ca) const {

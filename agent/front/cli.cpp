@@ -126,6 +126,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   RenewCommand deploy;
   RenewCommand rollback;
   StatusCommand status;
+  RehearseCommand rehearse;
   CheckCommand check;
   ForgetCommand forget;
   RevokeCommand revoke;
@@ -143,6 +144,9 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* status_app =
       app.add_subcommand("status", "serving now, and will renew: a line per certificate");
   status_app->add_option("NAME", status.names, "certificates; none: all");
+  CLI::App* rehearse_app = app.add_subcommand(
+      "rehearse", "renew at the CA's staging directory; changes nothing in production");
+  rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
   CLI::App* check_app = add_check(app, check);
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
@@ -176,6 +180,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(rollback);
   } else if (status_app->parsed()) {
     line.command = std::move(status);
+  } else if (rehearse_app->parsed()) {
+    line.command = std::move(rehearse);
   } else if (check_app->parsed()) {
     line.command = std::move(check);
   } else if (forget_app->parsed()) {

@@ -23,6 +23,9 @@ struct RenewCommand {  // also deploy and rollback
 struct StatusCommand {
   std::vector<std::string> names;
 };
+struct RehearseCommand {
+  std::vector<std::string> names;  // empty: all
+};
 struct ForgetCommand {
   std::string name;
 };
@@ -48,9 +51,9 @@ struct HooksCommand {
   std::string socket;   // empty: where the configuration says
   std::string staging;  // empty: beside the socket
 };
-using Command =
-    std::variant<RenewCommand, StatusCommand, ForgetCommand, RevokeCommand, AccountCommand,
-                 CheckCommand, CheckConfigCommand, DaemonCommand, HooksCommand>;
+using Command = std::variant<RenewCommand, StatusCommand, RehearseCommand, ForgetCommand,
+                             RevokeCommand, AccountCommand, CheckCommand, CheckConfigCommand,
+                             DaemonCommand, HooksCommand>;
 
 struct CommandLine {
   GlobalOptions global;

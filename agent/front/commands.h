@@ -8,6 +8,7 @@ namespace nolapse {
 
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config);
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config);
+int run_rehearse(const GlobalOptions& global, const RehearseCommand& command, const Config& config);
 int run_check(const GlobalOptions& global, const CheckCommand& command, const Config& config);
 // Without a configuration: `--list` and `--explain`.
 int explain_checks(const GlobalOptions& global, const CheckCommand& command);

@@ -9,6 +9,7 @@
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
+#include "agent/front/rehearsal_output.h"
 #include "agent/front/renewal_output.h"
 #include "agent/front/status_output.h"
 
@@ -91,6 +92,8 @@ void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
     case ControlRequest::Command::deploy:
     case ControlRequest::Command::rollback:
       return renew(visitor);
+    case ControlRequest::Command::rehearse:
+      return rehearse(visitor);
     case ControlRequest::Command::forget:
       return forget(visitor);
     case ControlRequest::Command::revoke:
@@ -160,6 +163,16 @@ void ControlDesk::renew(const std::shared_ptr<const Visitor>& visitor) {
                   const int status = write_renewal(text, visitor->request.json, outcomes);
                   end(*visitors, visitor, {status, text.str(), {}});
                 });
+}
+
+void ControlDesk::rehearse(const std::shared_ptr<const Visitor>& visitor) {
+  daemon_.rehearse(
+      visitor->request.names,
+      [visitors = visitors_, visitor](const std::vector<CertificateRehearsal>& rehearsals) {
+        std::ostringstream text;
+        const int status = write_rehearsals(text, visitor->request.json, rehearsals);
+        end(*visitors, visitor, {status, text.str(), {}});
+      });
 }
 
 void ControlDesk::forget(const std::shared_ptr<const Visitor>& visitor) {

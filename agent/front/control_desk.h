@@ -44,6 +44,7 @@ class ControlDesk {
 
   std::optional<Error> objection(const Visitor& visitor) const;
   void renew(const std::shared_ptr<const Visitor>& visitor);
+  void rehearse(const std::shared_ptr<const Visitor>& visitor);
   void forget(const std::shared_ptr<const Visitor>& visitor);
   void revoke(const std::shared_ptr<const Visitor>& visitor);
   void work_on_accounts(const std::shared_ptr<const Visitor>& visitor);

@@ -88,6 +88,8 @@ const char* name_of(ControlRequest::Command command) {
       return "deploy";
     case ControlRequest::Command::rollback:
       return "rollback";
+    case ControlRequest::Command::rehearse:
+      return "rehearse";
     case ControlRequest::Command::check:
       return "check";
     case ControlRequest::Command::forget:
@@ -193,6 +195,8 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     request.command = back ? ControlRequest::Command::rollback : ControlRequest::Command::deploy;
     reader.read("target", request.target);
     if (!back) read_generation(reader, request);
+  } else if (command == "rehearse") {
+    request.command = ControlRequest::Command::rehearse;
   } else if (command == "check") {
     request.command = ControlRequest::Command::check;
     reader.read("deep", request.deep);
@@ -212,10 +216,9 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     if (!known) reader.complain("action", "what an account can be asked for");
     request.action = known.value_or(AccountAction::show);
   } else if (command != "status") {
-    reader.complain(
-        "command",
-        "\"renew\", \"deploy\", \"rollback\", \"status\", \"check\", \"forget\", \"revoke\" or "
-        "\"account\"");
+    reader.complain("command",
+                    "\"renew\", \"deploy\", \"rollback\", \"rehearse\", \"status\", \"check\", "
+                    "\"forget\", \"revoke\" or \"account\"");
   }
 }
 

@@ -2,8 +2,8 @@
 // object each.
 //
 //   request
-//   {"schema":1,"command":"renew"|"deploy"|"rollback"|"status"|"check"|"forget"|"revoke"|
-//    "account",
+//   {"schema":1,"command":"renew"|"deploy"|"rollback"|"rehearse"|"status"|"check"|"forget"|
+//    "revoke"|"account",
 //    "names":[…],"json":bool,"verbosity":-1|0|1}
 //             and for renew "force", "again", "deploy" (bool) and "ca" (string); for deploy
 //             "target" (string, empty: all) and "generation" (number, left out: the newest); for
@@ -30,7 +30,7 @@
 namespace nolapse {
 
 struct ControlRequest {
-  enum class Command { renew, deploy, rollback, status, check, forget, revoke, account };
+  enum class Command { renew, deploy, rollback, rehearse, status, check, forget, revoke, account };
   Command command = Command::status;
   std::vector<std::string> names;  // empty: all
   bool json = false;

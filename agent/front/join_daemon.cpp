@@ -63,7 +63,8 @@ class Joined {
     const auto command = request_.command;
     return command == ControlRequest::Command::renew ||
            command == ControlRequest::Command::deploy ||
-           command == ControlRequest::Command::rollback;
+           command == ControlRequest::Command::rollback ||
+           command == ControlRequest::Command::rehearse;
   }
 
   void take(const std::string& line) {

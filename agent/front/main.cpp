@@ -41,6 +41,9 @@ int run(const CommandLine& line) {
   if (const auto* renew = std::get_if<RenewCommand>(&line.command)) {
     return run_renew(line.global, *renew, config);
   }
+  if (const auto* rehearse = std::get_if<RehearseCommand>(&line.command)) {
+    return run_rehearse(line.global, *rehearse, config);
+  }
   if (check != nullptr) return run_check(line.global, *check, config);
   if (const auto* forget = std::get_if<ForgetCommand>(&line.command)) {
     return run_forget(line.global, *forget, config);

@@ -18,6 +18,7 @@ class DaemonScene {
   explicit DaemonScene(std::uint64_t seed, FakeCaSettings settings = {})
       : shop(seed, std::move(settings)) {
     shop.config.daemon.check_interval = std::chrono::hours(24);
+    shop.config.daemon.rehearse_interval = Duration{0};
   }
   ~DaemonScene() { shop.world.clock.drop_all(); }
 

@@ -68,6 +68,7 @@ Fleet::Fleet(const Scenario& scenario)
   config.daemon.check_interval = day;
   config.daemon.self_tests = false;
   config.daemon.heartbeat_interval = 6h;
+  config.daemon.rehearse_interval = 0h;
   const std::size_t cas = 1 + random_.below(3);
   for (std::size_t i = 0; i < cas; ++i) add_ca(i);
   std::string anchors;

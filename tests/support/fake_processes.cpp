@@ -39,6 +39,16 @@ ProcessResult install(FakeService& service, const Files& files, const ProcessSpe
   return exited(0, "changed\n");
 }
 
+// In a shadow place: the service is as it was.
+ProcessResult rehearse(const FakeService& service, const Files& files, const ProcessSpec& spec) {
+  FakeService shadow(service.name());
+  shadow.broken_configuration = service.broken_configuration;
+  shadow.serves_anything = service.serves_anything;
+  shadow.own_key = service.own_key;
+  ProcessResult tried = install(shadow, files, spec);
+  return tried.code == 0 ? exited(0, "unchanged\n") : tried;
+}
+
 ProcessResult reload(FakeService& service) {
   if (service.reload()) return exited(0, "changed\n");
   return exited(1, "", service.name() + ": configuration file test failed\n");
@@ -95,6 +105,7 @@ FakeProgram deploy_hook(FakeService& service, const Files& files) {
       return service.broken_configuration
                  ? exited(1, "", service.name() + ": configuration file test failed\n")
                  : exited(0, "unchanged\n");
+    if (verb == "rehearse") return rehearse(service, files, spec);
     if (verb == "install") return install(service, files, spec);
     if (verb == "rollback") {
       ProcessResult installed = install(service, files, spec);

@@ -48,8 +48,8 @@ class FakeProcesses final : public Processes {
   std::uint64_t last_id_ = 0;
 };
 
-// A deploy hook for `service`, true to the contract of deploy-hooks: check, install, reload,
-// rollback; every other verb is not supported (42).
+// A deploy hook for `service`, true to the contract of deploy-hooks: check, rehearse, install,
+// reload, rollback; every other verb is not supported (42).
 FakeProgram deploy_hook(FakeService& service, const Files& files);
 
 }  // namespace nolapse

@@ -211,7 +211,9 @@ TEST_CASE("a hook fails as a real one does, and the old certificate goes on bein
   CHECK(hook(world, "install")->code == 0);
   CHECK(hook(world, "reload")->code == 0);
   CHECK(world.nginx.served() == std::vector<std::string>{old});
-  CHECK(hook(world, "rehearse")->code == 42);
+  CHECK(hook(world, "anything else")->code == 42);
+  CHECK(hook(world, "rehearse")->code == 0);
+  CHECK(world.nginx.served() == std::vector<std::string>{old});
   world.nginx.hangs = true;
   const auto before = world.clock.uptime();
   CHECK(hook(world, "reload")->ending == ProcessResult::Ending::timed_out);

@@ -40,6 +40,39 @@ TEST_CASE("an issuance comes back as it was saved") {
   CHECK(read->state == issuance.state);
 }
 
+TEST_CASE("rehearsals come back as they were saved, and an unknown result is a failure") {
+  RehearsalRecord record;
+  record.at = now;
+  record.result = RehearsalResult::partial;
+  record.not_shown = {"an order", "the hook of nginx"};
+  record.error = error;
+  record.proof_fresh = true;
+  record.took = 1500ms;
+  record.configuration = "digest";
+  record.staging = "https://staging/directory";
+  record.failures = 3;
+  record.jitter = 42;
+  const std::string text = write_document(RehearsalRecords{{"ca", record}});
+  const auto read = read_rehearsals(text);
+  REQUIRE(read);
+  REQUIRE(read->contains("ca"));
+  const RehearsalRecord& back = read->at("ca");
+  CHECK(back.at == now);
+  CHECK(back.result == RehearsalResult::partial);
+  CHECK(back.not_shown == record.not_shown);
+  CHECK(back.error->message == "CAA forbids");
+  CHECK(back.proof_fresh);
+  CHECK(back.took == 1500ms);
+  CHECK(back.configuration == "digest");
+  CHECK(back.staging == "https://staging/directory");
+  CHECK(back.failures == 3);
+  CHECK(back.jitter == 42);
+  CHECK(read_rehearsals(R"({"schema":1,"cas":{"ca":{"at":"2026-11-23T09:00:00Z"}}})")
+            ->at("ca")
+            .result == RehearsalResult::failed);
+  CHECK_FALSE(read_rehearsals("{}").has_value());
+}
+
 TEST_CASE("deployments and schedules come back as they were saved") {
   DeploymentRecords records;
   records["nginx"] = {DeploymentStage::failed, 3, 2, now, error};

@@ -49,6 +49,19 @@ TEST_CASE("a renewal comes to the daemon as it was asked for") {
   CHECK(read->ca == "zerossl");
 }
 
+TEST_CASE("a rehearsal comes to the daemon as it was asked for, and carries nothing of a renewal") {
+  ControlRequest sent;
+  sent.command = ControlRequest::Command::rehearse;
+  sent.names = {"shop"};
+  sent.force = true;
+  const std::string line = format_request(sent);
+  CHECK(line.find("force") == std::string::npos);
+  const auto read = parse_request(line);
+  REQUIRE(read);
+  CHECK(read->command == ControlRequest::Command::rehearse);
+  CHECK(read->names == sent.names);
+}
+
 TEST_CASE("a status comes to the daemon as it was asked for, and carries nothing of a renewal") {
   ControlRequest sent;
   sent.names = {"shop"};
@@ -125,8 +138,8 @@ TEST_CASE("what is to be done with an account comes to the daemon as it was aske
 
 TEST_CASE("a request that is not exactly right is refused with what is wrong") {
   const std::string command =
-      R"("command" must be "renew", "deploy", "rollback", "status", "check", "forget", "revoke" or )"
-      R"("account")";
+      R"("command" must be "renew", "deploy", "rollback", "rehearse", "status", "check", )"
+      R"("forget", "revoke" or "account")";
   const std::string names = "\"names\" must be a list of strings";
   const std::string verbosity = "\"verbosity\" must be a number from -1 to 1";
   const std::string no_object = "it is no JSON object";
