@@ -195,6 +195,7 @@ void Rehearsal::report(std::optional<Error> error) {
   record.proof_fresh = proof_fresh_;
   record.took = parts_.world.clock.uptime() - began_;
   record.configuration = digest_of(spec_, parts_.config);
+  if (!error) record.proven = parts_of(spec_, parts_.config, parts_.world.files);
   record.staging = ca_.staging;
   outcome.error = std::move(error);
   done_(std::move(outcome));

@@ -210,6 +210,7 @@ struct RehearsalRecord {
   std::string staging;        // the directory that was configured then; empty: none
   int failures = 0;           // in a row, with this one
   unsigned jitter = 0;        // drawn with it, so that the next moment stays the same
+  ProvenParts proven = {};    // of one that passed, or showed all it could: what it rested on
 };
 using RehearsalRecords = std::map<std::string, RehearsalRecord>;  // by CA
 

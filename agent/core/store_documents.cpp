@@ -237,6 +237,14 @@ json proof_or_null(const std::optional<SavedProof>& proof) {
           {"seen", proof->seen}};
 }
 
+ProvenParts read_parts(const json& object) {
+  ProvenParts proven;
+  const json& parts = acme::object_member(object, "proven");
+  for (const auto& [what, digest] : parts.items())
+    proven[what] = string_member(parts, what.c_str());
+  return proven;
+}
+
 std::optional<SavedProof> read_proof(const json& object) {
   const auto at = time_member(object, "at");
   if (!at) return {};
@@ -274,10 +282,6 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
   const json& counts = acme::object_member(*document, "refused");
   for (const auto& [name, count] : counts.items())
     refused[name] = small_integer(counts, name.c_str());
-  ProvenParts proven;
-  const json& parts = acme::object_member(*document, "proven");
-  for (const auto& [what, digest] : parts.items())
-    proven[what] = string_member(parts, what.c_str());
   return ScheduleRecord{small_integer(*document, "failures"),
                         time_member(*document, "last_attempt"),
                         time_member(*document, "next_attempt"),
@@ -290,7 +294,7 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         string_member(*document, "challenge"),
                         read_proof(acme::object_member(*document, "proof")),
                         time_member(*document, "proven_at"),
-                        std::move(proven)};
+                        read_parts(*document)};
 }
 
 const char* name_of(RehearsalResult result) {
@@ -309,6 +313,7 @@ std::string write_document(const RehearsalRecords& records) {
                   .add("proof_fresh", record.proof_fresh)
                   .add("took_ms", record.took.count())
                   .add("configuration", record.configuration)
+                  .add("proven", record.proven)
                   .add("staging", record.staging)
                   .add("failures", record.failures)
                   .add("jitter", record.jitter)
@@ -335,6 +340,7 @@ Result<RehearsalRecords> read_rehearsals(std::string_view text) {
     record.proof_fresh = bool_member(object, "proof_fresh");
     record.took = Duration(small_integer(object, "took_ms"));
     record.configuration = string_member(object, "configuration");
+    record.proven = read_parts(object);
     record.staging = string_member(object, "staging");
     record.failures = small_integer(object, "failures");
     record.jitter = static_cast<unsigned>(small_integer(object, "jitter"));

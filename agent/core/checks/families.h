@@ -20,6 +20,7 @@ CheckFamily material_checks();   // keys, names and chains
 CheckFamily ca_checks();         // can each CA be asked, and would it take an order
 CheckFamily name_checks();       // does the DNS say what a renewal needs
 CheckFamily proof_checks();      // would each proof of control succeed
+CheckFamily rehearsal_checks();  // what the rehearsals showed
 CheckFamily served_checks();     // what clients get
 
 }  // namespace nolapse

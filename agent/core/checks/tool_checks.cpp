@@ -115,13 +115,23 @@ std::optional<Finding> judge_check(const CheckSubject& subject,
                  "correct what it says, then: nolapse check --deep " + name);
 }
 
+// As it is now, at one of its CAs.
+bool was_rehearsed(const CheckContext& context, const CertificateSpec& spec) {
+  const auto records = context.store.load_rehearsals(spec.name);
+  if (!records) return false;
+  const ProvenParts now = parts_of(spec, context.config, context.world.files);
+  return std::any_of(records->begin(), records->end(), [&](const auto& entry) {
+    return !entry.second.proven.empty() && changed_parts(entry.second.proven, now).empty();
+  });
+}
+
 std::vector<Finding> check_changes(const CheckContext& context, const CheckSubject& subject) {
   const CertificateSpec& spec = *subject.certificate;
   const auto schedule = context.store.load_schedule(spec.name);
   if (!schedule || !schedule->proven_at) return {};
   const std::string changed =
       changed_parts(schedule->proven, parts_of(spec, context.config, context.world.files));
-  if (changed.empty()) return {};
+  if (changed.empty() || was_rehearsed(context, spec)) return {};
   return {
       finding("CHANGED_SINCE_SUCCESS", FindingSeverity::warning,
               spec.name + ": what its renewal rests on has changed, and nobody has tried it",
