@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "agent/world/child_process.h"
+#include "agent/world/curl_mail.h"
 #include "agent/world/curl_transport.h"
 #include "agent/world/dns_client.h"
 #include "agent/world/event_loop.h"
@@ -51,6 +52,7 @@ struct RealWorld::Parts {
         trust_stores(workers),
         http(loop, dns, trust_stores),
         tls_probe(loop, trust_stores),
+        mail(loop, dns, trust_stores),
         children(loop, workers),
         processes(loop, children, std::move(options.hook_socket)),
         key_maker(workers),
@@ -64,6 +66,7 @@ struct RealWorld::Parts {
   TrustStores trust_stores;
   CurlTransport http;
   SocketTlsProbe tls_probe;
+  CurlMail mail;
   ChildProcesses children;
   HookProcesses processes;
   WorkerKeyMaker key_maker;
@@ -77,10 +80,17 @@ RealWorld::RealWorld(Options options) : parts_(std::make_unique<Parts>(std::move
 RealWorld::~RealWorld() = default;
 
 World RealWorld::world() {
-  return {parts_->loop,      parts_->http,           parts_->tls_probe,
-          parts_->dns,       parts_->files,          parts_->processes,
-          parts_->key_maker, parts_->http_responder, parts_->tls_alpn_responder,
-          parts_->random};
+  return {parts_->loop,
+          parts_->http,
+          parts_->tls_probe,
+          parts_->dns,
+          parts_->files,
+          parts_->processes,
+          parts_->key_maker,
+          parts_->http_responder,
+          parts_->tls_alpn_responder,
+          parts_->random,
+          parts_->mail};
 }
 
 EventLoop& RealWorld::loop() {

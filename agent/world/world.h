@@ -259,6 +259,26 @@ class Processes {
   virtual void run(ProcessSpec spec, Completion<ProcessResult> done) = 0;
 };
 
+struct MailMessage {
+  std::string
+      server;  // "smtp://HOST:PORT" (STARTTLS; needed where there is a password) or smtps://
+  std::string username;  // empty: none is asked for
+  std::string password;
+  std::string roots_file;  // trust anchors in PEM; empty: the system's
+  std::string from;        // addresses alone
+  std::vector<std::string> to;
+  std::string content;  // [RFC 5322], lines end in CRLF
+  Duration timeout = std::chrono::seconds(30);
+};
+
+class Mail {
+ public:
+  virtual ~Mail() = default;
+  // Done: the server has taken it for all recipients. Errors: transient MAIL_FAILED (the message
+  // names server and cause).
+  virtual void send(MailMessage message, Completion<void> done) = 0;
+};
+
 class KeyMaker {
  public:
   virtual ~KeyMaker() = default;
@@ -309,6 +329,7 @@ struct World {
   HttpResponder& http_responder;
   TlsAlpnResponder& tls_alpn_responder;
   Random& random;
+  Mail& mail;
 };
 
 }  // namespace nolapse

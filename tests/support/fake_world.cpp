@@ -55,7 +55,8 @@ FakeWorld::FakeWorld(std::uint64_t seed)
       tls_probe(clock, files),
       processes(clock),
       key_maker(clock),
-      random(seeds_.branch()) {
+      random(seeds_.branch()),
+      mail(clock) {
   http.front_door = [this](const std::string& address, const std::string& token) {
     return validation.visit(address, token);
   };
@@ -63,8 +64,8 @@ FakeWorld::FakeWorld(std::uint64_t seed)
 }
 
 World FakeWorld::world() {
-  return {clock,     http,           tls_probe,          dns,   files, processes,
-          key_maker, http_responder, tls_alpn_responder, random};
+  return {clock,     http,           tls_probe,          dns,    files, processes,
+          key_maker, http_responder, tls_alpn_responder, random, mail};
 }
 
 FakeCa& FakeWorld::add_ca(FakeCaSettings settings) {

@@ -18,6 +18,7 @@
 #include "tests/support/fake_files.h"
 #include "tests/support/fake_http.h"
 #include "tests/support/fake_http_responder.h"
+#include "tests/support/fake_mail.h"
 #include "tests/support/fake_processes.h"
 #include "tests/support/fake_services.h"
 #include "tests/support/fake_tls_alpn_responder.h"
@@ -72,6 +73,7 @@ class FakeWorld {
   FakeProcesses processes;
   FakeKeyMaker key_maker;
   SeededRandom random;
+  FakeMail mail;
   std::vector<std::unique_ptr<FakeCa>> cas;
   std::vector<std::unique_ptr<FakeService>> services;
 };

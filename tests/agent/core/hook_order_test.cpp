@@ -192,10 +192,17 @@ TEST_CASE("a folder of hooks that this user may not run is one order, and nobody
   FakeWorld fake{1};
   World world = fake.world();
   OrderedProcesses processes{world.clock};
-  World other{world.clock,     world.http,           world.tls_probe,
-              world.dns,       world.files,          processes,
-              world.key_maker, world.http_responder, world.tls_alpn_responder,
-              world.random};
+  World other{world.clock,
+              world.http,
+              world.tls_probe,
+              world.dns,
+              world.files,
+              processes,
+              world.key_maker,
+              world.http_responder,
+              world.tls_alpn_responder,
+              world.random,
+              world.mail};
   Generation generation;
   generation.number = 7;
   generation.directory = "/state/certificates/shop/7";

@@ -164,8 +164,8 @@ bool seen_through(std::function<Result<DnsAnswer>(DnsAnswer)> change) {
   ChangedDns dns(scene.world.dns, std::move(change));
   const World w = scene.world.world();
   const World changed{
-      w.clock,     w.http,           w.tls_probe,          dns,     w.files, w.processes,
-      w.key_maker, w.http_responder, w.tls_alpn_responder, w.random};
+      w.clock,     w.http,           w.tls_probe,          dns,      w.files, w.processes,
+      w.key_maker, w.http_responder, w.tls_alpn_responder, w.random, w.mail};
   std::optional<bool> seen;
   await_propagation(changed, {wanted}, 53, {30s, {}},
                     [&](const PropagationReport& report) { seen = report.proof.seen; });

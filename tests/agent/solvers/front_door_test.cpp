@@ -184,7 +184,8 @@ std::string fault_behind(int status, const std::string& location) {
                     w.key_maker,
                     w.http_responder,
                     w.tls_alpn_responder,
-                    w.random};
+                    w.random,
+                    w.mail};
   std::optional<std::string> fault;
   http_glance(world, 80)(scene.proof, "192.0.2.10", [&](const DoorFault& got) {
     CHECK((got.cause == Solver::ProofReport::Cause::none) == got.text.empty());

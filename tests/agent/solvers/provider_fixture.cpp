@@ -47,9 +47,10 @@ std::string ProviderFixture::change(Change what, std::vector<Exchange> script) {
   if (!provider_ || settings_ != challenge.settings) {
     World world = fake.world();
     settings_ = challenge.settings;
-    provider_ = make_dns_provider(
-        challenge, {world.clock, http, world.tls_probe, world.dns, world.files, world.processes,
-                    world.key_maker, world.http_responder, world.tls_alpn_responder, world.random});
+    provider_ =
+        make_dns_provider(challenge, {world.clock, http, world.tls_probe, world.dns, world.files,
+                                      world.processes, world.key_maker, world.http_responder,
+                                      world.tls_alpn_responder, world.random, world.mail});
   }
   http.script.assign(script.begin(), script.end());
   std::optional<Result<void>> outcome;
