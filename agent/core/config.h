@@ -2,6 +2,7 @@
 // has an effect, everything else is an error that names file, line, key, reason and fix.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -109,6 +110,27 @@ struct CertificateSpec {
   bool standby = false;  // a second one from another CA is kept ready, see standby.h
 };
 
+// A way to tell somebody.
+struct AlertChannel {
+  std::string name;
+  std::string type;  // "email", "webhook", "slack", "pagerduty", "alertmanager", "ntfy", "exec",
+                     // "syslog"
+  // What that way needs, by key, as config_alerts.cpp lists it; `*_file` are absolute paths.
+  std::map<std::string, std::string> settings = {};
+  std::vector<std::string> to = {};  // of mail
+  Duration timeout = std::chrono::seconds(30);
+};
+
+// Who is told, and when.
+struct AlertsConfig {
+  // How long before expiry, where nobody renews a certificate; they shrink with shorter lifetimes.
+  std::array<Duration, 3> expiry_days = {std::chrono::hours(30 * 24), std::chrono::hours(15 * 24),
+                                         std::chrono::hours(7 * 24)};
+  Duration repeat = std::chrono::hours(24);  // of what lasts
+  std::string heartbeat_url;                 // of a service that alarms when we are silent
+  std::vector<AlertChannel> channels;
+};
+
 // How the agent goes about its work when nobody watches.
 struct DaemonConfig {
   Duration check_interval = std::chrono::hours(1);  // between two looks at what is served
@@ -134,6 +156,7 @@ struct Config {
   std::map<std::string, ChallengeConfig> challenges;
   std::map<std::string, DeployTarget> targets;
   std::vector<CertificateSpec> certificates;
+  AlertsConfig alerts;
   DaemonConfig daemon;
   std::vector<std::string> files;  // all that were read
 

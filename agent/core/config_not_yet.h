@@ -16,7 +16,6 @@ struct NotYet {
 };
 
 inline constexpr std::array not_yet_supported = {
-    NotYet{"", "alerts"},
     NotYet{"", "storage"},
     NotYet{"daemon", "status_listen"},
 };

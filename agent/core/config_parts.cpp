@@ -20,6 +20,19 @@ bool is_variable_name(std::string_view name) {
   });
 }
 
+// Without encryption only what stays on this host.
+bool is_plain_http_here(const std::string& url) {
+  constexpr std::string_view scheme = "http://";
+  if (!url.starts_with(scheme)) return false;
+  const std::string rest = url.substr(scheme.size());
+  for (const std::string host : {"127.0.0.1", "[::1]", "localhost"}) {
+    if (!rest.starts_with(host)) continue;
+    const char next = rest.size() == host.size() ? '/' : rest[host.size()];
+    if (next == '/' || next == ':') return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string read_name(ConfigSection& section, int number, ConfigContext& context) {
@@ -155,6 +168,47 @@ std::string read_user(ConfigSection& section) {
                     "write the name of one user of this host");
   }
   return user;
+}
+
+std::string read_readable_file(ConfigSection& section, const std::string& key,
+                               const ConfigContext& context) {
+  const std::string path = read_path(section, key);
+  if (path.empty() || context.use == ConfigUse::look) return path;
+  const auto content = context.files.read(path);
+  if (!content && content.error().code == "FILE_MISSING") {
+    section.problem(key, path + " does not exist", "create it, or correct the path");
+  } else if (!content) {
+    section.problem_at(*section.table().find(key), key, content.error(),
+                       "name a file that the user who runs nolapse may read");
+  }
+  return path;
+}
+
+std::string read_service_url(ConfigSection& section, const std::string& key) {
+  std::string url = section.text(key).value_or("");
+  if (url.empty()) return url;
+  if (url.find('@') != std::string::npos) {
+    section.problem(key, "holds a user name or password, and secrets are never in this file",
+                    "write it without them");
+  } else if (!url.starts_with("https://") && !is_plain_http_here(url)) {
+    section.problem(key, "\"" + url + "\" is not an https URL",
+                    "write https://HOST/PATH; http:// is for this host's own address only");
+  }
+  return url;
+}
+
+std::string read_program(ConfigSection& section, const std::string& key,
+                         const ConfigContext& context) {
+  std::string path = section.text(key).value_or("");
+  if (path.empty()) return path;
+  if (path.front() != '/') {
+    section.problem(key, "\"" + path + "\" is not an absolute path",
+                    "write the program's path, which begins with /; no shell reads it, so options "
+                    "need a script of their own");
+    return {};
+  }
+  if (context.use == ConfigUse::work) check_executable(section, key, path, context);
+  return path;
 }
 
 }  // namespace nolapse

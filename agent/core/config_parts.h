@@ -31,6 +31,9 @@ void refuse_settings(ConfigSection& top, const std::string& main_file);
 // Part of the settings.
 void read_daemon(ConfigSection& top, ConfigContext& context);
 
+// Part of the settings.
+void read_alerts(ConfigSection& top, ConfigContext& context);
+
 // Part of [challenge.NAME]: `provider` and what that one needs.
 void read_dns_provider(ConfigSection& section, ChallengeConfig& challenge,
                        const ConfigContext& context);
@@ -57,6 +60,14 @@ bool check_reference(ConfigSection& section, const ConfigNode& node, const std::
 
 // The path that a key names, resolved against the file's directory.
 std::string read_path(ConfigSection& section, const std::string& key);
+// The path of a file that the user who runs nolapse may read. What it holds is for others to judge.
+std::string read_readable_file(ConfigSection& section, const std::string& key,
+                               const ConfigContext& context);
+// https, or http to this host; without user name and password.
+std::string read_service_url(ConfigSection& section, const std::string& key);
+// The absolute path of a program that this user may run.
+std::string read_program(ConfigSection& section, const std::string& key,
+                         const ConfigContext& context);
 // Is it a program that this user may run? Reports it when not. Of one that somebody else will run
 // only what this user can see is judged.
 enum class RunBy { this_user, somebody_else };

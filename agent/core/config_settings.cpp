@@ -101,6 +101,7 @@ std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& contex
   read_contact(top, context.config);
   read_resolver(top, context.config);
   read_daemon(top, context);
+  read_alerts(top, context);
   std::vector<std::string> included;
   if (top.find("include") == nullptr) {
     include(top, top.table(), "conf.d/*.toml", included, context);
@@ -115,8 +116,8 @@ std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& contex
 }
 
 void refuse_settings(ConfigSection& top, const std::string& main_file) {
-  for (const char* key :
-       {"state_dir", "contact", "include", "resolver", "hook_directory", "hook_socket", "daemon"}) {
+  for (const char* key : {"state_dir", "contact", "include", "resolver", "hook_directory",
+                          "hook_socket", "daemon", "alerts"}) {
     if (top.find(key) == nullptr) continue;
     top.problem(key, "is a global setting, and this is an included file",
                 "move it to " + main_file);

@@ -20,10 +20,13 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
       events_(events),
       store_(config.state_directory, world.files),
       agent_(world, config, events, std::move(make_solver)),
-      self_tests_(world, config, store_, events,
-                  [this](SelfTestRequest request, std::function<void(Findings)> done) {
-                    check(std::move(request), std::move(done));
-                  }) {
+      alerting_(world, config, store_, events),
+      self_tests_(
+          world, config, store_, events,
+          [this](SelfTestRequest request, std::function<void(Findings)> done) {
+            check(std::move(request), std::move(done));
+          },
+          [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }) {
   for (const CertificateSpec& spec : config.certificates) names_.push_back(spec.name);
   for (const CertificateSpec& spec : config.certificates) {
     if (spec.standby) names_.push_back(standby_name(spec.name));
@@ -47,6 +50,7 @@ void Daemon::start(Completion<void> done) {
       done({});
       if (config_.daemon.self_tests) {
         configuration_ = digest_of_files(world_.files, config_);
+        alerting_.start();
         self_tests_.start();
       }
       housekeep();
@@ -66,6 +70,7 @@ void Daemon::wait_for_lock(const Error& held, const Completion<void>& done) {
 void Daemon::stop(Duration patience, std::function<void()> stopped) {
   stopped_ = std::move(stopped);
   self_tests_.stop();
+  alerting_.stop();
   if (alarm_) world_.clock.cancel_timer(*alarm_);
   agent_.finish([this] { report_stopped(); });
   world_.clock.start_timer(patience, [this] { report_stopped(); });

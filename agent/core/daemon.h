@@ -14,6 +14,7 @@
 
 #include "agent/core/agenda.h"
 #include "agent/core/agent.h"
+#include "agent/core/alerting.h"
 #include "agent/core/self_test_watch.h"
 
 namespace nolapse {
@@ -56,6 +57,11 @@ class Daemon {
 
   // As Agent::check, with what only the daemon knows of itself. After start().
   void check(SelfTestRequest request, std::function<void(Findings)> done);
+
+  // As Alerting::silence. After start().
+  void silence(Silence silence, Completion<void> done) {
+    alerting_.silence(std::move(silence), std::move(done));
+  }
 
   // Begins nothing new. `stopped` is called when nothing is under way any more, or after
   // `patience`; what is then under way the next start goes on with. renew() must not be called
@@ -105,6 +111,7 @@ class Daemon {
   Time started_at_{};
   std::optional<Clock::TimerId> alarm_;
   std::map<std::string, Time> considered_;  // when each of them was looked at last
+  Alerting alerting_;
   SelfTestWatch self_tests_;
   Time started_{};
   std::string configuration_;  // digest_of_files() then

@@ -55,7 +55,9 @@ FindingNews news_of(const std::vector<Finding>& before, const std::vector<Findin
   for (const Finding& finding : now) {
     if (is_ok(finding)) continue;
     const Finding* const known = find_same(before, finding);
-    if (known == nullptr || known->severity != finding.severity) news.raised.push_back(finding);
+    const bool as_before =
+        known != nullptr && known->severity == finding.severity && known->level == finding.level;
+    if (!as_before) news.raised.push_back(finding);
   }
   for (const Finding& finding : before) {
     if (is_ok(finding)) continue;

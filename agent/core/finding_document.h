@@ -2,6 +2,7 @@
 // over a restart and others can read it.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ struct SavedFindings {
   std::optional<Time> deep_checked_at;  // when it was deep, last
   std::vector<Finding> findings;        // without what is fine
 };
+
+nlohmann::json finding_object(const Finding& finding);
+Finding read_finding(const nlohmann::json& object);
 
 std::string write_findings_document(const SavedFindings& saved);
 // Error: local BAD_STATE; the caller adds the path.

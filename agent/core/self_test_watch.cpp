@@ -38,8 +38,13 @@ std::vector<Finding> findings_after(const Findings& found, const std::vector<Fin
 }
 
 SelfTestWatch::SelfTestWatch(World world, const Config& config, const Store& store,
-                             EventStream& events, Run run)
-    : world_(world), config_(config), store_(store), events_(events), run_(std::move(run)) {}
+                             EventStream& events, Run run, Follow follow)
+    : world_(world),
+      config_(config),
+      store_(store),
+      events_(events),
+      run_(std::move(run)),
+      follow_(std::move(follow)) {}
 
 void SelfTestWatch::start() {
   auto saved = store_.load_findings();
@@ -86,6 +91,7 @@ void SelfTestWatch::found(Findings findings) {
   world_.files.run(store_.save_findings(saved_), [this](Result<void> saved) {
     if (!saved) events_.emit(Severity::warning, {}, saved.error().code, saved.error().message);
   });
+  follow_(saved_.findings);
   sleep();
 }
 

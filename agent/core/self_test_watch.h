@@ -15,11 +15,13 @@ namespace nolapse {
 
 class SelfTestWatch {
  public:
+  // What holds after each of them, without what is fine.
+  using Follow = std::function<void(const std::vector<Finding>&)>;
   using Run = std::function<void(SelfTestRequest, std::function<void(Findings)>)>;
 
   // The references must outlive it.
-  SelfTestWatch(World world, const Config& config, const Store& store, EventStream& events,
-                Run run);
+  SelfTestWatch(World world, const Config& config, const Store& store, EventStream& events, Run run,
+                Follow follow);
 
   // The first look comes after a moment, when the certificates have been looked at.
   void start();
@@ -37,6 +39,7 @@ class SelfTestWatch {
   const Store& store_;
   EventStream& events_;
   Run run_;
+  Follow follow_;
   SavedFindings saved_;
   bool stopped_ = false;
 };

@@ -16,6 +16,7 @@
 //   events/<month>.jsonl   what happened, see event_log.h
 //   heartbeat          when the daemon lived last
 //   machine            the machine-id of the machine that uses all this
+//   alerts.json        what somebody was told, and what is still to be delivered
 //   findings.json      what the daemon's self-tests found last
 //   lock   tmp/<name>.<generation>/   a generation being built, the key first; of a standby it is
 //                      tmp/<name>+standby.<generation>: no name has a plus
@@ -39,6 +40,7 @@
 //   left_behind.json   proofs of control that nobody takes away any more
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
+//   alerts             what is open is told once more; silences end
 //   findings           since when something is found
 //   events             the memory of reports; nothing is decided by it
 // Unreadable files are reported by the loading function and never fatal. A document that is there
@@ -56,6 +58,7 @@
 #include "acme/revocation_list.h"
 #include "acme/signing_request.h"
 #include "acme/x509.h"
+#include "agent/core/alert_document.h"
 #include "agent/core/config.h"
 #include "agent/core/finding_document.h"
 #include "agent/core/proven_parts.h"
@@ -338,6 +341,10 @@ class Store {
   // Empty where no self-test was run.
   Result<SavedFindings> load_findings() const;
   FileWork save_findings(const SavedFindings& findings) const;
+
+  // Empty where nobody was told anything yet.
+  Result<AlertState> load_alerts() const;
+  FileWork save_alerts(const AlertState& state) const;
 
   // The machine-id of the machine that uses the directory; empty: nobody noted it yet.
   Result<std::string> load_machine() const;

@@ -45,6 +45,22 @@ FileWork Store::replace_document(const std::string& path, std::string content,
   return work;
 }
 
+// ---- alerts
+
+Result<AlertState> Store::load_alerts() const {
+  const std::string path = root_ + "/alerts.json";
+  const auto text = files_.read(path);
+  if (!text)
+    return is_missing(text.error()) ? AlertState() : Result<AlertState>(fail(text.error()));
+  auto state = read_alerts_document(*text);
+  if (!state) return fail(unreadable(state.error(), path, *text));
+  return state;
+}
+
+FileWork Store::save_alerts(const AlertState& state) const {
+  return replace_document(root_ + "/alerts.json", write_alerts_document(state), document_mode);
+}
+
 // ---- the machine
 
 Result<std::string> Store::load_machine() const {

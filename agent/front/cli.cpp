@@ -61,6 +61,22 @@ CLI::App* add_rollback(CLI::App& app, RenewCommand& rollback) {
   return command;
 }
 
+CLI::App* add_alert(CLI::App& app, AlertCommand& alert) {
+  CLI::App* command = app.add_subcommand("alert", "whom is told what, and whether that arrives");
+  command->require_subcommand(1);
+  command->add_subcommand("list", "what is open, what is silent, and how the channels fare");
+  CLI::App* silence =
+      command->add_subcommand("silence", "quiet for a while; never about what is about to expire");
+  silence->add_option("NAME|CODE", alert.what, "a certificate, or a code")->required();
+  silence->add_option("--for", alert.duration, "how long, such as 24h")->required();
+  silence->add_option("--why", alert.why, "the reason, for those who wonder")->required();
+  silence->callback([&alert] { alert.action = AlertCommand::Action::silence; });
+  CLI::App* test = command->add_subcommand("test", "send a test message through each channel");
+  test->add_option("CHANNEL", alert.what, "only this one");
+  test->callback([&alert] { alert.action = AlertCommand::Action::test; });
+  return command;
+}
+
 CLI::App* add_check(CLI::App& app, CheckCommand& check) {
   CLI::App* command =
       app.add_subcommand("check", "the self-tests: will everything be renewed, and what says so");
@@ -128,6 +144,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   StatusCommand status;
   RehearseCommand rehearse;
   CheckCommand check;
+  AlertCommand alert;
   ForgetCommand forget;
   RevokeCommand revoke;
   AccountCommand account;
@@ -148,6 +165,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
       "rehearse", "renew at the CA's staging directory; changes nothing in production");
   rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
   CLI::App* check_app = add_check(app, check);
+  CLI::App* alert_app = add_alert(app, alert);
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
@@ -184,6 +202,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(rehearse);
   } else if (check_app->parsed()) {
     line.command = std::move(check);
+  } else if (alert_app->parsed()) {
+    line.command = std::move(alert);
   } else if (forget_app->parsed()) {
     line.command = std::move(forget);
   } else if (revoke_app->parsed()) {

@@ -45,6 +45,13 @@ struct CheckCommand {
   std::string explain;  // a code; empty: none
   bool nagios = false;
 };
+struct AlertCommand {
+  enum class Action { list, silence, test };
+  Action action = Action::list;
+  std::string what;      // silence: a certificate or a code; test: a channel, empty: all
+  std::string duration;  // silence: "24h"
+  std::string why;
+};
 struct CheckConfigCommand {};
 struct DaemonCommand {};
 struct HooksCommand {
@@ -52,8 +59,8 @@ struct HooksCommand {
   std::string staging;  // empty: beside the socket
 };
 using Command = std::variant<RenewCommand, StatusCommand, RehearseCommand, ForgetCommand,
-                             RevokeCommand, AccountCommand, CheckCommand, CheckConfigCommand,
-                             DaemonCommand, HooksCommand>;
+                             RevokeCommand, AccountCommand, AlertCommand, CheckCommand,
+                             CheckConfigCommand, DaemonCommand, HooksCommand>;
 
 struct CommandLine {
   GlobalOptions global;

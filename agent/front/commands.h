@@ -1,6 +1,7 @@
 // The commands. Each takes a sound configuration and returns the exit status.
 #pragma once
 
+#include "agent/core/alert.h"
 #include "agent/front/cli.h"
 #include "agent/world/real_world.h"
 
@@ -15,6 +16,8 @@ int explain_checks(const GlobalOptions& global, const CheckCommand& command);
 // With one that cannot be used: that is a finding, too.
 int report_broken_config(const GlobalOptions& global, const CheckCommand& command,
                          const std::vector<ConfigProblem>& problems);
+int run_alert(const GlobalOptions& global, const AlertCommand& command, const Config& config);
+std::string silenced_text(const Silence& silence, bool json);
 int run_forget(const GlobalOptions& global, const ForgetCommand& command, const Config& config);
 int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const Config& config);
 int run_account(const GlobalOptions& global, const AccountCommand& command, const Config& config);

@@ -31,6 +31,7 @@ bool ControlDesk::Visitor::wants(const Event& event) const {
   if (request.command == ControlRequest::Command::account) return event.certificate.empty();
   if (request.command == ControlRequest::Command::status ||
       request.command == ControlRequest::Command::check ||
+      request.command == ControlRequest::Command::silence ||
       request.command == ControlRequest::Command::forget) {
     return false;
   }
@@ -100,6 +101,8 @@ void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
       return revoke(visitor);
     case ControlRequest::Command::account:
       return work_on_accounts(visitor);
+    case ControlRequest::Command::silence:
+      return silence(visitor);
     case ControlRequest::Command::check:
       return check(visitor);
     case ControlRequest::Command::status:
@@ -210,6 +213,14 @@ void ControlDesk::work_on_accounts(const std::shared_ptr<const Visitor>& visitor
         const int status = write_accounts(text, visitor->request.json, outcomes);
         end(*visitors, visitor, {status, text.str(), {}});
       });
+}
+
+void ControlDesk::silence(const std::shared_ptr<const Visitor>& visitor) {
+  daemon_.silence(visitor->request.silence, [visitors = visitors_, visitor](Result<void> saved) {
+    const ControlRequest& asked = visitor->request;
+    if (!saved) return end(*visitors, visitor, refusal(*visitor, saved.error()));
+    end(*visitors, visitor, {exit_status::ok, silenced_text(asked.silence, asked.json), {}});
+  });
 }
 
 void ControlDesk::check(const std::shared_ptr<const Visitor>& visitor) {

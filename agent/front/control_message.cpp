@@ -92,6 +92,8 @@ const char* name_of(ControlRequest::Command command) {
       return "rehearse";
     case ControlRequest::Command::check:
       return "check";
+    case ControlRequest::Command::silence:
+      return "silence";
     case ControlRequest::Command::forget:
       return "forget";
     case ControlRequest::Command::revoke:
@@ -166,6 +168,11 @@ std::string format_request(const ControlRequest& request) {
     object["deep"] = request.deep;
     object["nagios"] = request.nagios;
   }
+  if (request.command == ControlRequest::Command::silence) {
+    object["what"] = request.silence.what;
+    object["until"] = acme::format_rfc3339(request.silence.until);
+    object["why"] = request.silence.why;
+  }
   if (request.command == ControlRequest::Command::account) {
     object["action"] = name_of(request.action);
     object["ca"] = request.ca;
@@ -201,6 +208,15 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     request.command = ControlRequest::Command::check;
     reader.read("deep", request.deep);
     reader.read("nagios", request.nagios);
+  } else if (command == "silence") {
+    request.command = ControlRequest::Command::silence;
+    reader.read("what", request.silence.what);
+    reader.read("why", request.silence.why);
+    std::string until;
+    reader.read("until", until);
+    const auto moment = acme::parse_rfc3339(until);
+    if (!moment) reader.complain("until", "a time as RFC 3339 has it");
+    request.silence.until = moment.value_or(Time{});
   } else if (command == "forget") {
     request.command = ControlRequest::Command::forget;
   } else if (command == "revoke") {
@@ -218,7 +234,7 @@ void read_command(RequestReader& reader, ControlRequest& request) {
   } else if (command != "status") {
     reader.complain("command",
                     "\"renew\", \"deploy\", \"rollback\", \"rehearse\", \"status\", \"check\", "
-                    "\"forget\", \"revoke\" or \"account\"");
+                    "\"silence\", \"forget\", \"revoke\" or \"account\"");
   }
 }
 

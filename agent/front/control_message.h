@@ -2,14 +2,15 @@
 // object each.
 //
 //   request
-//   {"schema":1,"command":"renew"|"deploy"|"rollback"|"rehearse"|"status"|"check"|"forget"|
-//    "revoke"|"account",
+//   {"schema":1,"command":"renew"|"deploy"|"rollback"|"rehearse"|"status"|"check"|"silence"|
+//    "forget"|"revoke"|"account",
 //    "names":[…],"json":bool,"verbosity":-1|0|1}
 //             and for renew "force", "again", "deploy" (bool) and "ca" (string); for deploy
 //             "target" (string, empty: all) and "generation" (number, left out: the newest); for
 //             rollback "target"; for revoke "reason" (number) and "generation" (number, left out:
 //             the one in use); for account "action", as on the command line, and "ca"; for check
-//             "deep" and "nagios" (bool)
+//             "deep" and "nagios" (bool); for silence
+//             "what", "until" (RFC 3339) and "why"
 //   answer    {"daemon":{"pid":N,"certificates":[…]}}   at once: a daemon that hangs sends nothing
 //             {"event":{"certificate","severity","code","message"}}   while it works
 //             {"exit":N,"stdout":"…","error":"…"|null}   at last; what the command has to print
@@ -25,12 +26,24 @@
 #include <vector>
 
 #include "agent/core/account_outcome.h"
+#include "agent/core/alert.h"
 #include "agent/core/event_stream.h"
 
 namespace nolapse {
 
 struct ControlRequest {
-  enum class Command { renew, deploy, rollback, rehearse, status, check, forget, revoke, account };
+  enum class Command {
+    renew,
+    deploy,
+    rollback,
+    rehearse,
+    status,
+    check,
+    silence,
+    forget,
+    revoke,
+    account
+  };
   Command command = Command::status;
   std::vector<std::string> names;  // empty: all
   bool json = false;
@@ -45,6 +58,7 @@ struct ControlRequest {
   AccountAction action = AccountAction::show;
   bool deep = false;  // this and the next as in CheckCommand
   bool nagios = false;
+  Silence silence;
 
   bool about_one() const { return command == Command::forget || command == Command::revoke; }
 };

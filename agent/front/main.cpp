@@ -45,6 +45,9 @@ int run(const CommandLine& line) {
     return run_rehearse(line.global, *rehearse, config);
   }
   if (check != nullptr) return run_check(line.global, *check, config);
+  if (const auto* alert = std::get_if<AlertCommand>(&line.command)) {
+    return run_alert(line.global, *alert, config);
+  }
   if (const auto* forget = std::get_if<ForgetCommand>(&line.command)) {
     return run_forget(line.global, *forget, config);
   }

@@ -70,6 +70,15 @@ NGINX_BIN          = "$(nginx_program)"
 NGINX_CONF         = "$folder/nginx.conf"
 NGINX_PREFIX       = "$folder"
 NGINX_CERTIFICATES = "$folder/pairs"
+
+[[alerts.channel]]
+name    = "one"
+type    = "exec"
+program = "/bin/true"
+[[alerts.channel]]
+name    = "another"
+type    = "exec"
+program = "/bin/true"
 TOML
 }
 

@@ -21,6 +21,7 @@ CheckFamily ca_checks();         // can each CA be asked, and would it take an o
 CheckFamily name_checks();       // does the DNS say what a renewal needs
 CheckFamily proof_checks();      // would each proof of control succeed
 CheckFamily rehearsal_checks();  // what the rehearsals showed
+CheckFamily alert_checks();      // can anybody be told
 CheckFamily served_checks();     // what clients get
 
 }  // namespace nolapse

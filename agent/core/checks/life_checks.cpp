@@ -83,7 +83,8 @@ std::vector<Finding> check_expiry(const CheckContext& context, const CheckSubjec
            name + ": " + describe_expiry(leaf, now) + " and is not renewed",
            words_of(status.last_error),
            renew_now(name),
-           {}}};
+           {},
+           step}};
 }
 
 std::vector<Finding> check_order(const CheckContext& context, const CheckSubject& subject) {

@@ -139,7 +139,7 @@ TEST_CASE("what is to be done with an account comes to the daemon as it was aske
 TEST_CASE("a request that is not exactly right is refused with what is wrong") {
   const std::string command =
       R"("command" must be "renew", "deploy", "rollback", "rehearse", "status", "check", )"
-      R"("forget", "revoke" or "account")";
+      R"("silence", "forget", "revoke" or "account")";
   const std::string names = "\"names\" must be a list of strings";
   const std::string verbosity = "\"verbosity\" must be a number from -1 to 1";
   const std::string no_object = "it is no JSON object";

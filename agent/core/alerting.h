@@ -1,0 +1,48 @@
+// The daemon's alerts: follows the findings of the self-tests, keeps alerts.json, and delivers what
+// is queued until each channel has taken it. Nothing here changes what a job does.
+#pragma once
+
+#include "agent/core/alert_rules.h"
+#include "agent/core/event_stream.h"
+#include "agent/core/store.h"
+
+namespace nolapse {
+
+class Alerting {
+ public:
+  // The references must outlive it.
+  Alerting(World world, const Config& config, const Store& store, EventStream& events);
+
+  void start();
+  void stop() { stopped_ = true; }
+
+  // After each self-test: all that is not fine.
+  void follow(const std::vector<Finding>& findings);
+  // Quiet about a certificate or a code. Durable when `done` is called.
+  void silence(Silence silence, Completion<void> done);
+  const AlertState& state() const { return state_; }
+
+ private:
+  void save_then(Completion<void> done);
+  void save();
+  void deliver_due();
+  void delivered(const std::string& channel, std::size_t messages, const Result<void>& outcome);
+  void sleep();
+  void ping_heartbeat();
+
+  World world_;
+  const Config& config_;
+  const Store& store_;
+  EventStream& events_;
+  AlertState state_;
+  std::map<std::string, bool> under_way_;  // by channel
+  std::optional<Clock::TimerId> alarm_;
+  // Whoever waits for the state to be on the disk; those of the save under way came before.
+  std::vector<Completion<void>> unsaved_;
+  bool saving_ = false;
+  bool ping_is_due_ = false;  // once after each self-test
+  bool heartbeat_failed_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace nolapse

@@ -1,0 +1,154 @@
+// What each channel is sent, held against what its documentation asks for.
+#include "agent/core/alert_message.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+using namespace nolapse;
+using nlohmann::json;
+
+namespace {
+
+const Time monday = *acme::parse_rfc3339("2026-11-23T09:00:05Z");
+
+AlertMessage message(AlertNews news) {
+  return {"it",
+          news,
+          {"NOT_SERVED", "shop", "192.0.2.7:443", FindingSeverity::error, "shop: something else",
+           "serves \"x\"", "nolapse deploy shop", monday},
+          monday};
+}
+
+struct Sent {
+  explicit Sent(const std::string& type, AlertNews news = AlertNews::raised,
+                std::map<std::string, std::string> settings = {}, std::size_t count = 1) {
+    AlertChannel channel{"it", type, std::move(settings), {"ops@shop.test", "cto@shop.test"}};
+    AlertSender sender{"web1", {}, std::chrono::hours(24), monday, 7};
+    sender.secrets = {{"token_file", "T0KEN"},
+                      {"url_file", "https://hooks.test/secret"},
+                      {"routing_key_file", "R0UTE"},
+                      {"password_file", "PASS"}};
+    deliveries = deliveries_of(channel, std::vector<AlertMessage>(count, message(news)), sender);
+    REQUIRE_FALSE(deliveries.empty());
+  }
+  const acme::HttpRequest& http() const { return std::get<acme::HttpRequest>(deliveries.front()); }
+  json body() const { return json::parse(http().body); }
+  std::string header(const std::string& name) const {
+    for (const auto& each : http().headers) {
+      if (each.name == name) return each.value;
+    }
+    return {};
+  }
+
+  std::vector<AlertDelivery> deliveries;
+};
+
+}  // namespace
+
+TEST_CASE("a webhook gets all messages in one document") {
+  const Sent sent("webhook", AlertNews::raised, {{"url", "https://hook.test/x"}}, 3);
+  CHECK(sent.deliveries.size() == 1);
+  CHECK(sent.http().method == "POST");
+  CHECK(sent.http().url == "https://hook.test/x");
+  CHECK(sent.header("Content-Type") == "application/json");
+  CHECK(sent.header("Authorization") == "Bearer T0KEN");
+  const json body = sent.body();
+  CHECK(body["schema"] == 1);
+  CHECK(body["host"] == "web1");
+  REQUIRE(body["messages"].size() == 3);
+  const json& first = body["messages"][0];
+  CHECK(first["news"] == "raised");
+  CHECK(first["code"] == "NOT_SERVED");
+  CHECK(first["certificate"] == "shop");
+  CHECK(first["severity"] == "error");
+  CHECK(first["fix"] == "nolapse deploy shop");
+  CHECK(first["since"] == "2026-11-23T09:00:05Z");
+}
+
+TEST_CASE("Slack gets a text, at the URL that only its file knows") {
+  const Sent sent("slack");
+  CHECK(sent.http().url == "https://hooks.test/secret");
+  const std::string text = sent.body()["text"];
+  CHECK(text.find("ERROR NOT_SERVED shop: something else") != std::string::npos);
+  CHECK(text.find("nolapse deploy shop") != std::string::npos);
+}
+
+TEST_CASE("PagerDuty gets an event each, with a key that stays the same [Events API v2]") {
+  const Sent raised("pagerduty", AlertNews::raised, {}, 2);
+  CHECK(raised.deliveries.size() == 2);
+  CHECK(raised.http().url == "https://events.pagerduty.com/v2/enqueue");
+  const json event = raised.body();
+  CHECK(event["routing_key"] == "R0UTE");
+  CHECK(event["event_action"] == "trigger");
+  CHECK(event["payload"]["severity"] == "error");
+  CHECK(event["payload"]["source"] == "web1");
+  CHECK(event["payload"]["summary"].get<std::string>().size() <= 1024);
+  const json resolved = Sent("pagerduty", AlertNews::resolved).body();
+  CHECK(resolved["event_action"] == "resolve");
+  CHECK(resolved["dedup_key"] == event["dedup_key"]);
+  CHECK(event["dedup_key"].get<std::string>().size() <= 255);
+}
+
+TEST_CASE("Alertmanager gets labels and an end, at its API [API v2]") {
+  const Sent raised("alertmanager", AlertNews::raised, {{"url", "https://am.test/"}});
+  CHECK(raised.http().url == "https://am.test/api/v2/alerts");
+  const json alert = raised.body()[0];
+  CHECK(alert["labels"]["alertname"] == "NOT_SERVED");
+  CHECK(alert["labels"]["instance"] == "web1");
+  CHECK(alert["annotations"]["summary"] == "shop: something else");
+  CHECK(alert["startsAt"] == "2026-11-23T09:00:05Z");
+  // Longer than until it is repeated.
+  CHECK(alert["endsAt"] == "2026-11-24T21:00:05Z");
+  CHECK(
+      Sent("alertmanager", AlertNews::resolved, {{"url", "https://am.test"}}).body()[0]["endsAt"] ==
+      "2026-11-23T09:00:05Z");
+}
+
+TEST_CASE("ntfy gets a title and a priority") {
+  const Sent sent("ntfy", AlertNews::raised, {{"url", "https://ntfy.test/topic"}});
+  CHECK(sent.header("Priority") == "5");
+  CHECK(sent.header("Title").find("NOT_SERVED") != std::string::npos);
+  CHECK(Sent("ntfy", AlertNews::resolved).header("Priority") == "3");
+}
+
+TEST_CASE("mail goes to all recipients, and nothing in it begins a header of its own [RFC 5322]") {
+  const Sent sent("email", AlertNews::raised, {{"smtp", "smtp://mail.test:587"}});
+  const auto& mail = std::get<MailMessage>(sent.deliveries.front());
+  CHECK(mail.server == "smtp://mail.test:587");
+  CHECK(mail.password == "PASS");
+  CHECK(mail.from == "nolapse@web1");
+  CHECK(mail.to == std::vector<std::string>{"ops@shop.test", "cto@shop.test"});
+  CHECK(mail.content.find("Date: Mon, 23 Nov 2026 09:00:05 +0000\r\n") != std::string::npos);
+  CHECK(mail.content.find("To: ops@shop.test, cto@shop.test\r\n") != std::string::npos);
+  CHECK(mail.content.find("PASS") == std::string::npos);
+  AlertMessage hostile = message(AlertNews::raised);
+  hostile.finding.summary = "x\r\nBcc: everybody@evil.test\r\n\r\nbody";
+  AlertChannel channel{"it", "email", {}, {"ops@shop.test"}};
+  const auto deliveries = deliveries_of(channel, {hostile}, {"web1", {}, {}, monday, 1});
+  const std::string content = std::get<MailMessage>(deliveries.front()).content;
+  CHECK(content.find("\r\nBcc") == std::string::npos);
+  // Every line ends in CRLF.
+  for (std::size_t at = 0; (at = content.find('\n', at)) != std::string::npos; ++at) {
+    CHECK(content[at - 1] == '\r');
+  }
+}
+
+TEST_CASE("a program gets the news as its argument and the rest in its environment") {
+  const Sent sent("exec", AlertNews::escalated, {{"program", "/usr/local/bin/tell"}}, 2);
+  CHECK(sent.deliveries.size() == 2);
+  const auto& process = std::get<ProcessSpec>(sent.deliveries.front());
+  CHECK(process.argv == std::vector<std::string>{"/usr/local/bin/tell", "escalated"});
+  CHECK(process.environment.at("NOLAPSE_CODE") == "NOT_SERVED");
+  CHECK(process.environment.at("NOLAPSE_NAME") == "shop");
+  CHECK(process.environment.at("NOLAPSE_FIX") == "nolapse deploy shop");
+}
+
+TEST_CASE("syslog gets a line with its priority") {
+  const auto words = [](AlertNews news) {
+    return std::get<ProcessSpec>(Sent("syslog", news).deliveries.front()).argv;
+  };
+  CHECK(words(AlertNews::raised)[4] == "daemon.err");
+  CHECK(words(AlertNews::resolved)[4] == "daemon.notice");
+  CHECK(words(AlertNews::raised)[5] == "--");
+}

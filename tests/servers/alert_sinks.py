@@ -1,0 +1,70 @@
+# The other sides of alert channels, on loopback: an HTTP server that keeps each request as a line
+# of JSON, and a mail server with STARTTLS and a password. Arguments: FOLDER HTTP_PORT SMTP_PORT; the
+# folder has tls.pem and tls.key. While FOLDER/refuse exists, both refuse.
+import http.server
+import json
+import os
+import ssl
+import sys
+import threading
+import time
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+folder, http_port, smtp_port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+
+
+def note(name, value):
+    with open(os.path.join(folder, name), "a") as file:
+        file.write(json.dumps(value) + "\n")
+
+
+def refuses():
+    return os.path.exists(os.path.join(folder, "refuse"))
+
+
+class Sink(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        if refuses():
+            return self.answer(503)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        note("http", {"path": self.path, "headers": headers, "body": body})
+        self.answer(202)
+
+    def do_GET(self):
+        note("pings", {"path": self.path, "at": time.time()})
+        self.answer(200)
+
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Mailbox:
+    async def handle_DATA(self, server, session, envelope):
+        if refuses():
+            return "451 not now"
+        note("mail", {"to": envelope.rcpt_tos, "from": envelope.mail_from,
+                      "tls": session.ssl is not None,
+                      "content": envelope.content.decode()})
+        return "250 taken"
+
+
+def authenticate(server, session, envelope, mechanism, data):
+    right = data.login == b"ops" and data.password == b"secret"
+    return AuthResult(success=right)
+
+
+context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+context.load_cert_chain(os.path.join(folder, "tls.pem"), os.path.join(folder, "tls.key"))
+controller = Controller(Mailbox(), hostname="127.0.0.1", port=smtp_port, tls_context=context,
+                        require_starttls=True, auth_required=True, authenticator=authenticate)
+controller.start()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", http_port), Sink)
+threading.Thread(target=server.serve_forever).start()
