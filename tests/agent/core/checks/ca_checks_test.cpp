@@ -46,15 +46,15 @@ TEST_CASE("a CA that cannot be reached or trusted: whether another one is left i
   scene.world.http.route("https://ca.test").fault = FakeHttp::Fault::refused;
   auto found = scene.check(ca_checks());
   CHECK(CheckScene::brief(found) == Lines{"CA_UNREACHABLE error  [CA ca]"});
-  has(found.front().summary, "shop can be issued by no other CA");
-  has(found.front().evidence, "connection refused");
+  has(only(found).summary, "shop can be issued by no other CA");
+  has(only(found).evidence, "connection refused");
 
   scene.add_ca("other");
   scene.config.certificates.front().cas = {"ca", "other"};
   scene.world.http.route("https://ca.test").fault = FakeHttp::Fault::bad_certificate;
   found = scene.check(ca_checks());
   CHECK(CheckScene::brief(found) == Lines{"CA_TLS error  [CA ca]"});
-  has(found.front().summary, "other is left to ask");
+  has(only(found).summary, "other is left to ask");
 }
 
 TEST_CASE("a fallback is looked at as well, and said to be one") {
@@ -65,8 +65,8 @@ TEST_CASE("a fallback is looked at as well, and said to be one") {
   scene.world.http.route("https://other.test").fault = FakeHttp::Fault::no_answer;
   const auto found = scene.check(ca_checks());
   CHECK(CheckScene::brief(found) == Lines{"CA_UNREACHABLE warning  [CA other]"});
-  has(found.front().summary, "other (a fallback): ");
-  has(found.front().summary, "ca is left to ask");
+  has(only(found).summary, "other (a fallback): ");
+  has(only(found).summary, "ca is left to ask");
 }
 
 TEST_CASE("what answers but is no CA is not taken for one") {
@@ -100,8 +100,8 @@ TEST_CASE("other terms than agreed to are told of until they are agreed to") {
   };
   const auto found = scene.check(ca_checks());
   CHECK(CheckScene::brief(found) == Lines{"TERMS_CHANGED warning  [CA ca]"});
-  has(found.front().evidence, "now: https://ca.test/terms/2");
-  has(found.front().fix, "nolapse account update --ca ca");
+  has(only(found).evidence, "now: https://ca.test/terms/2");
+  has(only(found).fix, "nolapse account update --ca ca");
   scene.update_account("ca");
   CHECK(scene.lines() == Lines{});
 }
@@ -145,7 +145,7 @@ TEST_CASE("a key that belongs to another account is told from the right one") {
   scene.world.files.put(scene.account, account.dump());
   const auto found = scene.check(ca_checks());
   CHECK(CheckScene::brief(found) == Lines{"ACCOUNT_INVALID error  [CA ca]"});
-  has(found.front().evidence, "https://ca.test/account/elsewhere");
+  has(only(found).evidence, "https://ca.test/account/elsewhere");
 }
 
 TEST_CASE("an account that was ended here") {
@@ -156,7 +156,7 @@ TEST_CASE("an account that was ended here") {
   scene.world.files.put(scene.account, account.dump());
   const auto found = scene.check(ca_checks());
   CHECK(CheckScene::brief(found) == Lines{"ACCOUNT_INVALID error  [CA ca]"});
-  has(found.front().summary, "the account is deactivated");
+  has(only(found).summary, "the account is deactivated");
 }
 
 TEST_CASE("a key that is gone, damaged, or was never there") {
@@ -202,7 +202,7 @@ TEST_CASE("a profile that is not offered is told of for each certificate that wa
   scene.add_certificate("blog", "blog.test").profile = "tlsserver";
   const auto found = scene.check(ca_checks());
   CHECK(CheckScene::brief(found) == Lines{"PROFILE_NOT_OFFERED error blog [CA ca]"});
-  has(found.front().evidence, "classic");
+  has(only(found).evidence, "classic");
   CHECK(scene.check(ca_checks(), true, {"mail"}).empty());
 }
 

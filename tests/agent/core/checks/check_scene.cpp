@@ -157,6 +157,11 @@ const Finding& the(const std::vector<Finding>& findings, const std::string& code
   return findings.front();
 }
 
+const Finding& only(const std::vector<Finding>& findings) {
+  REQUIRE(findings.size() == 1);
+  return findings.front();
+}
+
 bool has(const std::string& text, const std::string& part) {
   CAPTURE(text);
   CAPTURE(part);

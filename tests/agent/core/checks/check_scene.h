@@ -38,6 +38,8 @@ class CheckScene {
 
 // The one with this code; fails the test where there is none.
 const Finding& the(const std::vector<Finding>& findings, const std::string& code);
+// The only one there is, likewise.
+const Finding& only(const std::vector<Finding>& findings);
 bool has(const std::string& text, const std::string& part);
 
 }  // namespace nolapse

@@ -46,7 +46,7 @@ TEST_CASE("an endpoint's name needs an address whatever proves the certificate")
   scene.shop().endpoints = {{Endpoint{"mail.test:25!smtp", "mail.test", 25, "mail.test", "smtp"}}};
   const auto found = scene.check(name_checks(), false);
   CHECK(CheckScene::brief(found) == Lines{"NAME_NOT_FOUND error shop [mail.test]"});
-  has(found.front().summary, "endpoint mail.test:25!smtp");
+  has(only(found).summary, "endpoint mail.test:25!smtp");
 }
 
 TEST_CASE("addresses and wildcards are not looked up") {
@@ -104,7 +104,7 @@ TEST_CASE("CAA: each way in which a record forbids it, and none that allows it")
       continue;
     }
     CHECK(CheckScene::brief(found) == Lines{"CAA_FORBIDS_CA error shop [CA ca]"});
-    has(found.front().evidence, row.told);
+    has(only(found).evidence, row.told);
   }
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("CAA: what forbids a fallback, or a second choice of a challenge, is a
   scene.add_caa("shop.test", "0 issue ca.test");
   auto found = scene.check(name_checks());
   CHECK(CheckScene::brief(found) == Lines{"CAA_FORBIDS_CA warning shop [CA other]"});
-  has(found.front().summary, "other (a fallback)");
+  has(only(found).summary, "other (a fallback)");
 
   Scene second;
   second.add_challenge("zone", "dns-01");

@@ -82,9 +82,9 @@ TEST_CASE("http-01: the address at which nothing answers is named, of either fam
   scene.world.dns.name("www.shop.test").addresses.push_back("2001:db8::99");
   const auto found = scene.found();
   CHECK(CheckScene::brief(found) == Lines{"HTTP01_UNREACHABLE error shop [challenge web]"});
-  has(found.front().summary, "not seen for www.shop.test");
-  has(found.front().evidence, "www.shop.test at 2001:db8::99: 2001:db8::99: connection refused");
-  CHECK(found.front().evidence.find("192.0.2.10") == std::string::npos);
+  has(only(found).summary, "not seen for www.shop.test");
+  has(only(found).evidence, "www.shop.test at 2001:db8::99: 2001:db8::99: connection refused");
+  CHECK(only(found).evidence.find("192.0.2.10") == std::string::npos);
 }
 
 TEST_CASE("http-01: another web server, and a name without an address") {
@@ -103,7 +103,7 @@ TEST_CASE("http-01: a port that another process has is told with its name") {
   scene.world.http_responder.occupy(80, "nginx (pid 7)");
   const auto found = scene.found();
   CHECK(CheckScene::brief(found) == Lines{"PORT_IN_USE error shop [challenge web]"});
-  has(found.front().evidence, "in use by nginx (pid 7)");
+  has(only(found).evidence, "in use by nginx (pid 7)");
 }
 
 TEST_CASE("http-01: a webroot is written to, cleaned, and must be the one that is served") {
@@ -119,7 +119,7 @@ TEST_CASE("http-01: a webroot is written to, cleaned, and must be the one that i
   scene.world.validation.webroots[80] = "/elsewhere";
   const auto found = scene.found();
   CHECK(CheckScene::brief(found) == Lines{"HTTP01_WRONG_ANSWER error shop [challenge web]"});
-  has(found.front().fix, "/var/www");
+  has(only(found).fix, "/var/www");
   scene.world.files.set_read_only("/var/www", true);
   CHECK(the(scene.found(), "WEBROOT_NOT_WRITABLE").severity == FindingSeverity::error);
 }
@@ -130,7 +130,7 @@ TEST_CASE("tls-alpn-01: who has the port, and what does not lead here") {
   scene.world.tls_alpn_responder.occupy("[::]:443", "haproxy (pid 9)");
   auto found = scene.found();
   CHECK(CheckScene::brief(found) == Lines{"PORT_IN_USE error shop [challenge tls]"});
-  has(found.front().evidence, "haproxy");
+  has(only(found).evidence, "haproxy");
   Scene away;
   away.prove_by("tls", "tls-alpn-01");
   away.world.tls_probe.alpn_responder = nullptr;
@@ -143,7 +143,7 @@ TEST_CASE("dns-01: the provider's own words, and which server is stale, silent o
   refused.zone.key = TsigKey{"nolapse", "hmac-sha256", "secret"};
   auto found = refused.found();
   CHECK(CheckScene::brief(found) == Lines{"DNS01_WRITE_FAILED error shop [challenge zone]"});
-  has(found.front().evidence, "REFUSED");
+  has(only(found).evidence, "REFUSED");
 
   struct Row {
     FakeDns::Server server;
@@ -169,7 +169,7 @@ TEST_CASE("dns-01: the provider's own words, and which server is stale, silent o
     scene.zone.servers.push_back(row.server);
     found = scene.found();
     CHECK(CheckScene::brief(found) == Lines{row.line});
-    has(found.front().evidence, row.told);
+    has(only(found).evidence, row.told);
     CHECK(scene.took < proof_deadline);
     CHECK(scene.zone.records.empty());
   }
@@ -210,7 +210,7 @@ TEST_CASE("a second choice, and what the CA saw all the same, are warnings") {
   scene.world.http_responder.occupy(80, "nginx");
   auto found = scene.found();
   CHECK(CheckScene::brief(found) == Lines{"PORT_IN_USE warning shop [challenge web]"});
-  has(found.front().summary, "a second choice");
+  has(only(found).summary, "a second choice");
 
   Scene hairpin;
   hairpin.world.dns.name("shop.test").addresses = {"192.0.2.99"};
@@ -322,7 +322,8 @@ TEST_CASE("80: a permanent record that is missing, for each CA, and one that end
               "PERSIST_RECORD_MISSING unknown shop [challenge record, CA other]"});
   const std::string account = scene.store().load_account("ca")->value().url;
   const std::string record = "ca.test; accounturi=" + account;
-  has(found.front().fix, "_validation-persist.shop.test. TXT \"" + record + "\"");
+  has(the(found, "PERSIST_RECORD_MISSING").fix,
+      "_validation-persist.shop.test. TXT \"" + record + "\"");
 
   scene.shop().cas = {"ca"};
   const auto with = [&](const std::string& value) {
