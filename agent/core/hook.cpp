@@ -181,7 +181,9 @@ ProcessSpec ordered_process(const HookRun& run) {
   process.argv = {run.target.hook, run.verb};
   process.user = run.target.user;
   process.deadline = run.target.timeout;
-  process.order = HookOrder{run.target.name, run.verb, run.spec.name, run.generation.number};
+  process.order =
+      HookOrder{run.target.name, run.verb, run.spec.name, run.generation.number,
+                run.generation.directory.find("/rehearsals/certificates/") != std::string::npos};
   return process;
 }
 

@@ -44,8 +44,10 @@ std::vector<StagedFile> staged_files(const OrderedPair& pair) {
 }  // namespace
 
 Result<OrderedPair> read_ordered_pair(const std::string& state_directory,
-                                      const CertificateSpec& spec, unsigned generation) {
-  const std::string inner = "certificates/" + spec.name + "/" + std::to_string(generation);
+                                      const CertificateSpec& spec, unsigned generation,
+                                      bool rehearsed) {
+  const std::string inner = std::string(rehearsed ? "rehearsals/" : "") + "certificates/" +
+                            spec.name + "/" + std::to_string(generation);
   const auto folder = ForeignFolder::open(state_directory, inner);
   if (!folder) return fail(folder.error());
   const auto fullchain = folder->read("fullchain.pem");
@@ -166,8 +168,8 @@ Result<std::shared_ptr<HookDesk::Run>> HookDesk::prepare(const HookOrder& order)
   if (!configuration) return fail(configuration.error());
   const auto hook = find_ordered_hook(**configuration, order);
   if (!hook) return fail(hook.error());
-  const auto pair =
-      read_ordered_pair((*configuration)->state_directory, hook->spec, order.generation);
+  const auto pair = read_ordered_pair((*configuration)->state_directory, hook->spec,
+                                      order.generation, order.rehearsed);
   if (!pair) return fail(pair.error());
   auto staged = staging_.stage(hook->spec.name, staged_files(*pair), hook->target.user);
   if (!staged) return fail(staged.error());

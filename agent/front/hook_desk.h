@@ -66,7 +66,8 @@ class HookDesk {
 
 // The pair of that generation, checked, as root reads it from the state directory.
 Result<OrderedPair> read_ordered_pair(const std::string& state_directory,
-                                      const CertificateSpec& spec, unsigned generation);
+                                      const CertificateSpec& spec, unsigned generation,
+                                      bool rehearsed);
 
 // Everything that the run of a hook relies on belongs to root. Errors as of check_root_owned().
 Result<void> check_hook_owned(const DeployTarget& target,

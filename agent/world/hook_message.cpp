@@ -48,12 +48,12 @@ ErrorKind kind_of(const std::string& name) {
 }  // namespace
 
 std::string format_hook_order(const HookOrder& order) {
-  return acme::dump({{"schema", schema},
-                     {"run",
-                      {{"target", order.target},
-                       {"verb", order.verb},
-                       {"certificate", order.certificate},
-                       {"generation", order.generation}}}});
+  json run{{"target", order.target},
+           {"verb", order.verb},
+           {"certificate", order.certificate},
+           {"generation", order.generation}};
+  if (order.rehearsed) run["rehearsed"] = true;
+  return acme::dump({{"schema", schema}, {"run", std::move(run)}});
 }
 
 Result<HookOrder> parse_hook_order(const std::string& line) {
@@ -61,7 +61,12 @@ Result<HookOrder> parse_hook_order(const std::string& line) {
   if (!object.is_object()) return bad_order("it is no JSON object");
   if (acme::integer_member(object, "schema") != schema) return bad_order("\"schema\" must be 1");
   if (!has_only(object, {"schema", "run"})) return bad_order("it must have \"run\" and no more");
-  const json& run = object["run"];
+  json run = object["run"];
+  const bool rehearsed = run.is_object() && run.contains("rehearsed");
+  if (rehearsed && (run["rehearsed"] != true || acme::string_member(run, "verb") != "rehearse")) {
+    return bad_order("what was rehearsed is for the verb rehearse only");
+  }
+  if (rehearsed) run.erase("rehearsed");
   if (!has_only(run, {"target", "verb", "certificate", "generation"})) {
     return bad_order("\"run\" must have target, verb, certificate and generation and no more");
   }
@@ -73,7 +78,8 @@ Result<HookOrder> parse_hook_order(const std::string& line) {
     return bad_order("\"generation\" must be a number from 1 on");
   }
   return HookOrder{acme::string_member(run, "target"), acme::string_member(run, "verb"),
-                   acme::string_member(run, "certificate"), static_cast<unsigned>(number)};
+                   acme::string_member(run, "certificate"), static_cast<unsigned>(number),
+                   rehearsed};
 }
 
 std::string format_hook_answer(const Result<ProcessResult>& answer) {

@@ -230,6 +230,7 @@ struct HookOrder {
   std::string verb;
   std::string certificate;
   unsigned generation = 0;
+  bool rehearsed = false;  // one that a rehearsal obtained, for the verb rehearse only
 };
 
 struct ProcessSpec {

@@ -61,6 +61,14 @@ struct Client {
 
 }  // namespace
 
+TEST_CASE("what a rehearsal obtained comes through, for its verb") {
+  const HookOrder order{"nginx", "rehearse", "shop", 3, true};
+  const auto read = parse_hook_order(format_hook_order(order));
+  REQUIRE(read);
+  CHECK(read->rehearsed);
+  CHECK(read->generation == 3);
+}
+
 TEST_CASE("an order comes back from its line as it was") {
   const auto order = parse_hook_order(format_hook_order(install));
   REQUIRE(order);
@@ -78,6 +86,10 @@ TEST_CASE("what is not exactly an order is refused") {
            "{}",
            R"({"schema":1})",
            R"({"run":{"target":"a","verb":"install","certificate":"c","generation":1}})",
+           R"({"schema":1,"run":{"target":"a","verb":"install","certificate":"c","generation":1,
+               "rehearsed":true}})",
+           R"({"schema":1,"run":{"target":"a","verb":"rehearse","certificate":"c","generation":1,
+               "rehearsed":false}})",
            R"({"schema":2,"run":{"target":"a","verb":"b","certificate":"c","generation":1}})",
            R"({"schema":1,"run":{"target":"a","verb":"b","certificate":"c","generation":0}})",
            R"({"schema":1,"run":{"target":"a","verb":"b","certificate":"c","generation":-1}})",
