@@ -273,7 +273,7 @@ bool CertificateJob::told_of_expiry() {
   if (!options_.by_daemon || !outcome_.generation) return false;
   const acme::Certificate& leaf = outcome_.generation->leaf();
   const Time now = parts_.world.clock.now();
-  const int step = expiry_step(leaf, planned_renewal(), now);
+  const int step = expiry_step(leaf, planned_renewal(), now, parts_.config.alerts.expiry_days);
   const SavedAlarm before = schedule_.alarm;
   if (step < before.step) schedule_.alarm = {};
   if (must_tell_expiry(schedule_.alarm, step, now)) {
@@ -306,7 +306,8 @@ void CertificateJob::report() {
   outcome_.next_look = next_look(look);
   if (due_.by_time && !due_.now) outcome_.renews_at = due_.at;
   if (outcome_.generation) {
-    const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now);
+    const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now,
+                                       parts_.config.alerts.expiry_days);
     if (step) outcome_.next_look = std::min(outcome_.next_look, *step);
   }
   outcome_.spent->enter(TimeSpent::Phase::nolapse);

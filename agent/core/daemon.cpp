@@ -176,7 +176,7 @@ void Daemon::housekeep() {
     const auto newest = store_.newest_generation(name);
     if (!newest || !*newest) continue;
     const acme::Certificate& leaf = (*newest)->leaf();
-    const int step = expiry_step(leaf, {}, now);
+    const int step = expiry_step(leaf, {}, now, config_.alerts.expiry_days);
     events_.emit(step == 0   ? Severity::info
                  : step == 1 ? Severity::warning
                              : Severity::error,

@@ -4,32 +4,34 @@
 
 namespace nolapse {
 
-std::array<Duration, 3> expiry_thresholds(const acme::Certificate& leaf,
-                                          std::optional<Time> planned_renewal) {
-  std::array<Duration, 3> thresholds = expiry_days;
+ExpiryDays expiry_thresholds(const acme::Certificate& leaf, std::optional<Time> planned_renewal,
+                             const ExpiryDays& days) {
+  ExpiryDays thresholds = days;
   if (!planned_renewal) return thresholds;
   const Duration left = std::max<Duration>(leaf.not_after - *planned_renewal, Duration{0});
-  const Duration span = std::min<Duration>(left - left / 10, expiry_days.front());
+  const Duration span = std::min<Duration>(left - left / 10, days.front());
   for (Duration& threshold : thresholds) {
-    threshold = Duration{static_cast<std::int64_t>(
-        static_cast<double>(threshold.count()) * static_cast<double>(span.count()) /
-        static_cast<double>(expiry_days.front().count()))};
+    threshold = Duration{static_cast<std::int64_t>(static_cast<double>(threshold.count()) *
+                                                   static_cast<double>(span.count()) /
+                                                   static_cast<double>(days.front().count()))};
   }
   return thresholds;
 }
 
-int expiry_step(const acme::Certificate& leaf, std::optional<Time> planned_renewal, Time now) {
+int expiry_step(const acme::Certificate& leaf, std::optional<Time> planned_renewal, Time now,
+                const ExpiryDays& days) {
   if (now >= leaf.not_after) return 4;
   int step = 0;
-  for (const Duration threshold : expiry_thresholds(leaf, planned_renewal)) {
+  for (const Duration threshold : expiry_thresholds(leaf, planned_renewal, days)) {
     if (leaf.not_after - now <= threshold) ++step;
   }
   return step;
 }
 
 std::optional<Time> next_expiry_step(const acme::Certificate& leaf,
-                                     std::optional<Time> planned_renewal, Time now) {
-  for (const Duration threshold : expiry_thresholds(leaf, planned_renewal)) {
+                                     std::optional<Time> planned_renewal, Time now,
+                                     const ExpiryDays& days) {
+  for (const Duration threshold : expiry_thresholds(leaf, planned_renewal, days)) {
     if (now < leaf.not_after - threshold) return leaf.not_after - threshold;
   }
   if (now < leaf.not_after) return leaf.not_after;

@@ -16,10 +16,21 @@ class Scene : public DaemonScene {
   explicit Scene(std::uint64_t seed) : DaemonScene(seed) {
     shop.config.daemon.self_tests = true;
     shop.config.daemon.check_interval = 1h;
-    shop.world.files.run(
-        {MakeDirectory{"/etc/nolapse", 0755}, WriteFile{"/etc/nolapse/nolapse.toml", "", 0644, {}}},
-        [](Result<void>) {});
+    shop.world.files.put("/etc/nolapse/nolapse.toml", "", 0644);
+    shop.world.files.put("/bin/sh", "", 0755);  // the hook's interpreter
     shop.config.files = {"/etc/nolapse/nolapse.toml"};
+    for (const char* name : {"one", "another"}) {
+      AlertChannel channel{name, "email"};
+      channel.settings["smtp"] = "smtp://mail.test:587";
+      channel.to = {"ops@shop.test"};
+      shop.config.alerts.channels.push_back(std::move(channel));
+    }
+  }
+  int mails_with(const std::string& text) const {
+    const auto& taken = shop.world.mail.taken;
+    return static_cast<int>(std::count_if(taken.begin(), taken.end(), [&](const MailMessage& mail) {
+      return mail.content.find(text) != std::string::npos;
+    }));
   }
   int findings() const {
     const auto saved = Store(Shop::state, shop.world.files).load_findings();
@@ -83,4 +94,45 @@ TEST_CASE("damaged findings begin anew and are not overwritten") {
   scene.run_for(3h);
   CHECK(scene.findings() >= 0);
   CHECK(scene.shop.world.files.read(path + ".unreadable") == "not json");
+}
+
+TEST_CASE("an alert is delivered after an outage of the mail server and a power failure") {
+  Scene scene(305);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  scene.shop.world.mail.refuses = "421 closing";
+  scene.shop.nginx.unreachable = true;
+  REQUIRE(scene.run_until_event("ALERT_NOT_DELIVERED", 3h));
+  scene.run_for(6h);
+  CHECK(scene.mails_with("ENDPOINT_UNREACHABLE") == 0);
+  CHECK(scene.count("ALERT_NOT_DELIVERED") == 2);  // once for each channel
+  scene.daemon.reset();
+  scene.shop.world.crash();
+  scene.shop.world.mail.refuses.clear();
+  REQUIRE(scene.start());
+  scene.run_for(3h);
+  CHECK(scene.mails_with("WARNING ENDPOINT_UNREACHABLE") >= 2);
+  // A channel that failed so long was a finding itself.
+  CHECK(scene.mails_with("ALERT_CHANNEL_FAILING") >= 2);
+  const int before = scene.mails_with("WARNING ENDPOINT_UNREACHABLE");
+  scene.run_for(12h);
+  CHECK(scene.mails_with("WARNING ENDPOINT_UNREACHABLE") == before);
+  scene.shop.nginx.unreachable = false;
+  scene.run_for(3h);
+  CHECK(scene.mails_with("RESOLVED ENDPOINT_UNREACHABLE") >= 2);
+}
+
+TEST_CASE("a healthy shop is told nothing for months but that its channels work") {
+  Scene scene(306);
+  REQUIRE(scene.start());
+  scene.run_for(24h * 120);
+  CHECK(scene.issued() >= 2);
+  for (const std::string& code : scene.codes()) {
+    CAPTURE(code);
+    FAIL_CHECK("is found in a healthy shop");
+  }
+  CHECK(scene.mails_with("ERROR") == 0);
+  CHECK(scene.mails_with("WARNING") == 0);
+  CHECK(scene.mails_with("this channel works") >= 8);
+  CHECK(scene.mails_with("this channel works") <= 10);
 }

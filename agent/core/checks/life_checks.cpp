@@ -73,7 +73,8 @@ std::vector<Finding> check_expiry(const CheckContext& context, const CheckSubjec
   if (!status.generation) return {};
   const acme::Certificate& leaf = status.generation->leaf();
   const Time now = context.world.clock.now();
-  const int step = expiry_step(leaf, renewal_point(leaf, subject.certificate->renew_before), now);
+  const int step = expiry_step(leaf, renewal_point(leaf, subject.certificate->renew_before), now,
+                               context.config.alerts.expiry_days);
   if (step == 0) return {};
   const std::string& name = subject.certificate->name;
   return {{step == 4 ? "EXPIRED" : "EXPIRY_NEAR",
@@ -174,7 +175,7 @@ std::vector<Finding> check_orphans(const CheckContext& context, const CheckSubje
     const CertificateStatus& status = context.statuses.at(name);
     if (!status.generation) continue;
     const acme::Certificate& leaf = status.generation->leaf();
-    const int step = expiry_step(leaf, {}, now);
+    const int step = expiry_step(leaf, {}, now, context.config.alerts.expiry_days);
     findings.push_back({"ORPHAN",
                         name,
                         {},

@@ -78,6 +78,21 @@ TEST_CASE("a plan past the end, or before the beginning, is no reason for silenc
   CHECK(expiry_step(leaf, start - 1h, leaf.not_after - 29 * 24h) == 1);
 }
 
+TEST_CASE("other days than the usual ones are kept to, and shrink as these do") {
+  const Time start = *acme::parse_rfc3339("2026-01-01T00:00:00Z");
+  acme::Certificate leaf;
+  leaf.not_before = start;
+  leaf.not_after = start + 90 * 24h;
+  const ExpiryDays days = {60 * 24h, 20 * 24h, 2 * 24h};
+  CHECK(expiry_step(leaf, {}, leaf.not_after - 60 * 24h, days) == 1);
+  CHECK(expiry_step(leaf, {}, leaf.not_after - 20 * 24h, days) == 2);
+  CHECK(expiry_step(leaf, {}, leaf.not_after - 2 * 24h, days) == 3);
+  // Renewed when 30 days are left, with a tenth of grace.
+  const auto thresholds = expiry_thresholds(leaf, leaf.not_after - 30 * 24h, days);
+  CHECK(thresholds[0] == 27 * 24h);
+  CHECK(thresholds[1] == 9 * 24h);
+}
+
 TEST_CASE("each step is told at once, and again every day while it lasts") {
   CHECK_FALSE(must_tell_expiry({}, 0, start));
   CHECK(must_tell_expiry({}, 1, start));

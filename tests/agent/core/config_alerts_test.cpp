@@ -1,0 +1,72 @@
+// [alerts] as text: what is accepted, and what each mistake is told.
+#include <doctest/doctest.h>
+
+#include "tests/agent/core/config_fixture.h"
+
+namespace nolapse {
+namespace {
+
+const std::string channel = "[[alerts.channel]]\nname = \"it\"\n";
+
+}  // namespace
+
+TEST_CASE("alerts have defaults, and every key of them has a place") {
+  const Config empty = config_of("");
+  CHECK(empty.alerts.channels.empty());
+  CHECK(empty.alerts.repeat == std::chrono::hours(24));
+  const Config config = config_of(
+      "[alerts]\nexpiry_days = [40, 20, 5]\nrepeat = \"12h\"\n"
+      "heartbeat_url = \"https://hc.test/ping\"\n" +
+      channel +
+      "type = \"email\"\nsmtp = \"smtp://mail.test:587\"\nto = [\"a@x.test\", \"b@x.test\"]\n"
+      "timeout = \"10s\"\n[[alerts.channel]]\nname = \"web\"\ntype = \"webhook\"\n"
+      "url = \"http://127.0.0.1:8080/x/\"\n");
+  CHECK(config.alerts.expiry_days[0] == std::chrono::days(40));
+  CHECK(config.alerts.expiry_days[2] == std::chrono::days(5));
+  CHECK(config.alerts.repeat == std::chrono::hours(12));
+  CHECK(config.alerts.heartbeat_url == "https://hc.test/ping");
+  REQUIRE(config.alerts.channels.size() == 2);
+  CHECK(config.alerts.channels[0].to == std::vector<std::string>{"a@x.test", "b@x.test"});
+  CHECK(config.alerts.channels[0].timeout == std::chrono::seconds(10));
+  // The slash may mean something to the other side.
+  CHECK(config.alerts.channels[1].settings.at("url") == "http://127.0.0.1:8080/x/");
+}
+
+TEST_CASE("what is wrong with an alert channel is told with its line") {
+  const std::string days =
+      ":2: alerts.expiry_days: must be three numbers of days that get smaller; "
+      "write [30, 15, 7]";
+  check_cases({
+      {"[alerts]\nexpiry_days = [30]", {days}},
+      {"[alerts]\nexpiry_days = [7, 15, 30]", {days}},
+      {"[alerts]\nexpiry_days = \"30d\"", {days}},
+      {"[alerts]\nrepeat = \"1s\"",
+       {":2: alerts.repeat: \"1s\" is too short; write a duration from 5m to 7d"}},
+      {"alerts = 1",
+       {":1: alerts: must be a table; write [alerts], and [[alerts.channel]] below "
+        "it"}},
+      {channel + "type = \"pigeon\"",
+       {":3: alerts.channel.it.type: \"pigeon\" is no way to tell anybody; use one of: email, "
+        "webhook, slack, pagerduty, alertmanager, ntfy, exec, syslog"}},
+      {channel + "type = \"webhook\"",
+       {":1: alerts.channel.it.url: is missing, and webhook needs it; add url = \"...\" as the "
+        "README shows"}},
+      {channel + "type = \"webhook\"\nurl = \"http://elsewhere.test/x\"",
+       {":4: alerts.channel.it.url: \"http://elsewhere.test/x\" is not an https URL; write "
+        "https://HOST/PATH; http:// is for this host's own address only"}},
+      {channel + "type = \"email\"\nsmtp = \"mail.test\"\nto = \"ops@x.test\"",
+       {":4: alerts.channel.it.smtp: \"mail.test\" is no mail server; write "
+        "\"smtp://HOST:587\" (STARTTLS) or \"smtps://HOST:465\"; user and password have keys of "
+        "their own"}},
+      {channel + "type = \"email\"\nsmtp = \"smtp://mail.test\"\nto = [\"ops\"]",
+       {":5: alerts.channel.it.to: \"ops\" is no mail address; write one such as "
+        "\"ops@shop.example\""}},
+      {channel + "type = \"slack\"\nurl_file = \"/nowhere\"",
+       {":4: alerts.channel.it.url_file: /nowhere does not exist; create it, or correct the path"}},
+      {channel + "type = \"syslog\"\ncolour = \"red\"",
+       {":4: alerts.channel.it.colour: unknown key; remove it; the nearest known key is "
+        "\"timeout\""}},
+  });
+}
+
+}  // namespace nolapse
