@@ -136,3 +136,34 @@ TEST_CASE("a healthy shop is told nothing for months but that its channels work"
   CHECK(scene.mails_with("this channel works") >= 8);
   CHECK(scene.mails_with("this channel works") <= 10);
 }
+
+TEST_CASE("a fault forty days before expiry is told by mail the same day") {
+  struct Fault {
+    const char* code;
+    std::function<void(Shop&)> apply;
+  };
+  const std::vector<Fault> faults = {
+      {"HOOK_MISSING",
+       [](Shop& shop) { shop.world.files.run({RemoveTree{"/hooks/nginx"}}, [](Result<void>) {}); }},
+      {"ENDPOINT_UNREACHABLE", [](Shop& shop) { shop.nginx.unreachable = true; }},
+      {"DISK_LOW", [](Shop& shop) { shop.world.files.set_disk_full(true); }},
+      {"CA_UNREACHABLE",
+       [](Shop& shop) {
+         shop.world.http.route(shop.ca.settings.base_url).fault = FakeHttp::Fault::refused;
+       }},
+      {"NAME_LOOKUP_FAILED",
+       [](Shop& shop) { shop.world.dns.name("shop.test").fault = FakeDns::Fault::server_failure; }},
+  };
+  for (const Fault& fault : faults) {
+    CAPTURE(fault.code);
+    Scene scene(307);
+    REQUIRE(scene.start());
+    scene.run_for(1h);
+    scene.run_for(scene.remaining() - 40 * 24h);
+    const int before = scene.issued();
+    fault.apply(scene.shop);
+    scene.run_for(24h);
+    CHECK(scene.mails_with(fault.code) >= 1);
+    CHECK(scene.issued() == before);  // no renewal was needed to find it
+  }
+}
