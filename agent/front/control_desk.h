@@ -2,7 +2,8 @@
 // daemon's own work, and lets those who asked follow it live. Peers are hostile; what they may ask
 // for is decided by the user that the kernel names.
 //
-//   status   whoever may connect: the socket's mode and group have decided that
+//   status, and a check that is not deep
+//            whoever may connect: the socket's mode and group have decided that
 //   everything else   root, and the user the daemon runs as
 #pragma once
 
