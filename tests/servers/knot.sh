@@ -19,15 +19,15 @@ write_zone() {
   } >"$file"
 }
 
-# start_knot FOLDER ALGORITHM ZONE…: zone files lie in FOLDER/zones/ZONE. Sets
-# name_server, dns_port, tsig_key_file, knot_pid and secondary_pid.
+# start_knot FOLDER ALGORITHM ZONE…: zone files lie in FOLDER/zones/ZONE. Listens on knot_port where
+# that is set. Sets name_server, dns_port, tsig_key_file, knot_pid and secondary_pid.
 start_knot() {
   local folder=$1 algorithm=$2 zone also=
   shift 2
   # What is above them is asked for CAA records, too.
   write_zone "$folder/zones/test" test
   set -- test "$@"
-  dns_port=$(free_port)
+  dns_port=${knot_port:-$(free_port)}
   tsig_key_file=$folder/tsig.key
   keymgr -t nolapse "$algorithm" >"$folder/knot.key"
   # The same key, as BIND's tsig-keygen writes it.

@@ -112,8 +112,9 @@ find_pebble() {
 }
 
 # start_pebble FOLDER HTTP_PORT: validates http-01 on that port. Sets ca_directory, ca_roots (of its
-# API), ca_issuer_roots (of what it issues), ca_management and ca_log. More members for its
-# configuration are taken from pebble_settings, each with a comma behind it.
+# API), ca_issuer_roots (of what it issues), ca_management and ca_log. Port 443 of its world is
+# pebble_tls_port, where that is set. More members for its configuration are taken from
+# pebble_settings, each with a comma behind it.
 start_pebble() {
   local folder=$1 port management
   port=$(free_port)
@@ -124,7 +125,7 @@ start_pebble() {
 {"pebble": {${pebble_settings-}
   "listenAddress": "127.0.0.1:$port", "managementListenAddress": "127.0.0.1:$management",
   "certificate": "$folder/ca-api/fullchain.pem", "privateKey": "$folder/ca-api/privkey.pem",
-  "httpPort": $2, "tlsPort": $(free_port), "certificateValidityPeriod": 7776000,
+  "httpPort": $2, "tlsPort": ${pebble_tls_port:-$(free_port)}, "certificateValidityPeriod": 7776000,
   "ocspResponderURL": "", "externalAccountBindingRequired": false,
   "retryAfter": {"authz": 1, "order": 1}
 }}
