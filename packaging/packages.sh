@@ -9,9 +9,9 @@ packages_to_try=(pebble nginx-light openssl curl ca-certificates)
 packages_to_test=(doctest-dev clang-format jq procps systemd knot
   knot-dnsutils unbound libnginx-mod-stream python3 openssh-server openssh-client apache2-bin
   haproxy socat caddy lighttpd lighttpd-mod-openssl wrk postfix dovecot-imapd dovecot-pop3d
-  postgresql python3-aiosmtpd)
-packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 iproute2 gcc
-  ansible-core python3-apt)
+  postgresql python3-aiosmtpd iproute2)
+packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 gcc
+  ansible-core python3-apt certbot python3-certbot-dns-rfc2136 lego)
 
 # What of the given packages is not installed; another package may provide it (nginx-light: nginx).
 missing_packages() {

@@ -1,0 +1,28 @@
+# Nobody would hear of it. Sourced; bash.
+# shellcheck shell=bash disable=SC2154  # scene.sh sets folder
+
+a_fault 2.21 one_channel web ALERT_CHANNELS_FEW "" "there is one alert channel only"
+one_channel() {
+  edit -z 's/\[\[alerts.channel\]\]\nname    = "pager".*//'
+  take_up
+}
+
+a_fault 2.21 no_channels web ALERT_CHANNELS_FEW "" "there is no alert channel"
+no_channels() {
+  edit -z 's/\[alerts\]\n.*//'
+  take_up
+}
+
+# The second refusal is written down instead of waited for, and the third one due.
+a_fault 2.21 channel_refuses web ALERT_CHANNEL_FAILING "" "an alert channel takes no messages"
+channel_refuses() {
+  local alerts=$folder/state/alerts.json
+  printf '#!/bin/sh\necho "401: the token has expired" >&2\nexit 1\n' >"$folder/pager"
+  chmod 666 "$folder/nolapse.toml"
+  within 20 refused "$alerts" || return
+  kill_daemon
+  jq '.channels.pager |= (.failures = 2 | .next_attempt = .failing_since)' "$alerts" \
+    >"$folder/alerts.json" && cp "$folder/alerts.json" "$alerts"
+  start_daemon
+}
+refused() { jq -e '.channels.pager.failures == 1' "$1"; }
