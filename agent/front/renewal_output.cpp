@@ -40,7 +40,8 @@ std::string headline(const CertificateOutcome& outcome) {
 
 void print(std::ostream& out, const CertificateOutcome& outcome) {
   out << outcome.name << ": " << acme::printable(headline(outcome)) << '\n';
-  if (outcome.spent && outcome.action != Action::not_due) {
+  // An order that failed says why, in one line.
+  if (outcome.spent && (outcome.issued || outcome.action == Action::deployed)) {
     const std::string spent = outcome.spent->text();
     if (!spent.empty()) out << "  time: " << spent << '\n';
   }
