@@ -6,7 +6,7 @@ namespace {
 constexpr std::array<const char*, TimeSpent::phases> names = {"nolapse", "ca",    "waiting",
                                                               "proof",   "hooks", "verification"};
 constexpr std::array<const char*, TimeSpent::phases> words = {
-    "nolapse itself", "the CA", "waiting as the CA wants", "proof", "hooks", "verification"};
+    "nolapse itself", "the CA", "waiting for the CA", "proof", "hooks", "verification"};
 
 std::string seconds(Duration duration) {
   const auto hundredths = (duration.count() + 5) / 10;

@@ -15,7 +15,7 @@ class TimeSpent {
   enum class Phase {
     nolapse,       // its own work: the state directory, keys
     ca,            // requests to the CA under way
-    waiting,       // because the CA wants it
+    waiting,       // before the CA is asked again
     proof,         // control is being proved: presented, and looked for as the CA will
     hooks,         // targets are being worked on
     verification,  // endpoints are asked until they show it

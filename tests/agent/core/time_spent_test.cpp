@@ -27,5 +27,5 @@ TEST_CASE("each moment belongs to one phase, and what took no time is not told")
   CHECK(spent.in(Phase::waiting) == 61s);
   CHECK(spent.in(Phase::nolapse) == 30ms);
   CHECK(spent.in(Phase::hooks) == 0ms);
-  CHECK(spent.text() == "0.41s the CA, 61.00s waiting as the CA wants, 0.03s nolapse itself");
+  CHECK(spent.text() == "0.41s the CA, 61.00s waiting for the CA, 0.03s nolapse itself");
 }
