@@ -22,6 +22,7 @@ struct Sections {
   std::vector<Numbered> certificates;
   std::vector<const ConfigNode*> challenges;
   std::vector<const ConfigNode*> targets;
+  std::vector<Numbered> watches;
 };
 
 // Control characters from a broken file must not reach a terminal or split a log line.
@@ -115,6 +116,7 @@ void collect_sections(ConfigSection& top, Sections& sections) {
   collect_tables(top, "challenge", sections.challenges);
   collect_list(top, "certificate", sections.certificates);
   collect_tables(top, "deploy", sections.targets);
+  collect_list(top, "watch", sections.watches);
   top.refuse_unknown_keys();
 }
 
@@ -139,6 +141,7 @@ void read_sections(const Sections& sections, ConfigContext& context) {
   for (const auto& [table, number] : sections.certificates) {
     read_certificate(*table, number, context);
   }
+  for (const auto& [table, number] : sections.watches) read_watch(*table, number, context);
   if (context.complete && sections.cas.empty() && !sections.certificates.empty()) {
     context.problems.add({context.config.files.front(), 0}, "ca",
                          "there are certificates, and no CA to get them from",

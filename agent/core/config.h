@@ -110,6 +110,14 @@ struct CertificateSpec {
   bool standby = false;  // a second one from another CA is kept ready, see standby.h
 };
 
+// A certificate that somebody else renews: looked at, and told of as those of our own are.
+struct WatchSpec {
+  std::string name;
+  std::vector<Endpoint> endpoints;
+  std::vector<std::string> files;  // absolute paths of certificates in PEM
+  std::string roots_file;          // trust anchors of both; empty: the system's
+};
+
 // A way to tell somebody.
 struct AlertChannel {
   std::string name;
@@ -121,6 +129,9 @@ struct AlertChannel {
   Duration timeout = std::chrono::seconds(30);
 };
 
+// How often the audit is sent through the channels.
+enum class ReportPeriod { never, weekly, monthly };
+
 // Who is told, and when.
 struct AlertsConfig {
   // How long before expiry, where nobody renews a certificate; they shrink with shorter lifetimes.
@@ -128,6 +139,7 @@ struct AlertsConfig {
                                          std::chrono::hours(7 * 24)};
   Duration repeat = std::chrono::hours(24);  // of what lasts
   std::string heartbeat_url;                 // of a service that alarms when we are silent
+  ReportPeriod report = ReportPeriod::monthly;
   std::vector<AlertChannel> channels;
 };
 
@@ -144,6 +156,7 @@ struct DaemonConfig {
   Duration heartbeat_interval = std::chrono::minutes(5);
   unsigned keep_generations = 5;  // of each certificate, whatever else is kept
   Duration keep_events = std::chrono::hours(24 * 400);
+  std::string status_listen;  // "ADDRESS:PORT" of the status page; empty: there is none
 };
 
 struct Config {
@@ -156,6 +169,7 @@ struct Config {
   std::map<std::string, ChallengeConfig> challenges;
   std::map<std::string, DeployTarget> targets;
   std::vector<CertificateSpec> certificates;
+  std::vector<WatchSpec> watches;
   AlertsConfig alerts;
   DaemonConfig daemon;
   std::vector<std::string> files;  // all that were read

@@ -157,6 +157,21 @@ void read_expiry_days(ConfigSection& section, AlertsConfig& alerts) {
                      "write [30, 15, 7]");
 }
 
+void read_report_period(ConfigSection& section, AlertsConfig& alerts) {
+  const auto period = section.text("report");
+  if (!period) return;
+  if (*period == "monthly") {
+    alerts.report = ReportPeriod::monthly;
+  } else if (*period == "weekly") {
+    alerts.report = ReportPeriod::weekly;
+  } else if (*period == "never") {
+    alerts.report = ReportPeriod::never;
+  } else {
+    section.problem("report", "\"" + *period + "\" is not how often a report can come",
+                    suggest(*period, {"monthly", "weekly", "never"}));
+  }
+}
+
 }  // namespace
 
 void read_alerts(ConfigSection& top, ConfigContext& context) {
@@ -173,6 +188,7 @@ void read_alerts(ConfigSection& top, ConfigContext& context) {
       section
           .duration("repeat", std::chrono::minutes(5), std::chrono::hours(24 * 7), "from 5m to 7d")
           .value_or(alerts.repeat);
+  read_report_period(section, alerts);
   alerts.heartbeat_url = read_service_url(section, "heartbeat_url");
   if (const ConfigNode* channels = section.find("channel")) {
     int number = 0;

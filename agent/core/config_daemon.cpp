@@ -1,6 +1,6 @@
 // [daemon]: how the agent goes about its work when nobody watches. Stands in the main file only,
 // as the settings above all sections do.
-#include "agent/core/config_not_yet.h"
+#include "agent/core/config_endpoint.h"
 #include "agent/core/config_parts.h"
 
 namespace nolapse {
@@ -36,6 +36,15 @@ void read_daemon(ConfigSection& top, ConfigContext& context) {
   daemon.keep_events =
       section.duration("keep_events", hours(24), hours(24 * 3650), "from 1d to 3650d")
           .value_or(daemon.keep_events);
+  if (const auto listen = section.text("status_listen")) {
+    const auto place = parse_host_port(*listen);
+    if (place && place->is_address) {
+      daemon.status_listen = place->text();
+    } else {
+      section.problem("status_listen", "\"" + *listen + "\" is no ADDRESS:PORT to listen on",
+                      "write \"127.0.0.1:9180\"");
+    }
+  }
   section.refuse_unknown_keys();
 }
 

@@ -17,7 +17,6 @@ struct NotYet {
 
 inline constexpr std::array not_yet_supported = {
     NotYet{"", "storage"},
-    NotYet{"daemon", "status_listen"},
 };
 
 inline bool is_not_yet_supported(std::string_view section, std::string_view key,

@@ -1,4 +1,4 @@
-// The readers of the global settings and of the five kinds of sections, and what they share.
+// The readers of the global settings and of the kinds of sections, and what they share.
 // Definitions are read before the certificates that refer to them, whatever file or line they stand
 // in. A section with problems is still a definition: one mistake gives one message, not one more at
 // every place that refers to it.
@@ -45,6 +45,7 @@ void read_ca(const ConfigNode& table, int number, ConfigContext& context);
 void read_challenge(const ConfigNode& table, ConfigContext& context);
 void read_deploy_target(const ConfigNode& table, ConfigContext& context);
 void read_certificate(const ConfigNode& table, int number, ConfigContext& context);
+void read_watch(const ConfigNode& table, int number, ConfigContext& context);
 
 // Reads the `name` of a [[ca]] or [[certificate]], the `number`th of its file, defines it and
 // renames the section after it. Empty when there is no usable name or another has it.

@@ -15,7 +15,7 @@ TEST_CASE("alerts have defaults, and every key of them has a place") {
   CHECK(empty.alerts.channels.empty());
   CHECK(empty.alerts.repeat == std::chrono::hours(24));
   const Config config = config_of(
-      "[alerts]\nexpiry_days = [40, 20, 5]\nrepeat = \"12h\"\n"
+      "[alerts]\nreport = \"weekly\"\nexpiry_days = [40, 20, 5]\nrepeat = \"12h\"\n"
       "heartbeat_url = \"https://hc.test/ping\"\n" +
       channel +
       "type = \"email\"\nsmtp = \"smtp://mail.test:587\"\nto = [\"a@x.test\", \"b@x.test\"]\n"
@@ -24,6 +24,7 @@ TEST_CASE("alerts have defaults, and every key of them has a place") {
   CHECK(config.alerts.expiry_days[0] == std::chrono::days(40));
   CHECK(config.alerts.expiry_days[2] == std::chrono::days(5));
   CHECK(config.alerts.repeat == std::chrono::hours(12));
+  CHECK(config.alerts.report == ReportPeriod::weekly);
   CHECK(config.alerts.heartbeat_url == "https://hc.test/ping");
   REQUIRE(config.alerts.channels.size() == 2);
   CHECK(config.alerts.channels[0].to == std::vector<std::string>{"a@x.test", "b@x.test"});

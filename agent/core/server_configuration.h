@@ -1,0 +1,60 @@
+// What the configuration of the servers of this host says about certificates: which they show, and
+// which they meet on the way to the servers behind them. Read from their files, with includes, as
+// the servers read them; a server need not run, and none is started.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/world/world.h"
+
+namespace nolapse {
+
+// Where something is configured.
+struct ConfigurationPlace {
+  std::string server;  // "nginx", "apache", "haproxy", "caddy", "postfix", "dovecot"
+  std::string file;
+  int line = 0;
+};
+
+// A certificate that a server shows to its clients.
+struct ShownCertificate {
+  ConfigurationPlace place;
+  std::vector<std::string> names;    // that the server answers for with it; empty: any
+  std::vector<std::string> listens;  // "ADDRESS:PORT" or "PORT"; empty: the server's own default
+  std::string certificate_file;      // absolute
+  std::string key_file;              // absolute; empty: in the same file
+};
+
+// A server behind one of this host, to which it passes requests on.
+struct Upstream {
+  ConfigurationPlace place;
+  std::vector<std::string> names;  // of the site that passes on; empty: any
+  std::string host;                // name or address
+  std::uint16_t port = 443;
+  bool tls = false;
+  std::string server_name;  // that is asked for and checked; empty: none
+  std::string roots_file;   // trust anchors in PEM; empty: the server's default
+  bool verified = false;    // the server refuses a certificate that does not validate
+};
+
+struct ServerConfiguration {
+  std::vector<ShownCertificate> certificates;
+  std::vector<Upstream> upstreams;
+  std::vector<std::string> files;     // that were read
+  std::vector<std::string> problems;  // what could not be read, "FILE: why", for people
+};
+
+// Where each server's configuration begins: by server, the first of these files that exist are
+// read. Only tests and `scan PATH` name others than Debian's and the projects' own places.
+struct ServerConfigurationPlaces {
+  std::string root;  // in front of every absolute path, also of includes; empty: this host's own
+  // Or only these main files, each with its server; empty: all known places.
+  std::vector<std::pair<std::string, std::string>> files = {};
+};
+
+// Never fails: what cannot be read is a problem in the result.
+ServerConfiguration read_server_configuration(const Files& files,
+                                              const ServerConfigurationPlaces& places);
+
+}  // namespace nolapse
