@@ -22,6 +22,7 @@ ConfigResult load(const CommandLine& line) {
   RealWorld reader{{}};
   const bool looks = std::holds_alternative<StatusCommand>(line.command) ||
                      std::holds_alternative<CheckCommand>(line.command) ||
+                     std::holds_alternative<ReportCommand>(line.command) ||
                      std::holds_alternative<HooksCommand>(line.command);
   return read_configuration(reader.world().files, line.global,
                             looks ? ConfigUse::look : ConfigUse::work);
@@ -47,6 +48,9 @@ int run(const CommandLine& line) {
   if (check != nullptr) return run_check(line.global, *check, config);
   if (const auto* alert = std::get_if<AlertCommand>(&line.command)) {
     return run_alert(line.global, *alert, config);
+  }
+  if (const auto* report = std::get_if<ReportCommand>(&line.command)) {
+    return run_report(line.global, *report, config);
   }
   if (const auto* forget = std::get_if<ForgetCommand>(&line.command)) {
     return run_forget(line.global, *forget, config);
