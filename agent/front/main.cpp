@@ -28,12 +28,33 @@ ConfigResult load(const CommandLine& line) {
                             looks ? ConfigUse::look : ConfigUse::work);
 }
 
+// What a person wants done now, in an incident.
+bool is_urgent(const Command& command) {
+  const auto* const renew = std::get_if<RenewCommand>(&command);
+  return renew != nullptr &&
+         (renew->options.force || renew->options.work != RenewOptions::Work::renew);
+}
+
+// A hook or a key file that is missing somewhere must not be in the way of all that does not need
+// it: what needs it fails by itself. What is wrong in the text stays an error.
+void go_on_without_files(const CommandLine& line, ConfigResult& loaded) {
+  if (loaded.problems.empty() || !is_urgent(line.command)) return;
+  RealWorld reader{{}};
+  ConfigResult text_alone = read_configuration(reader.world().files, line.global, ConfigUse::look);
+  if (!text_alone.problems.empty()) return;
+  for (const ConfigProblem& problem : loaded.problems) {
+    std::cerr << "nolapse: going on in spite of: " << problem.text() << '\n';
+  }
+  loaded = std::move(text_alone);
+}
+
 int run(const CommandLine& line) {
   const auto* const check = std::get_if<CheckCommand>(&line.command);
   if (check != nullptr && (check->list || !check->explain.empty())) {
     return explain_checks(line.global, *check);
   }
   ConfigResult loaded = load(line);
+  go_on_without_files(line, loaded);
   if (check != nullptr && !loaded.problems.empty()) {
     return report_broken_config(line.global, *check, loaded.problems);
   }
