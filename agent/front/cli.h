@@ -58,15 +58,20 @@ struct AlertCommand {
   std::string duration;  // silence: "24h"
   std::string why;
 };
+struct ReportCommand {
+  std::string html;   // a file, "-" for stdout; empty: text
+  std::string since;  // as given; empty: 30 days ago
+};
 struct CheckConfigCommand {};
 struct DaemonCommand {};
 struct HooksCommand {
   std::string socket;   // empty: where the configuration says
   std::string staging;  // empty: beside the socket
 };
-using Command = std::variant<RenewCommand, StatusCommand, DiagnoseCommand, RehearseCommand,
-                             ForgetCommand, RevokeCommand, AccountCommand, AlertCommand,
-                             CheckCommand, CheckConfigCommand, DaemonCommand, HooksCommand>;
+using Command =
+    std::variant<RenewCommand, StatusCommand, DiagnoseCommand, RehearseCommand, ForgetCommand,
+                 RevokeCommand, AccountCommand, AlertCommand, CheckCommand, CheckConfigCommand,
+                 DaemonCommand, HooksCommand, ReportCommand>;
 
 struct CommandLine {
   GlobalOptions global;
