@@ -16,6 +16,9 @@ int explain_checks(const GlobalOptions& global, const CheckCommand& command);
 // With one that cannot be used: that is a finding, too.
 int report_broken_config(const GlobalOptions& global, const CheckCommand& command,
                          const std::vector<ConfigProblem>& problems);
+// Whatever became of the configuration.
+int run_diagnose(const GlobalOptions& global, const DiagnoseCommand& command,
+                 const ConfigResult& loaded);
 int run_alert(const GlobalOptions& global, const AlertCommand& command, const Config& config);
 int run_report(const GlobalOptions& global, const ReportCommand& command, const Config& config);
 std::string silenced_text(const Silence& silence, bool json);
