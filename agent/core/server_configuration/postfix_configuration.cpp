@@ -13,7 +13,6 @@ namespace {
 
 using Parameters = std::map<std::string, Directive>;  // words: name and value
 
-constexpr int deepest_expansion = 20;
 constexpr std::size_t longest_value = 65536;
 constexpr int most_expansions = 500;  // of one value
 
@@ -46,8 +45,7 @@ void set(Parameters& parameters, const std::string& assignment, const std::strin
 }
 
 // $NAME, ${NAME} and $(NAME); one that nobody sets is empty, and so are those of a circle.
-std::string expanded(const Parameters& parameters, const std::string& value, int depth,
-                     int& budget) {
+std::string expanded(const Parameters& parameters, const std::string& value, int& budget) {
   std::string result;
   for (std::size_t at = 0; at < value.size(); ++at) {
     if (value[at] != '$' || at + 1 == value.size()) {
@@ -63,9 +61,8 @@ std::string expanded(const Parameters& parameters, const std::string& value, int
       ++end;
     }
     const auto known = parameters.find(value.substr(begin, end - begin));
-    if (known != parameters.end() && depth < deepest_expansion && result.size() < longest_value &&
-        --budget > 0) {
-      result += expanded(parameters, known->second.word(1), depth + 1, budget);
+    if (known != parameters.end() && result.size() < longest_value && --budget > 0) {
+      result += expanded(parameters, known->second.word(1), budget);
     }
     at = bracketed ? end : end - 1;
   }
@@ -154,7 +151,7 @@ class Interpreter {
   static std::string value_of(const Parameters& parameters, const std::string& name) {
     const auto found = parameters.find(name);
     int budget = most_expansions;
-    return found == parameters.end() ? "" : expanded(parameters, found->second.word(1), 0, budget);
+    return found == parameters.end() ? "" : expanded(parameters, found->second.word(1), budget);
   }
 
   void show(const Parameters& parameters, const std::vector<std::string>& listens) {

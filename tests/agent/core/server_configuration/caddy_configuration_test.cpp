@@ -77,11 +77,11 @@ TEST_CASE("what of a Caddyfile cannot be understood is told, and the rest is rea
        "5: \"{$CERT}\" is no file before a request comes; look at its certificates by name, as "
        "endpoints"},
   };
-  for (const auto& [text, problem] : cases) {
-    CAPTURE(text);
-    const ServerConfiguration found = read_text("caddy", main_path, good + text);
+  for (const auto& each : cases) {
+    CAPTURE(each.first);
+    const ServerConfiguration found = read_text("caddy", main_path, good + each.first);
     CHECK(certificates_in(found) == Lines{at + "2 /good.pem key=/good.key names=a.test"});
-    CHECK(found.problems == Lines{at + problem});
+    CHECK(found.problems == Lines{at + each.second});
   }
 }
 
