@@ -107,26 +107,28 @@ std::string document_of(const char* member, json list) {
 
 }  // namespace
 
+nlohmann::json status_object(const CertificateStatus& status) {
+  json object{{"name", status.name},
+              {"domains", domains_array(status.domains)},
+              {"ca", status.ca},
+              {"profile", text_or_null(status.profile)},
+              {"serving", name_of(status.serving)},
+              {"renewal", name_of(status.renewal)},
+              {"next_attempt", time_or_null(status.next_attempt)},
+              {"renew_reason", status.renew_reason},
+              {"last_error", error_object(status.last_error)},
+              {"failures", status.failures},
+              {"proof", proof_object(status.proof)},
+              {"deployments", deployments_array(status.deployments)},
+              {"endpoints", endpoints_array(status.endpoints)}};
+  add_generation(object, status.generation);
+  if (status.standby) object["standby"] = standby_object(*status.standby);
+  return object;
+}
+
 std::string status_document(const std::vector<CertificateStatus>& certificates) {
   json list = json::array();
-  for (const CertificateStatus& status : certificates) {
-    json object{{"name", status.name},
-                {"domains", domains_array(status.domains)},
-                {"ca", status.ca},
-                {"profile", text_or_null(status.profile)},
-                {"serving", name_of(status.serving)},
-                {"renewal", name_of(status.renewal)},
-                {"next_attempt", time_or_null(status.next_attempt)},
-                {"renew_reason", status.renew_reason},
-                {"last_error", error_object(status.last_error)},
-                {"failures", status.failures},
-                {"proof", proof_object(status.proof)},
-                {"deployments", deployments_array(status.deployments)},
-                {"endpoints", endpoints_array(status.endpoints)}};
-    add_generation(object, status.generation);
-    if (status.standby) object["standby"] = standby_object(*status.standby);
-    list.push_back(std::move(object));
-  }
+  for (const CertificateStatus& status : certificates) list.push_back(status_object(status));
   return document_of("certificates", std::move(list));
 }
 

@@ -10,6 +10,7 @@
 
 namespace nolapse {
 
+nlohmann::json status_object(const CertificateStatus& status);
 std::string status_document(const std::vector<CertificateStatus>& certificates);
 std::string renew_document(const std::vector<CertificateOutcome>& outcomes);
 std::string problems_document(const std::vector<ConfigProblem>& problems);
