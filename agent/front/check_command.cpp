@@ -20,10 +20,6 @@ CheckStyle style_of(const GlobalOptions& global, const CheckCommand& command) {
   return {global.json, command.nagios, global.verbosity};
 }
 
-bool is_no_news(const Error& error) {
-  return error.code == "NO_DAEMON" || error.code == "PERMISSION_DENIED";
-}
-
 // Nothing where a signal ended it.
 std::optional<Findings> check_alone(RealWorld& real, const GlobalOptions& global,
                                     const CheckCommand& command, const Config& config,
@@ -60,7 +56,7 @@ int run_check(const GlobalOptions& global, const CheckCommand& command, const Co
   request.nagios = command.nagios;
   const auto joined = join_daemon(real.loop(), global, config, request);
   if (joined) return *joined;
-  if (!is_no_news(joined.error())) {
+  if (!nobody_to_join(joined.error())) {
     std::cerr << "nolapse: " << acme::printable(joined.error().message)
               << "; this process looks for itself\n";
   }

@@ -90,6 +90,15 @@ CLI::App* add_check(CLI::App& app, CheckCommand& check) {
   return command;
 }
 
+CLI::App* add_report(CLI::App& app, ReportCommand& report) {
+  CLI::App* command = app.add_subcommand(
+      "report", "what happened to all certificates, what is to come, what wants attention");
+  command->add_option("--html", report.html, "write it as one page to this file; -: to stdout");
+  command->add_option("--since", report.since,
+                      "a day (2026-11-01), a time, or how long ago (90d); default: 30d");
+  return command;
+}
+
 CLI::App* add_revoke(CLI::App& app, RevokeCommand& revoke) {
   CLI::App* command = app.add_subcommand(
       "revoke", "have the CA take back a certificate; the next look replaces it");
@@ -145,6 +154,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   RehearseCommand rehearse;
   CheckCommand check;
   AlertCommand alert;
+  ReportCommand report;
   ForgetCommand forget;
   RevokeCommand revoke;
   AccountCommand account;
@@ -166,6 +176,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
   CLI::App* check_app = add_check(app, check);
   CLI::App* alert_app = add_alert(app, alert);
+  CLI::App* report_app = add_report(app, report);
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
@@ -204,6 +215,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(check);
   } else if (alert_app->parsed()) {
     line.command = std::move(alert);
+  } else if (report_app->parsed()) {
+    line.command = std::move(report);
   } else if (forget_app->parsed()) {
     line.command = std::move(forget);
   } else if (revoke_app->parsed()) {

@@ -52,6 +52,10 @@ struct AlertCommand {
   std::string duration;  // silence: "24h"
   std::string why;
 };
+struct ReportCommand {
+  std::string html;   // a file, "-" for stdout; empty: text
+  std::string since;  // as given; empty: 30 days ago
+};
 struct CheckConfigCommand {};
 struct DaemonCommand {};
 struct HooksCommand {
@@ -60,7 +64,7 @@ struct HooksCommand {
 };
 using Command = std::variant<RenewCommand, StatusCommand, RehearseCommand, ForgetCommand,
                              RevokeCommand, AccountCommand, AlertCommand, CheckCommand,
-                             CheckConfigCommand, DaemonCommand, HooksCommand>;
+                             CheckConfigCommand, DaemonCommand, HooksCommand, ReportCommand>;
 
 struct CommandLine {
   GlobalOptions global;

@@ -17,6 +17,7 @@ int explain_checks(const GlobalOptions& global, const CheckCommand& command);
 int report_broken_config(const GlobalOptions& global, const CheckCommand& command,
                          const std::vector<ConfigProblem>& problems);
 int run_alert(const GlobalOptions& global, const AlertCommand& command, const Config& config);
+int run_report(const GlobalOptions& global, const ReportCommand& command, const Config& config);
 std::string silenced_text(const Silence& silence, bool json);
 int run_forget(const GlobalOptions& global, const ForgetCommand& command, const Config& config);
 int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const Config& config);

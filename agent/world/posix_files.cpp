@@ -78,11 +78,13 @@ void PosixFiles::run(std::vector<FileOperation> work, Completion<void> done) {
       std::move(done));
 }
 
-Result<std::string> PosixFiles::read(const std::string& path) const {
-  const auto subject = find_subject(path, guarded_);
+namespace {
+
+Result<UniqueFd> open_to_read(const std::string& path, const GuardedDirectories& guarded) {
+  const auto subject = find_subject(path, guarded);
   if (!subject) return fail(subject.error());
-  const UniqueFd fd(::openat(subject->parent(), subject->name(),
-                             O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | subject->no_follow()));
+  UniqueFd fd(::openat(subject->parent(), subject->name(),
+                       O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | subject->no_follow()));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) {
     return fail(subject->error(errno, "cannot read " + path));
@@ -90,16 +92,38 @@ Result<std::string> PosixFiles::read(const std::string& path) const {
   if (!S_ISREG(status.st_mode)) {
     return fail(ErrorKind::local, "FILE_ERROR", "cannot read " + path + ": it is not a file");
   }
+  return fd;
+}
+
+}  // namespace
+
+Result<std::string> PosixFiles::read(const std::string& path) const {
+  const auto fd = open_to_read(path, guarded_);
+  if (!fd) return fail(fd.error());
   std::string content;
   std::array<char, 16384> buffer;
   while (content.size() <= largest_file) {
-    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    const ssize_t count = ::read(fd->get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return fail(file_error(errno, "cannot read " + path));
     if (count == 0) return content;
     content.append(buffer.data(), static_cast<std::size_t>(count));
   }
   return fail(ErrorKind::local, "FILE_ERROR", "cannot read " + path + ": it is larger than 4 MiB");
+}
+
+Result<std::string> PosixFiles::read_part(const std::string& path, std::uint64_t offset,
+                                          std::size_t size) const {
+  const auto fd = open_to_read(path, guarded_);
+  if (!fd) return fail(fd.error());
+  std::string content(size, '\0');
+  ssize_t count = 0;
+  do {
+    count = ::pread(fd->get(), content.data(), size, static_cast<off_t>(offset));
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) return fail(file_error(errno, "cannot read " + path));
+  content.resize(static_cast<std::size_t>(count));
+  return content;
 }
 
 Result<std::vector<std::string>> PosixFiles::list(const std::string& directory) const {

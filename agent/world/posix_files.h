@@ -19,6 +19,10 @@ class PosixFiles final : public Files {
 
   void run(std::vector<FileOperation> work, Completion<void> done) override;
   Result<std::string> read(const std::string& path) const override;
+  // At most `size` octets from `offset` on, of a file of any size; none at its end. Errors as
+  // read().
+  Result<std::string> read_part(const std::string& path, std::uint64_t offset,
+                                std::size_t size) const;
   Result<std::vector<std::string>> list(const std::string& directory) const override;
   Result<std::string> read_link(const std::string& path) const override;
   Result<FileStatus> status(const std::string& path) const override;

@@ -97,6 +97,11 @@ EventLoop& RealWorld::loop() {
   return parts_->loop;
 }
 
+Result<std::string> RealWorld::read_part(const std::string& path, std::uint64_t offset,
+                                         std::size_t size) const {
+  return parts_->files.read_part(path, offset, size);
+}
+
 void RealWorld::run_until(const std::function<bool()>& finished) {
   parts_->loop.run_until(finished);
 }

@@ -33,6 +33,9 @@ class RealWorld {
   World world();
   // For what is not of the core's world: signals, the control socket.
   EventLoop& loop();
+  // As PosixFiles::read_part.
+  Result<std::string> read_part(const std::string& path, std::uint64_t offset,
+                                std::size_t size) const;
   // Runs the loop until the predicate, asked after each turn, holds.
   void run_until(const std::function<bool()>& finished);
   // Makes `run_until` return although the predicate does not.
