@@ -21,7 +21,12 @@ DaemonService::DaemonService(Config config, Process process)
       events_(real_.world().clock),
       daemon_(real_.world(), config_, events_, make_solver),
       status_socket_(std::move(process.status_socket)),
-      status_page_(real_.loop(), real_.world(), config_, events_, daemon_, process_started_),
+      status_page_(
+          real_.loop(), real_.world(), config_, events_, daemon_,
+          [this](const std::string& path, std::uint64_t offset, std::size_t size) {
+            return real_.read_part(path, offset, size);
+          },
+          process_started_),
       desk_(real_.world(), config_, events_, daemon_) {}
 
 void DaemonService::start(Completion<void> done) {

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "agent/core/certificate_job.h"
-#include "agent/core/status.h"
+#include "agent/core/status_watch.h"
 
 namespace nolapse {
 
 nlohmann::json status_object(const CertificateStatus& status);
 std::string status_document(const std::vector<CertificateStatus>& certificates);
+// The same of what is known since a moment, and beside it "as_of".
+std::string known_status_document(const std::vector<KnownStatusPointer>& certificates, Time as_of);
 std::string renew_document(const std::vector<CertificateOutcome>& outcomes);
 std::string problems_document(const std::vector<ConfigProblem>& problems);
 std::string forgotten_document(const std::string& name);

@@ -69,12 +69,18 @@ void write_process(Page& page, const MetricsInput& input) {
   page.metric("nolapse_heartbeat_timestamp_seconds",
               "When the daemon last wrote that it looks after everything.");
   page.moment({}, input.heartbeat_at);
-  page.metric("nolapse_events_total", "Events since the process began.", "counter");
+  page.metric("nolapse_events_total", "Events under the configuration that is in force.",
+              "counter");
   for (const auto& [name, severity] :
        {std::pair("info", Severity::info), std::pair("warning", Severity::warning),
         std::pair("error", Severity::error)}) {
     page.value({{"severity", name}},
                static_cast<std::int64_t>(input.events[static_cast<std::size_t>(severity)]));
+  }
+  page.metric("nolapse_self_test_interval_seconds", "How often a self-test is to be run.");
+  for (const auto& [depth, interval] :
+       {std::pair("cheap", input.check_interval), std::pair("deep", input.deep_check_interval)}) {
+    page.value({{"depth", depth}}, std::chrono::ceil<std::chrono::seconds>(interval).count());
   }
   page.metric("nolapse_certificates", "Certificates in the configuration.");
   page.value({}, static_cast<std::int64_t>(input.certificates_configured));

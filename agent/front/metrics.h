@@ -32,8 +32,10 @@ struct MetricsInput {
   std::string version;
   Time process_started{};
   std::optional<Time> heartbeat_at;
+  Duration check_interval{};  // as configured
+  Duration deep_check_interval{};
   std::size_t certificates_configured = 0;
-  std::array<std::uint64_t, 3> events{};  // since the process began, by Severity
+  std::array<std::uint64_t, 3> events{};  // under this configuration, by Severity
   std::shared_ptr<const SavedFindings> findings;
   AlertFigures alerts;
   std::optional<Time> as_of;  // of the certificates

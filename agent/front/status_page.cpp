@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "agent/front/json_output.h"
 #include "agent/front/metrics.h"
-#include "agent/front/status_pages.h"
+#include "agent/front/report_output.h"
 
 namespace nolapse {
 namespace {
 
+constexpr Duration reported = std::chrono::hours(24 * 30);
 constexpr Duration retry = std::chrono::seconds(30);
 // A page is kept that long, or ten times of what it took: who asks faster gets the same.
 constexpr Duration shortest_keep = std::chrono::seconds(1);
@@ -19,18 +21,19 @@ constexpr unsigned status_unavailable = 503;
 }  // namespace
 
 StatusPage::StatusPage(EventLoop& loop, World world, const Config& config, EventStream& events,
-                       Daemon& daemon, Time process_started)
+                       Daemon& daemon, ReadPart read_part, Time process_started)
     : loop_(loop),
       world_(world),
       config_(config),
       events_(events),
       daemon_(daemon),
+      read_part_(std::move(read_part)),
       process_started_(process_started),
       counts_(std::make_shared<std::array<std::uint64_t, 3>>()),
       watch_(world, config, events),
       worker_(loop, 1) {
   pages_ = {
-      {"/", {"text/html; charset=utf-8", &StatusPage::prepare_overview, true}},
+      {"/", {"text/html; charset=utf-8", &StatusPage::prepare_report, true}},
       {"/metrics", {metrics_content_type, &StatusPage::prepare_metrics, false}},
       {"/api/v1/certificates",
        {"application/json; charset=utf-8", &StatusPage::prepare_certificates, true}},
@@ -100,8 +103,10 @@ PageReply StatusPage::health() const {
 
 void StatusPage::write(Page& page) {
   const auto begun = loop_.uptime();
-  worker_.run((this->*page.prepare)(), [this, &page, begun](std::string body) {
-    written(page, std::move(body), loop_.uptime() - begun);
+  (this->*page.prepare)([this, &page, begun](Writer writer) {
+    worker_.run(std::move(writer), [this, &page, begun](std::string body) {
+      written(page, std::move(body), loop_.uptime() - begun);
+    });
   });
 }
 
@@ -115,13 +120,24 @@ void StatusPage::written(Page& page, std::string body, std::chrono::milliseconds
 
 // ---- what is on them
 
-StatusPage::Writer StatusPage::prepare_overview() {
-  return [now = world_.clock.now(), as_of = *watch_.as_of(), known = watch_.certificates()] {
-    return certificates_page(known, as_of, now);
-  };
+void StatusPage::prepare_report(std::function<void(Writer)> then) {
+  ReportRequest request;
+  request.until = world_.clock.now();
+  request.since = request.until - reported;
+  request.read_part = read_part_;
+  request.statuses.emplace();
+  for (const KnownStatusPointer& known : watch_.certificates()) {
+    request.statuses->push_back(known->status);
+  }
+  collect_report(world_, config_, std::move(request),
+                 [then = std::move(then), as_of = *watch_.as_of()](Report report) {
+                   report.made_at = as_of;
+                   auto shared = std::make_shared<const Report>(std::move(report));
+                   then([shared] { return report_page(*shared, PageKind::live); });
+                 });
 }
 
-StatusPage::Writer StatusPage::prepare_metrics() {
+void StatusPage::prepare_metrics(std::function<void(Writer)> then) {
   const Time now = world_.clock.now();
   const DaemonVitals vitals = daemon_.vitals();
   // Copied once for each self-test: there may be very many.
@@ -134,19 +150,21 @@ StatusPage::Writer StatusPage::prepare_metrics() {
   input.version = NOLAPSE_VERSION;
   input.process_started = process_started_;
   if (vitals.beat_at) input.heartbeat_at = now - (vitals.now - *vitals.beat_at);
+  input.check_interval = config_.daemon.check_interval;
+  input.deep_check_interval = config_.daemon.deep_check_interval;
   input.certificates_configured = config_.certificates.size();
   input.events = *counts_;
   input.findings = findings_;
   input.alerts = figures_of(daemon_.alerts(), config_.alerts, now);
   input.as_of = watch_.as_of();
   input.certificates = watch_.certificates();
-  return [input = std::move(input)] { return render_metrics(input); };
+  then([input = std::move(input)] { return render_metrics(input); });
 }
 
-StatusPage::Writer StatusPage::prepare_certificates() {
-  return [as_of = *watch_.as_of(), known = watch_.certificates()] {
-    return certificates_document(known, as_of);
-  };
+void StatusPage::prepare_certificates(std::function<void(Writer)> then) {
+  then([as_of = *watch_.as_of(), known = watch_.certificates()] {
+    return known_status_document(known, as_of);
+  });
 }
 
 }  // namespace nolapse

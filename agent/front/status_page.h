@@ -3,7 +3,7 @@
 // those of ten thousand certificates take longer than the loop may stand still; who asks meanwhile
 // gets the same page.
 //
-//   /                      for people
+//   /                      for people: the report of the last thirty days
 //   /metrics               for Prometheus
 //   /healthz               does the daemon work? About the certificates it says nothing
 //   /api/v1/certificates   the document of `nolapse status --json`, and of when it is
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/core/daemon.h"
+#include "agent/core/report_collection.h"
 #include "agent/core/status_watch.h"
 #include "agent/world/status_listener.h"
 #include "agent/world/worker_pool.h"
@@ -27,7 +28,7 @@ class StatusPage {
  public:
   // The references must outlive it.
   StatusPage(EventLoop& loop, World world, const Config& config, EventStream& events,
-             Daemon& daemon, Time process_started);
+             Daemon& daemon, ReadPart read_part, Time process_started);
 
   // Opens the listener, where one is configured; one that cannot be opened is told of and tried
   // again. `inherited` listens there already; none: an empty one.
@@ -45,7 +46,7 @@ class StatusPage {
   using Writer = std::function<std::string()>;
   struct Page {
     const char* content_type;
-    Writer (StatusPage::*prepare)();
+    void (StatusPage::*prepare)(std::function<void(Writer)> then);
     bool needs_a_look;  // at the certificates; else it says something without it, too
     std::shared_ptr<const std::string> body = {};  // for a moment
     std::vector<StatusListener::Reply> waiting = {};
@@ -55,15 +56,17 @@ class StatusPage {
   PageReply health() const;
   void write(Page& page);
   void written(Page& page, std::string body, std::chrono::milliseconds took);
-  Writer prepare_overview();
-  Writer prepare_metrics();
-  Writer prepare_certificates();
+  // Gather on the loop what a page is written from.
+  void prepare_report(std::function<void(Writer)> then);
+  void prepare_metrics(std::function<void(Writer)> then);
+  void prepare_certificates(std::function<void(Writer)> then);
 
   EventLoop& loop_;
   World world_;
   const Config& config_;
   EventStream& events_;
   Daemon& daemon_;
+  const ReadPart read_part_;
   const Time process_started_;
   std::shared_ptr<std::array<std::uint64_t, 3>> counts_;  // of events, by Severity
   std::shared_ptr<const SavedFindings> findings_;         // those known when a page wanted them
