@@ -9,6 +9,7 @@ namespace nolapse {
 StatusWatch::StatusWatch(World world, const Config& config, EventStream& events)
     : world_(world), config_(config), store_(config.state_directory, world.files) {
   for (const CertificateSpec& spec : config.certificates) configured_[spec.name] = &spec;
+  for (const WatchSpec& watch : config.watches) watches_[watch.name] = &watch;
   events.add_reader([this](const Event& event) {
     if (!event.certificate.empty() && !is_detail(event)) look_soon(event.certificate);
   });
@@ -40,7 +41,8 @@ void StatusWatch::begin_round() {
     if (!configured_.contains(name)) names_.push_back(name);
   }
   left_ = {names_.begin(), names_.end()};
-  for (const std::string& name : names_) {
+  for (const WatchSpec& watch : config_.watches) left_.insert(watch.name);
+  for (const std::string& name : left_) {
     if (queued_.insert(name).second) queue_.push_back(name);
   }
   if (left_.empty()) return end_round();
@@ -71,35 +73,46 @@ void StatusWatch::look_at_next() {
   queued_.erase(name);
   ++under_way_;
   // From the loop: reading a certificate's files takes a moment, and others want theirs between.
-  world_.clock.start_timer(Duration{0}, [this, name] {
-    const auto configured = configured_.find(name);
-    const CertificateSpec* spec = configured == configured_.end() ? nullptr : configured->second;
-    if (spec == nullptr) {
-      auto& orphan = orphans_[name];
-      orphan = orphan_spec(store_, name);
-      spec = orphan.get();
-    }
-    if (spec == nullptr) return looked_at(name, nullptr);
-    collect_status_of(world_, config_, *spec, [this, name](CertificateStatus status) {
-      KnownStatus known{std::move(status), {}, {}};
-      const auto schedule = store_.load_schedule(name);
-      if (schedule) known.succeeded_at = schedule->proven_at;
-      if (!known.succeeded_at && known.status.generation) {
-        known.succeeded_at = known.status.generation->issued_at;
-      }
-      known.rehearsals = store_.load_rehearsals(name).value_or(RehearsalRecords{});
-      looked_at(name, std::make_shared<const KnownStatus>(std::move(known)));
-    });
+  world_.clock.start_timer(Duration{0}, [this, name] { look_at(name); });
+}
+
+void StatusWatch::look_at(const std::string& name) {
+  const auto watch = watches_.find(name);
+  if (watch == watches_.end()) return look_at_certificate(name);
+  look_at_watch(world_, *watch->second, [this, name](std::vector<WatchedCertificate> places) {
+    known_watches_[name] =
+        std::make_shared<const std::vector<WatchedCertificate>>(std::move(places));
+    looked_at(name);
   });
 }
 
-void StatusWatch::looked_at(const std::string& name, KnownStatusPointer known) {
-  --under_way_;
-  if (known) {
-    known_[name] = std::move(known);
-  } else {
-    known_.erase(name);
+void StatusWatch::look_at_certificate(const std::string& name) {
+  const auto configured = configured_.find(name);
+  const CertificateSpec* spec = configured == configured_.end() ? nullptr : configured->second;
+  if (spec == nullptr) {
+    auto& orphan = orphans_[name];
+    orphan = orphan_spec(store_, name);
+    spec = orphan.get();
   }
+  if (spec == nullptr) {
+    known_.erase(name);
+    return looked_at(name);
+  }
+  collect_status_of(world_, config_, *spec, [this, name](CertificateStatus status) {
+    KnownStatus known{std::move(status), {}, {}};
+    const auto schedule = store_.load_schedule(name);
+    if (schedule) known.succeeded_at = schedule->proven_at;
+    if (!known.succeeded_at && known.status.generation) {
+      known.succeeded_at = known.status.generation->issued_at;
+    }
+    known.rehearsals = store_.load_rehearsals(name).value_or(RehearsalRecords{});
+    known_[name] = std::make_shared<const KnownStatus>(std::move(known));
+    looked_at(name);
+  });
+}
+
+void StatusWatch::looked_at(const std::string& name) {
+  --under_way_;
   // One that is in the queue again was looked at before the round began, or changed since.
   const bool counts = !queued_.contains(name) && left_.erase(name) > 0;
   if (counts && left_.empty()) end_round();
@@ -111,6 +124,15 @@ std::vector<KnownStatusPointer> StatusWatch::certificates() const {
   for (const std::string& name : names_) {
     const auto known = known_.find(name);
     if (known != known_.end()) list.push_back(known->second);
+  }
+  return list;
+}
+
+std::vector<KnownWatchPointer> StatusWatch::watched() const {
+  std::vector<KnownWatchPointer> list;
+  for (const WatchSpec& watch : config_.watches) {
+    const auto known = known_watches_.find(watch.name);
+    if (known != known_watches_.end()) list.push_back(known->second);
   }
   return list;
 }

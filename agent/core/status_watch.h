@@ -14,6 +14,7 @@
 
 #include "agent/core/event_stream.h"
 #include "agent/core/status.h"
+#include "agent/core/watched.h"
 
 namespace nolapse {
 
@@ -23,6 +24,8 @@ struct KnownStatus {
   RehearsalRecords rehearsals;       // by CA
 };
 using KnownStatusPointer = std::shared_ptr<const KnownStatus>;  // shared with other threads
+// Of one [[watch]]: each place.
+using KnownWatchPointer = std::shared_ptr<const std::vector<WatchedCertificate>>;
 
 class StatusWatch {
  public:
@@ -41,6 +44,7 @@ class StatusWatch {
 
   // In the order of the configuration, then the orphans by name.
   std::vector<KnownStatusPointer> certificates() const;
+  std::vector<KnownWatchPointer> watched() const;  // in the order of the configuration
   // Nothing of it is older; nothing: the first round has not ended.
   std::optional<Time> as_of() const { return as_of_; }
 
@@ -49,15 +53,19 @@ class StatusWatch {
   void end_round();
   void look_soon(const std::string& name);
   void look_at_next();
-  void looked_at(const std::string& name, KnownStatusPointer known);
+  void look_at(const std::string& name);
+  void look_at_certificate(const std::string& name);
+  void looked_at(const std::string& name);
 
   World world_;
   const Config& config_;
   const Store store_;
-  std::vector<std::string> names_;  // of the round
+  std::vector<std::string> names_;  // of the round's certificates; no [[watch]] has one of them
   std::map<std::string, const CertificateSpec*> configured_;
   std::map<std::string, std::unique_ptr<CertificateSpec>> orphans_;
+  std::map<std::string, const WatchSpec*> watches_;
   std::map<std::string, KnownStatusPointer> known_;
+  std::map<std::string, KnownWatchPointer> known_watches_;
   std::deque<std::string> queue_;
   std::set<std::string> queued_;  // the same
   std::set<std::string> left_;    // of the round

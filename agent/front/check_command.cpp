@@ -63,8 +63,9 @@ int run_check(const GlobalOptions& global, const CheckCommand& command, const Co
   int interrupted = 0;
   const auto findings = check_alone(real, global, command, config, interrupted);
   if (!findings) return 128 + interrupted;
-  const std::size_t certificates =
-      command.names.empty() ? config.certificates.size() : command.names.size();
+  const std::size_t certificates = command.names.empty()
+                                       ? config.certificates.size() + config.watches.size()
+                                       : command.names.size();
   return write_findings(std::cout, style_of(global, command), *findings, certificates);
 }
 

@@ -1,5 +1,7 @@
 #include "agent/front/json_output.h"
 
+#include <utility>
+
 #include "acme/json_read.h"
 
 namespace nolapse {
@@ -126,21 +128,63 @@ nlohmann::json status_object(const CertificateStatus& status) {
   return object;
 }
 
-std::string status_document(const std::vector<CertificateStatus>& certificates) {
+json facts_object(const acme::Certificate* certificate) {
+  const bool known = certificate != nullptr;
+  return {{"names", known ? domains_array(certificate->subject_alternative_names) : json::array()},
+          {"not_before", known ? json(acme::format_rfc3339(certificate->not_before)) : nullptr},
+          {"not_after", known ? json(acme::format_rfc3339(certificate->not_after)) : nullptr},
+          {"issuer", known ? json(acme::printable(certificate->issuer, 300)) : nullptr},
+          {"fingerprint_sha256", known ? json(certificate->fingerprint_sha256) : nullptr}};
+}
+
+namespace {
+
+json watched_array(const std::vector<WatchedCertificate>& all) {
+  json list = json::array();
+  for (const WatchedCertificate& watched : all) {
+    json object = facts_object(watched.leaf ? &*watched.leaf : nullptr);
+    object["name"] = watched.watch;
+    object["endpoint"] = text_or_null(watched.endpoint);
+    object["address"] = text_or_null(watched.address);
+    object["file"] = text_or_null(watched.file);
+    object["ok"] = watched.ok();
+    object["state"] = name_of(watched.state);
+    object["detail"] = watched.detail;
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string status_document(const std::vector<CertificateStatus>& certificates,
+                            const std::vector<WatchedCertificate>& watched) {
   json list = json::array();
   for (const CertificateStatus& status : certificates) list.push_back(status_object(status));
-  return document_of("certificates", std::move(list));
+  return acme::dump(json{{"schema", 1},
+                         {"certificates", std::move(list)},
+                         {"watched", watched_array(watched)}},
+                    2) +
+         "\n";
 }
 
 // Each is written by itself: ten thousand as one JSON value would take a hundred megabytes.
-std::string known_status_document(const std::vector<KnownStatusPointer>& certificates, Time as_of) {
+std::string known_status_document(const std::vector<KnownStatusPointer>& certificates,
+                                  const std::vector<KnownWatchPointer>& watched, Time as_of) {
   std::string text =
       "{\"schema\": 1, \"as_of\": \"" + acme::format_rfc3339(as_of) + "\", \"certificates\": [";
   const char* before = "\n";
   for (const KnownStatusPointer& known : certificates) {
-    text += before;
+    text += std::exchange(before, ",\n");
     text += acme::dump(status_object(known->status));
-    before = ",\n";
+  }
+  text += "\n], \"watched\": [";
+  before = "\n";
+  for (const KnownWatchPointer& places : watched) {
+    for (const json& place : watched_array(*places)) {
+      text += std::exchange(before, ",\n");
+      text += acme::dump(place);
+    }
   }
   return text + "\n]}\n";
 }

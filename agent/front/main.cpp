@@ -21,6 +21,7 @@ int refuse_config(const GlobalOptions& global, const ConfigResult& loaded) {
 ConfigResult load(const CommandLine& line) {
   RealWorld reader{{}};
   const bool looks = std::holds_alternative<StatusCommand>(line.command) ||
+                     std::holds_alternative<DiagnoseCommand>(line.command) ||
                      std::holds_alternative<CheckCommand>(line.command) ||
                      std::holds_alternative<ReportCommand>(line.command) ||
                      std::holds_alternative<HooksCommand>(line.command);
@@ -54,6 +55,9 @@ int run(const CommandLine& line) {
     return explain_checks(line.global, *check);
   }
   ConfigResult loaded = load(line);
+  if (const auto* diagnose = std::get_if<DiagnoseCommand>(&line.command)) {
+    return run_diagnose(line.global, *diagnose, loaded);
+  }
   go_on_without_files(line, loaded);
   if (check != nullptr && !loaded.problems.empty()) {
     return report_broken_config(line.global, *check, loaded.problems);

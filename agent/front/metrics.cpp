@@ -163,35 +163,73 @@ struct Served {
 };
 using ServedAt = std::map<std::pair<std::string_view, std::string_view>, Served>;
 
+void note_served(ServedAt& places, std::string_view endpoint, std::string_view address, bool ok,
+                 const std::optional<Time>& not_after) {
+  Served& served = places[{endpoint, address}];
+  served.ok = served.ok && ok;
+  if (!served.not_after || (not_after && *not_after < *served.not_after)) {
+    served.not_after = not_after;
+  }
+}
+
 ServedAt served_at(const CertificateStatus& status) {
   ServedAt places;
   for (const EndpointState& state : status.endpoints) {
-    Served& served = places[{state.endpoint, state.address}];
-    served.ok = served.ok && state.ok();
-    if (!served.not_after || (state.not_after && *state.not_after < *served.not_after)) {
-      served.not_after = state.not_after;
-    }
+    note_served(places, state.endpoint, state.address, state.ok(), state.not_after);
   }
   return places;
 }
 
+std::optional<Time> end_of(const WatchedCertificate& watched) {
+  return watched.leaf ? std::optional(watched.leaf->not_after) : std::nullopt;
+}
+
+// Of one [[watch]], the endpoints, or else the files.
+ServedAt served_at(const std::vector<WatchedCertificate>& places, bool files) {
+  ServedAt found;
+  for (const WatchedCertificate& watched : places) {
+    if (watched.endpoint.empty() != files) continue;
+    note_served(found, files ? watched.file : watched.endpoint, watched.address, watched.ok(),
+                end_of(watched));
+  }
+  return found;
+}
+
 void write_endpoints(Page& page, const MetricsInput& input) {
   const auto each_place = [&](const auto& write) {
-    for_each(input, [&](const KnownStatus& known) {
-      for (const auto& [place, served] : served_at(known.status)) {
-        const auto& [endpoint, address] = place;
-        write(
-            Labels{
-                {"certificate", known.status.name}, {"endpoint", endpoint}, {"address", address}},
-            served);
+    const auto write_all = [&](const std::string& name, const ServedAt& places) {
+      for (const auto& [place, served] : places) {
+        write(Labels{{"certificate", name}, {"endpoint", place.first}, {"address", place.second}},
+              served);
       }
+    };
+    for_each(input, [&](const KnownStatus& known) {
+      write_all(known.status.name, served_at(known.status));
     });
+    for (const KnownWatchPointer& places : input.watched) {
+      if (!places->empty()) write_all(places->front().watch, served_at(*places, false));
+    }
   };
   page.metric("nolapse_endpoint_not_after_timestamp_seconds",
               "When the certificate ends that an endpoint serves.");
   each_place([&](Labels labels, const Served& served) { page.moment(labels, served.not_after); });
   page.metric("nolapse_endpoint_ok", "Does an endpoint serve exactly what it should?");
   each_place([&](Labels labels, const Served& served) { page.value(labels, served.ok ? 1 : 0); });
+}
+
+void write_files(Page& page, const MetricsInput& input) {
+  const auto each_file = [&](const auto& write) {
+    for (const KnownWatchPointer& places : input.watched) {
+      for (const auto& [place, seen] : served_at(*places, true)) {
+        write(Labels{{"certificate", places->front().watch}, {"file", place.first}}, seen);
+      }
+    }
+  };
+  page.metric("nolapse_file_not_after_timestamp_seconds",
+              "When the certificate ends that lies in a watched file.");
+  each_file([&](Labels labels, const Served& seen) { page.moment(labels, seen.not_after); });
+  page.metric("nolapse_file_ok", "Is the certificate in a watched file of use?");
+  each_file([&](Labels labels, const Served& seen) { page.value(labels, seen.ok ? 1 : 0); });
 }
 
 // ---- findings and alerts
@@ -267,6 +305,7 @@ std::string render_metrics(const MetricsInput& input) {
   write_process(page, input);
   write_certificates(page, input);
   write_endpoints(page, input);
+  write_files(page, input);
   if (input.findings) write_findings(page, *input.findings);
   write_alerts(page, input.alerts);
   return page.take();

@@ -40,6 +40,7 @@ struct MetricsInput {
   AlertFigures alerts;
   std::optional<Time> as_of;  // of the certificates
   std::vector<KnownStatusPointer> certificates;
+  std::vector<KnownWatchPointer> watched;  // like certificates, under their [[watch]]'s name
 };
 
 std::string render_metrics(const MetricsInput& input);

@@ -7,7 +7,7 @@ namespace nolapse {
 int run_rehearse(const GlobalOptions& global, const RehearseCommand& command,
                  const Config& config) {
   using Outcomes = std::vector<CertificateRehearsal>;
-  if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
+  if (const auto error = not_to_renew(command.names, config)) return refuse(global, *error);
   ControlRequest request;
   request.command = ControlRequest::Command::rehearse;
   request.names = config.with_families(command.names);

@@ -35,7 +35,7 @@ const char* holder_of(const RenewOptions& options) {
 
 int run_renew(const GlobalOptions& global, const RenewCommand& command, const Config& config) {
   RenewOptions options = command.options;
-  if (const auto error = unknown_name(options.names, config)) return refuse(global, *error);
+  if (const auto error = not_to_renew(options.names, config)) return refuse(global, *error);
   if (const auto error = unknown_target(options.target, options.names, config)) {
     return refuse(global, *error);
   }

@@ -158,12 +158,13 @@ void StatusPage::prepare_metrics(std::function<void(Writer)> then) {
   input.alerts = figures_of(daemon_.alerts(), config_.alerts, now);
   input.as_of = watch_.as_of();
   input.certificates = watch_.certificates();
+  input.watched = watch_.watched();
   then([input = std::move(input)] { return render_metrics(input); });
 }
 
 void StatusPage::prepare_certificates(std::function<void(Writer)> then) {
-  then([as_of = *watch_.as_of(), known = watch_.certificates()] {
-    return known_status_document(known, as_of);
+  then([as_of = *watch_.as_of(), known = watch_.certificates(), watched = watch_.watched()] {
+    return known_status_document(known, watched, as_of);
   });
 }
 
