@@ -44,6 +44,9 @@ struct Bench {
       spec.endpoints = {{"192.0.2.1:443", "192.0.2.1", 443, "shop.test"}};
       config.certificates.push_back(spec);
     }
+    open();
+  }
+  void open() {
     const World w = world.world();
     watch.emplace(World{w.clock, w.http, probe, w.dns, w.files, w.processes, w.key_maker,
                         w.http_responder, w.tls_alpn_responder, w.random, w.mail},
@@ -126,6 +129,19 @@ TEST_CASE("what something happened to is looked at soon, once for several events
   bench.tell("ISSUED", "shop-1");
   bench.world.clock.run_for(10s);
   CHECK(bench.probe.all == 4);
+}
+
+TEST_CASE("what somebody else renews is looked at in the same rounds") {
+  Bench bench(2);
+  bench.config.watches = {{"theirs", {{"192.0.2.9:443", "192.0.2.9", 443, "theirs"}}, {}, {}}};
+  bench.open();
+  bench.watch->start();
+  bench.world.clock.run_for(10s);
+  CHECK(bench.probe.all == 3);
+  REQUIRE(bench.watch->as_of());
+  REQUIRE(bench.watch->watched().size() == 1);
+  CHECK(bench.watch->watched()[0]->at(0).watch == "theirs");
+  CHECK(bench.watch->certificates().size() == 2);
 }
 
 TEST_CASE("without certificates there is nothing to wait for") {

@@ -168,3 +168,35 @@ TEST_CASE("ten thousand certificates are written in a moment") {
   // A slow machine, a sanitizer and others that run beside it: a hundred times of what it takes.
   CHECK(took < std::chrono::seconds(5));
 }
+
+TEST_CASE("what somebody else renews has the same lines, and its files their own") {
+  acme::Certificate leaf;
+  leaf.not_after = now;
+  std::vector<WatchedCertificate> places(3);
+  for (WatchedCertificate& place : places) place.watch = "theirs";
+  places[0].endpoint = "theirs.example:443";
+  places[0].address = "192.0.2.1";
+  places[0].leaf = leaf;
+  places[0].state = WatchedState::good;
+  places[1].endpoint = "theirs.example:25!smtp";
+  places[2].file = "/etc/ssl/theirs.pem";
+  places[2].leaf = leaf;
+  places[2].state = WatchedState::expired;
+  MetricsInput input = input_of({});
+  input.watched = {std::make_shared<const std::vector<WatchedCertificate>>(places),
+                   std::make_shared<const std::vector<WatchedCertificate>>()};
+  const auto lines = lines_of(render_metrics(input));
+  for (const char* line : {"nolapse_endpoint_not_after_timestamp_seconds{certificate=\"theirs\","
+                           "endpoint=\"theirs.example:443\",address=\"192.0.2.1\"} 1795770000",
+                           "nolapse_endpoint_ok{certificate=\"theirs\","
+                           "endpoint=\"theirs.example:443\",address=\"192.0.2.1\"} 1",
+                           "nolapse_endpoint_ok{certificate=\"theirs\","
+                           "endpoint=\"theirs.example:25!smtp\",address=\"\"} 0",
+                           "nolapse_file_not_after_timestamp_seconds{certificate=\"theirs\","
+                           "file=\"/etc/ssl/theirs.pem\"} 1795770000",
+                           "nolapse_file_ok{certificate=\"theirs\","
+                           "file=\"/etc/ssl/theirs.pem\"} 0"}) {
+    CAPTURE(line);
+    CHECK(lines.count(line) == 1);
+  }
+}
