@@ -33,14 +33,14 @@ class StatusListener {
   using Pages = std::function<void(const std::string& path, Reply)>;
 
   // Browsers have cookies of whatever else is on this host.
-  static constexpr Limits limits = {64, std::chrono::seconds(10), std::chrono::minutes(1),
-                                    16 << 10};
+  static constexpr Limits usual_limits = {64, std::chrono::seconds(10), std::chrono::minutes(1),
+                                          16 << 10};
 
   // `inherited` listens on this address already; without one, a socket is opened. Errors: local
   // PORT_IN_USE (names the holder where it can be found), PERMISSION_DENIED, LISTEN_FAILED.
   static Result<std::unique_ptr<StatusListener>> open(
       EventLoop& loop, const std::string& listen, UniqueFd inherited, Pages pages,
-      const Limits& limits = StatusListener::limits);
+      const Limits& limits = StatusListener::usual_limits);
 
   // Accepts nobody any more. The socket, on which others wait, is for whoever comes next.
   UniqueFd stop_accepting() { return http_->stop_accepting(); }

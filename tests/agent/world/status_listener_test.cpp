@@ -87,7 +87,7 @@ struct Pages {
 
 std::unique_ptr<StatusListener> open_listener(
     EventLoop& loop, const std::string& listen, StatusListener::Pages pages,
-    UniqueFd inherited = {}, const StatusListener::Limits& limits = StatusListener::limits) {
+    UniqueFd inherited = {}, const StatusListener::Limits& limits = StatusListener::usual_limits) {
   auto opened = StatusListener::open(loop, listen, std::move(inherited), std::move(pages), limits);
   REQUIRE(opened);
   return std::move(*opened);
@@ -220,7 +220,7 @@ TEST_CASE("a page that is larger than any buffer comes whole") {
 TEST_CASE("who says nothing, and who waits for ever, is shown out") {
   EventLoop loop;
   Pages pages;
-  StatusListener::Limits limits = StatusListener::limits;
+  StatusListener::Limits limits = StatusListener::usual_limits;
   limits.silence = seconds(1);
   limits.connections = 4;
   const std::string listen = free_address();
