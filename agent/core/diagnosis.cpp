@@ -326,7 +326,15 @@ class Judgement {
 
   void note(std::string text) { diagnosis_.why.push_back(std::move(text)); }
 
+  // What makes the one command fail comes before it.
+  void add_obstacles() {
+    const auto& managed = guilty_ != nullptr ? guilty_->endpoint->managed : evidence_.asked.managed;
+    if (!managed || !diagnosis_.fix.starts_with("nolapse ")) return;
+    for (const std::string& each : managed->obstacles) note("in the way of a renewal: " + each);
+  }
+
   void add_notes() {
+    add_obstacles();
     const SeenAddress* culprit = guilty_ != nullptr ? guilty_->culprit : nullptr;
     if (culprit != nullptr && !culprit->chain.empty()) {
       note(culprit->address + " serves " + describe_leaf(culprit->chain.front()));

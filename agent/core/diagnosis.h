@@ -65,6 +65,7 @@ struct ManagedCertificate {
   std::optional<acme::Certificate> newest;  // the newest leaf that was issued
   bool former_is_good = false;              // the one before it could be gone back to
   std::string undeployed;  // the one target that has not got it; empty: none, or several
+  std::vector<std::string> obstacles;  // that the self-tests have found: "CODE: what to do"
   std::vector<TimelineEntry> history;
 };
 

@@ -1,6 +1,7 @@
 #include "agent/core/diagnosis_history.h"
 
 #include <algorithm>
+#include <array>
 
 #include "acme/json_read.h"
 
@@ -10,6 +11,21 @@ namespace {
 constexpr std::size_t months_read = 4;
 constexpr std::size_t findings_shown = 3;
 constexpr std::size_t longest_text = 240;
+
+// Codes, or their beginnings: what an expired certificate looks like, and what is no need of a
+// renewal.
+constexpr std::array consequences = {"EXPIRED",    "EXPIRY_",      "SERVED_",     "NOT_SERVED",
+                                     "CHAIN_",     "HANDSHAKE_",   "ENDPOINT_",   "UNVERIFIED",
+                                     "RENEWAL_",   "CERTIFICATE_", "DEPLOYMENT_", "ORDER_STUCK",
+                                     "REHEARSAL_", "CHANGED_",     "ALERT_"};
+// Of what all certificates need.
+constexpr std::array shared_needs = {"CA_", "DISK_", "STATE_", "CLOCK_"};
+
+template <std::size_t size>
+bool any_begins(const std::array<const char*, size>& beginnings, const std::string& code) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](const char* each) { return code.starts_with(each); });
+}
 
 std::string short_text(const std::string& code, const std::string& text) {
   return acme::printable(code + ": " + text, longest_text);
@@ -83,6 +99,20 @@ void add_findings(const std::string& name, const Store& store,
 }
 
 }  // namespace
+
+std::vector<std::string> obstacles_to(const std::string& name, const Store& store) {
+  std::vector<std::string> obstacles;
+  const auto saved = store.load_findings();
+  if (!saved) return obstacles;
+  for (const Finding& finding : saved->findings) {
+    const bool is_shared = finding.certificate.empty() && any_begins(shared_needs, finding.code);
+    const bool is_its_own = finding.certificate == name && !any_begins(consequences, finding.code);
+    if (finding.severity != FindingSeverity::error || !(is_shared || is_its_own)) continue;
+    obstacles.push_back(short_text(finding.code, finding.fix));
+    if (obstacles.size() == findings_shown) break;
+  }
+  return obstacles;
+}
 
 std::vector<TimelineEntry> history_in_events(const std::string& name, const std::string& lines) {
   std::optional<TimelineEntry> trouble;

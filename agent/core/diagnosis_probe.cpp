@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "acme/authority_access.h"
+#include "acme/certificate_status.h"
+
 namespace nolapse {
 namespace {
 
@@ -146,16 +149,52 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
     }
   }
 
+  // A responder's answer is small; a list may be large, and is the second choice.
   void ask_for_revocation(std::size_t i, std::size_t k) {
     SeenEndpoint& seen = endpoint(i);
     SeenAddress& address = seen.addresses[k];
-    const acme::Certificate& leaf = address.chain.front();
-    const acme::Certificate* issuer = issuer_of(leaf, seen, address);
-    if (issuer == nullptr || leaf.revocation_list_urls.empty()) return;
+    const acme::Certificate leaf = address.chain.front();
+    const acme::Certificate* found = issuer_of(leaf, seen, address);
+    if (found == nullptr) return;
+    const acme::Certificate issuer = *found;
+    const auto responders = acme::read_authority_access(leaf).responder_urls;
+    if (responders.empty()) return ask_list(i, k, leaf, issuer);
     address.revocation_unknown = too_slow;
+    HttpOptions options;
+    options.timeout = time_left();
+    options.plain_http = true;
+    ++open_;
+    tools_.world.http.send(
+        {"POST",
+         responders.front(),
+         {{"Content-Type", "application/ocsp-request"}},
+         acme::make_status_request(leaf, issuer)},
+        options,
+        [self = shared_from_this(), i, k, leaf, issuer](const Result<acme::HttpResponse>& reply) {
+          if (self->ended()) return;
+          self->note_status(i, k, leaf, issuer, reply);
+          self->close_one();
+        });
+  }
+
+  void note_status(std::size_t i, std::size_t k, const acme::Certificate& leaf,
+                   const acme::Certificate& issuer, const Result<acme::HttpResponse>& reply) {
+    SeenAddress& address = endpoint(i).addresses[k];
+    const auto status = reply
+                            ? acme::parse_status_response(reply->body, leaf, issuer, evidence_.now)
+                            : Result<std::optional<acme::Revocation>>(fail(reply.error()));
+    address.revocation_unknown = status ? std::string() : status.error().message;
+    if (!status) return ask_list(i, k, leaf, issuer);
+    address.revocation = *status;
+  }
+
+  void ask_list(std::size_t i, std::size_t k, const acme::Certificate& leaf,
+                const acme::Certificate& issuer) {
+    if (leaf.revocation_list_urls.empty()) return;
+    endpoint(i).addresses[k].revocation_unknown = too_slow;
     ++open_;
     tools_.revocation_check.ask(
-        {leaf.revocation_list_urls, leaf.serial_number, *issuer, {}, {}},
+        {leaf.revocation_list_urls, leaf.serial_number, issuer, {}, {}},
         [self = shared_from_this(), i, k](const Result<RevocationCheck::Answer>& answer) {
           if (self->ended()) return;
           SeenAddress& about = self->endpoint(i).addresses[k];

@@ -4,6 +4,7 @@
 
 #include "acme/json_read.h"
 #include "agent/core/diagnosis_run.h"
+#include "agent/core/running_servers.h"
 #include "agent/front/commands.h"
 #include "agent/front/diagnosis_output.h"
 #include "agent/front/exit_status.h"
@@ -51,8 +52,9 @@ KnownHost known_host(const DiagnoseCommand& command, const ConfigResult& loaded,
                      const Files& files) {
   KnownHost host;
   if (loaded.problems.empty()) host.config = &loaded.config;
-  const ServerConfigurationPlaces places = places_of(command, files);
-  if (command.server_configurations.empty() || !places.files.empty()) {
+  if (command.server_configurations.empty()) {
+    host.servers = read_configuration_of_this_host(files);
+  } else if (const auto places = places_of(command, files); !places.files.empty()) {
     host.servers = read_server_configuration(files, places);
   }
   host.addresses = addresses_of_host(files.read("/proc/net/fib_trie").value_or(""),

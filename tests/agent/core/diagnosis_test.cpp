@@ -93,7 +93,7 @@ Evidence with_pair(Evidence evidence, PairOnDisk pair) {
 }
 Evidence managed_by(Evidence evidence, const acme::Certificate& newest,
                     bool former_is_good = false) {
-  evidence.asked.managed = ManagedCertificate{"shop", newest, former_is_good, {}, {}};
+  evidence.asked.managed = ManagedCertificate{"shop", newest, former_is_good, {}, {}, {}};
   return evidence;
 }
 
