@@ -42,8 +42,10 @@ std::string absolute_path(const std::string& path);
 // The world as this configuration wants it.
 RealWorld::Options world_options(const Config& config);
 
-// Nothing: all of them are known, and there are certificates at all.
+// Nothing: all of them are known, and there is something to look at at all.
 std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config);
+// For work on them: those of a [[watch]] are refused, because somebody else renews them.
+std::optional<Error> not_to_renew(const std::vector<std::string>& names, const Config& config);
 // Nothing: it is known, or none was named.
 std::optional<Error> unknown_ca(const std::string& name, const Config& config);
 // Nothing: all these certificates go to it, or none was named. A section's name is one, too.
