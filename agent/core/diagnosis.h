@@ -32,6 +32,7 @@ struct SeenHttp {
 struct SeenAddress {
   std::string address;
   bool of_this_host = false;
+  bool looked_at = true;  // false: there was no time for it
   ProbeReply::Outcome outcome = ProbeReply::Outcome::unreachable;
   std::string detail;                    // why there was no handshake
   std::vector<acme::Certificate> chain;  // as served, leaf first

@@ -190,6 +190,7 @@ std::string fix_for(const SeenEndpoint& endpoint, const SeenAddress* seen, const
   }
   if (code == "TLS_VERSION") return at.where() + ": let the server speak TLS 1.2 and 1.3";
   if (code == "HANDSHAKE_FAILS") return at.where() + ": read the log of the server";
+  if (code == "NOT_SEEN") return {};
   if (code == "ROOTS_UNREADABLE") return "correct the file of trust anchors";
   if (fault.cause != Cause::certificate) return start_server(at);
   return replace(at);

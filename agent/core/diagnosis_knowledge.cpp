@@ -96,7 +96,8 @@ void add_managed(SeenEndpoint& endpoint, const CertificateSpec& spec, const Know
     endpoint.pairs.push_back(read_chain(own, files));
   }
   managed.obstacles = obstacles_to(spec.name, store);
-  managed.history = history_of(spec.name, host.config->state_directory, files);
+  if (host.history_wanted)
+    managed.history = history_of(spec.name, host.config->state_directory, files);
   endpoint.managed = std::move(managed);
 }
 

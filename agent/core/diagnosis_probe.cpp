@@ -14,6 +14,8 @@ using Role = SeenEndpoint::Role;
 constexpr std::size_t most_addresses = 8;
 constexpr std::size_t longest_chain = 10;
 constexpr std::size_t largest_page = 2 << 20;
+// For what has run out of its own time to be said, before the whole has.
+constexpr Duration last_moments = std::chrono::milliseconds(50);
 constexpr const char* too_slow = "its CA has not answered in time";
 
 class Gathering : public std::enable_shared_from_this<Gathering> {
@@ -57,7 +59,8 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   }
 
   Duration time_left() const {
-    const Duration left = tools_.options.whole_limit - (tools_.world.clock.uptime() - began_);
+    const Duration left =
+        tools_.options.whole_limit - last_moments - (tools_.world.clock.uptime() - began_);
     return std::clamp<Duration>(left, std::chrono::milliseconds(1), tools_.options.probe_limit);
   }
 
@@ -100,7 +103,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
       SeenAddress address;
       address.address = addresses[k];
       address.of_this_host = tools_.host.has(addresses[k]);
-      address.detail = "no answer within " + acme::format_duration(time_left());
+      address.looked_at = false;
       seen.addresses.push_back(std::move(address));
     }
     for (std::size_t k = 0; k < seen.addresses.size(); ++k) {
@@ -132,6 +135,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   void probed(std::size_t i, std::size_t k, const ProbeReply& reply) {
     SeenEndpoint& seen = endpoint(i);
     SeenAddress& address = seen.addresses[k];
+    address.looked_at = true;
     address.outcome = reply.outcome;
     address.detail = reply.detail;
     address.chain_error = reply.chain_error;
@@ -281,6 +285,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   }
 
   static void note_plain_hop(SeenAddress& address, const SeenHttp& http) {
+    address.looked_at = true;
     address.detail = http.detail;
     const bool no_connection = http.detail.find("cannot connect") != std::string::npos ||
                                http.detail.find("no connection") != std::string::npos;
