@@ -26,7 +26,8 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
           [this](SelfTestRequest request, std::function<void(Findings)> done) {
             check(std::move(request), std::move(done));
           },
-          [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }) {
+          [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }),
+      reports_(world, config, store_, events, alerting_) {
   for (const CertificateSpec& spec : config.certificates) names_.push_back(spec.name);
   for (const CertificateSpec& spec : config.certificates) {
     if (spec.standby) names_.push_back(standby_name(spec.name));
@@ -52,6 +53,7 @@ void Daemon::start(Completion<void> done) {
         configuration_ = digest_of_files(world_.files, config_);
         alerting_.start();
         self_tests_.start();
+        reports_.start(std::move(report_tools_));
       }
       housekeep();
       look_at_all();
@@ -71,6 +73,7 @@ void Daemon::stop(Duration patience, std::function<void()> stopped) {
   stopped_ = std::move(stopped);
   self_tests_.stop();
   alerting_.stop();
+  reports_.stop();
   if (alarm_) world_.clock.cancel_timer(*alarm_);
   agent_.finish([this] { report_stopped(); });
   world_.clock.start_timer(patience, [this] { report_stopped(); });

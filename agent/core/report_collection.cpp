@@ -60,7 +60,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
     record_ = {months_[month_++], MonthRecord::none, 0};
     offset_ = 0;
     rest_.clear();
-    path_ = config_.state_directory + "/events/" + record_.month + ".jsonl";
+    path_ = store_.events_path(record_.month);
     if (!world_.files.status(path_)) return take_kept_report();
     record_.record = MonthRecord::events;
     read_events();
@@ -104,7 +104,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
 
   void take_kept_report() {
     std::string text;
-    path_ = config_.state_directory + "/reports/" + record_.month + ".json";
+    path_ = store_.report_path(record_.month, "json");
     if (world_.files.status(path_)) {
       for (;;) {
         const auto part = request_.read_part(path_, text.size(), part_size);

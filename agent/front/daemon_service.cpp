@@ -2,6 +2,7 @@
 
 #include "agent/front/commands.h"
 #include "agent/front/join_daemon.h"
+#include "agent/front/report_output.h"
 #include "agent/solvers/solvers.h"
 
 namespace nolapse {
@@ -17,7 +18,12 @@ DaemonService::DaemonService(Config config)
       real_(world_options(config_)),
       events_(real_.world().clock),
       daemon_(real_.world(), config_, events_, make_solver),
-      desk_(real_.world(), config_, events_, daemon_) {}
+      desk_(real_.world(), config_, events_, daemon_) {
+  daemon_.report_with(
+      {render_report, [this](const std::string& path, std::uint64_t offset, std::size_t size) {
+         return real_.read_part(path, offset, size);
+       }});
+}
 
 void DaemonService::start(Completion<void> done) {
   daemon_.start([this, done = std::move(done)](Result<void> started) {

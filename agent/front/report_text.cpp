@@ -238,4 +238,11 @@ std::string report_text(const Report& report) {
   return text;
 }
 
+RenderedReport render_report(const Report& report) {
+  return {"report of " + report.host + ", " + at(report.since).substr(0, 10) + " to " +
+              at(report.until).substr(0, 10) + ": " + verdict_of(report),
+          report_summary(report), report_text(report), report_page(report, PageKind::file),
+          report_document(report, -1)};
+}
+
 }  // namespace nolapse
