@@ -7,9 +7,9 @@ namespace {
 
 const std::vector<CheckFamily>& families() {
   static const std::vector<CheckFamily> all = {
-      served_checks(), life_checks(), rehearsal_checks(), scheduler_checks(),
-      config_checks(), tool_checks(), state_checks(),     material_checks(),
-      ca_checks(),     name_checks(), proof_checks(),     alert_checks()};
+      served_checks(), life_checks(),  rehearsal_checks(), scheduler_checks(), config_checks(),
+      tool_checks(),   state_checks(), material_checks(),  ca_checks(),        name_checks(),
+      proof_checks(),  alert_checks(), watch_checks()};
   return all;
 }
 

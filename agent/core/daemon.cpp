@@ -235,6 +235,9 @@ void Daemon::watch_the_clock() {
 
 std::string Daemon::summary() const {
   std::string text = std::to_string(config_.certificates.size()) + " certificate(s)";
+  if (const std::size_t watched = config_.watches.size(); watched > 0) {
+    text += " and " + std::to_string(watched) + " that somebody else renews";
+  }
   if (agent_.running() > 0) text += ", working on " + std::to_string(agent_.running());
   if (const auto next = agenda_.next()) text += ", next look " + acme::format_rfc3339(*next);
   return text;

@@ -73,6 +73,13 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
       }
       return;
     }
+    if (check.scope == CheckScope::watch) {
+      for (const WatchSpec& watch : config.watches) {
+        if (!is_wanted(watch.name)) continue;
+        tasks_.push_back({&check, {nullptr, nullptr, nullptr, nullptr, &watch}});
+      }
+      return;
+    }
     for (const CertificateSpec& spec : config.certificates) {
       if (is_wanted(spec.name)) add_tasks_for(check, spec);
     }
@@ -170,6 +177,9 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
     for (Finding& finding : findings) {
       if (finding.certificate.empty() && task.subject.certificate != nullptr) {
         finding.certificate = task.subject.certificate->name;
+      }
+      if (finding.certificate.empty() && task.subject.watch != nullptr) {
+        finding.certificate = task.subject.watch->name;
       }
       if (finding.subject.empty()) finding.subject = task.subject.text();
       found_.all.push_back(std::move(finding));

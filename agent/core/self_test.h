@@ -46,6 +46,7 @@ struct CheckSubject {
   const CaConfig* ca = nullptr;
   const ChallengeConfig* challenge = nullptr;
   const DeployTarget* target = nullptr;
+  const WatchSpec* watch = nullptr;
 
   std::string text() const;  // "target nginx"; empty: the host, or the certificate itself
 };
@@ -56,7 +57,16 @@ enum class CheckDepth {
 };
 
 // Whom a check is run for.
-enum class CheckScope { host, ca, certificate, target, challenge, proof, certificate_and_ca };
+enum class CheckScope {
+  host,
+  ca,
+  certificate,
+  target,
+  challenge,
+  proof,
+  certificate_and_ca,
+  watch
+};
 
 using CheckReport = std::function<void(std::vector<Finding>)>;
 

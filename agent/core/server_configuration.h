@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/world/world.h"
@@ -14,7 +15,9 @@ namespace nolapse {
 struct ConfigurationPlace {
   std::string server;  // "nginx", "apache", "haproxy", "caddy", "postfix", "dovecot"
   std::string file;
-  int line = 0;
+  int line = 0;  // 0: the file as a whole
+
+  std::string text() const;  // "nginx, /etc/nginx/nginx.conf:7"
 };
 
 // A certificate that a server shows to its clients.
@@ -23,7 +26,7 @@ struct ShownCertificate {
   std::vector<std::string> names;    // that the server answers for with it; empty: any
   std::vector<std::string> listens;  // "ADDRESS:PORT" or "PORT"; empty: the server's own default
   std::string certificate_file;      // absolute
-  std::string key_file;              // absolute; empty: in the same file
+  std::string key_file;              // absolute; empty: in the same file, or in none
 };
 
 // A server behind one of this host, to which it passes requests on.
@@ -33,28 +36,34 @@ struct Upstream {
   std::string host;                // name or address
   std::uint16_t port = 443;
   bool tls = false;
-  std::string server_name;  // that is asked for and checked; empty: none
+  std::string server_name;  // that is asked for, or checked; empty: none
   std::string roots_file;   // trust anchors in PEM; empty: the server's default
-  bool verified = false;    // the server refuses a certificate that does not validate
+  // What the server refuses: a chain that does not lead to its roots, what has expired (Apache
+  // looks at the dates even where it trusts everybody), a certificate for other names.
+  bool verified = false;
+  bool dates_checked = false;
+  bool name_checked = false;
 };
 
 struct ServerConfiguration {
   std::vector<ShownCertificate> certificates;
   std::vector<Upstream> upstreams;
-  std::vector<std::string> files;     // that were read
+  std::vector<std::string> files;     // that were read, each once
   std::vector<std::string> problems;  // what could not be read, "FILE: why", for people
 };
 
-// Where each server's configuration begins: by server, the first of these files that exist are
-// read. Only tests and `scan PATH` name others than Debian's and the projects' own places.
+// Where each server's configuration begins. Only tests and `scan PATH` name others than Debian's
+// and the projects' own places.
 struct ServerConfigurationPlaces {
-  std::string root;  // in front of every absolute path, also of includes; empty: this host's own
-  // Or only these main files, each with its server; empty: all known places.
+  // These main files, each behind its server; empty: all known places, where something is there.
   std::vector<std::pair<std::string, std::string>> files = {};
 };
 
 // Never fails: what cannot be read is a problem in the result.
 ServerConfiguration read_server_configuration(const Files& files,
-                                              const ServerConfigurationPlaces& places);
+                                              const ServerConfigurationPlaces& places = {});
+
+// Whose main file this is, by its name and its content; empty: nobody's that is known.
+std::string server_of_configuration(const std::string& path, const std::string& content);
 
 }  // namespace nolapse

@@ -1,14 +1,6 @@
-// `nolapse account`: in this process, or done by the daemon that holds the state directory.
-#include <iostream>
-#include <optional>
-#include <string>
-
-#include "agent/core/agent.h"
+// `nolapse account`.
 #include "agent/front/account_output.h"
-#include "agent/front/commands.h"
-#include "agent/front/join_daemon.h"
-#include "agent/front/progress.h"
-#include "agent/solvers/solvers.h"
+#include "agent/front/join_or_work.h"
 #include "agent/world/terminal.h"
 
 namespace nolapse {
@@ -43,34 +35,23 @@ int run_account(const GlobalOptions& global, const AccountCommand& command, cons
   if (const auto error = unknown_ca(command.ca, config)) return refuse(global, *error);
   if (const auto error = not_meant(global, command, config)) return refuse(global, *error);
 
-  RealWorld real(world_options(config));
+  using Outcomes = std::vector<AccountOutcome>;
   ControlRequest request;
   request.command = ControlRequest::Command::account;
   request.json = global.json;
   request.verbosity = global.verbosity;
   request.action = command.action;
   request.ca = command.ca;
-  const auto joined = join_daemon(real.loop(), global, config, request);
-  if (joined) return *joined;
-  if (joined.error().code != "NO_DAEMON") return refuse(global, joined.error());
-
-  const World world = real.world();
-  EventStream events(world.clock);
-  events.add_reader(open_stderr(world.clock, global.verbosity));
-  Agent agent(world, config, events, make_solver);
-  std::optional<Result<std::vector<AccountOutcome>>> outcomes;
-  agent.open("nolapse account", [&](const Result<void>& opened) {
-    if (!opened) {
-      outcomes = Result<std::vector<AccountOutcome>>(fail(opened.error()));
-      return;
-    }
-    agent.work_on_accounts(command.action, command.ca, [&](std::vector<AccountOutcome> result) {
-      outcomes = std::move(result);
-    });
-  });
-  real.run_until([&] { return outcomes.has_value(); });
-  if (!*outcomes) return refuse(global, outcomes->error());
-  return write_accounts(std::cout, global.json, **outcomes);
+  OwnWork<Outcomes> own;
+  own.holder = "nolapse account";
+  own.work = [&](Agent& agent, const std::function<void(Result<Outcomes>)>& done) {
+    agent.work_on_accounts(command.action, command.ca, done);
+  };
+  own.write = [&](const Outcomes& outcomes) {
+    return write_accounts(std::cout, global.json, outcomes);
+  };
+  own.interrupted = "say it again, and see `nolapse account show`";
+  return join_or_work(global, config, request, own);
 }
 
 }  // namespace nolapse

@@ -20,10 +20,6 @@ CheckStyle style_of(const GlobalOptions& global, const CheckCommand& command) {
   return {global.json, command.nagios, global.verbosity};
 }
 
-bool is_no_news(const Error& error) {
-  return error.code == "NO_DAEMON" || error.code == "PERMISSION_DENIED";
-}
-
 // Nothing where a signal ended it.
 std::optional<Findings> check_alone(RealWorld& real, const GlobalOptions& global,
                                     const CheckCommand& command, const Config& config,
@@ -60,15 +56,16 @@ int run_check(const GlobalOptions& global, const CheckCommand& command, const Co
   request.nagios = command.nagios;
   const auto joined = join_daemon(real.loop(), global, config, request);
   if (joined) return *joined;
-  if (!is_no_news(joined.error())) {
+  if (!nobody_to_join(joined.error())) {
     std::cerr << "nolapse: " << acme::printable(joined.error().message)
               << "; this process looks for itself\n";
   }
   int interrupted = 0;
   const auto findings = check_alone(real, global, command, config, interrupted);
   if (!findings) return 128 + interrupted;
-  const std::size_t certificates =
-      command.names.empty() ? config.certificates.size() : command.names.size();
+  const std::size_t certificates = command.names.empty()
+                                       ? config.certificates.size() + config.watches.size()
+                                       : command.names.size();
   return write_findings(std::cout, style_of(global, command), *findings, certificates);
 }
 

@@ -90,6 +90,22 @@ CLI::App* add_check(CLI::App& app, CheckCommand& check) {
   return command;
 }
 
+CLI::App* add_diagnose(CLI::App& app, DiagnoseCommand& diagnose) {
+  CLI::App* command = app.add_subcommand(
+      "diagnose", "from a symptom to a cause: is it the certificate, and which command ends it");
+  command->add_option("HOST[:PORT]|URL", diagnose.targets, "what fails; none: all that is known");
+  command
+      ->add_option("--resolve", diagnose.resolve,
+                   "HOST:PORT:ADDRESS, connect there, whatever the name resolves to")
+      ->allow_extra_args(false);
+  command->add_option("--roots", diagnose.roots_file, "trust anchors in PEM; default: configured");
+  command
+      ->add_option("--server-config", diagnose.server_configurations,
+                   "main configuration file of a server here; default: the known places")
+      ->allow_extra_args(false);
+  return command;
+}
+
 CLI::App* add_report(CLI::App& app, ReportCommand& report) {
   CLI::App* command = app.add_subcommand(
       "report", "what happened to all certificates, what is to come, what wants attention");
@@ -153,6 +169,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   StatusCommand status;
   RehearseCommand rehearse;
   CheckCommand check;
+  DiagnoseCommand diagnose;
   AlertCommand alert;
   ReportCommand report;
   ForgetCommand forget;
@@ -175,6 +192,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
       "rehearse", "renew at the CA's staging directory; changes nothing in production");
   rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
   CLI::App* check_app = add_check(app, check);
+  CLI::App* diagnose_app = add_diagnose(app, diagnose);
   CLI::App* alert_app = add_alert(app, alert);
   CLI::App* report_app = add_report(app, report);
   CLI::App* forget_app = app.add_subcommand(
@@ -213,6 +231,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(rehearse);
   } else if (check_app->parsed()) {
     line.command = std::move(check);
+  } else if (diagnose_app->parsed()) {
+    line.command = std::move(diagnose);
   } else if (alert_app->parsed()) {
     line.command = std::move(alert);
   } else if (report_app->parsed()) {

@@ -26,6 +26,12 @@ struct StatusCommand {
 struct RehearseCommand {
   std::vector<std::string> names;  // empty: all
 };
+struct DiagnoseCommand {
+  std::vector<std::string> targets;                // empty: all that is known
+  std::vector<std::string> resolve;                // HOST:PORT:ADDRESS
+  std::string roots_file;                          // empty: what is configured, else the system's
+  std::vector<std::string> server_configurations;  // empty: those of this host
+};
 struct ForgetCommand {
   std::string name;
 };
@@ -62,9 +68,10 @@ struct HooksCommand {
   std::string socket;   // empty: where the configuration says
   std::string staging;  // empty: beside the socket
 };
-using Command = std::variant<RenewCommand, StatusCommand, RehearseCommand, ForgetCommand,
-                             RevokeCommand, AccountCommand, AlertCommand, CheckCommand,
-                             CheckConfigCommand, DaemonCommand, HooksCommand, ReportCommand>;
+using Command =
+    std::variant<RenewCommand, StatusCommand, DiagnoseCommand, RehearseCommand, ForgetCommand,
+                 RevokeCommand, AccountCommand, AlertCommand, CheckCommand, CheckConfigCommand,
+                 DaemonCommand, HooksCommand, ReportCommand>;
 
 struct CommandLine {
   GlobalOptions global;

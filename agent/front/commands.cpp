@@ -36,17 +36,44 @@ Error usage_error(std::string code, std::string message) {
   return {ErrorKind::input, std::move(code), std::move(message), {}, {}};
 }
 
+namespace {
+
+bool is_watched(const std::string& name, const Config& config) {
+  return std::any_of(config.watches.begin(), config.watches.end(),
+                     [&](const WatchSpec& watch) { return watch.name == name; });
+}
+
+}  // namespace
+
 std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config) {
-  if (config.certificates.empty()) {
+  if (config.certificates.empty() && config.watches.empty()) {
     return usage_error(
         "NO_CERTIFICATES",
         config.files.front() + " names no certificate; add a [[certificate]] section");
   }
   for (const std::string& name : names) {
-    if (config.find_certificate(name) != nullptr) continue;
+    if (config.find_certificate(name) != nullptr || is_watched(name, config)) continue;
     std::string message = "no certificate is named \"" + name + "\"; the configuration has:";
     for (const CertificateSpec& spec : config.certificates) message += " " + spec.name;
+    for (const WatchSpec& watch : config.watches) message += " " + watch.name;
     return usage_error("UNKNOWN_CERTIFICATE", std::move(message));
+  }
+  return {};
+}
+
+std::optional<Error> not_to_renew(const std::vector<std::string>& names, const Config& config) {
+  if (auto error = unknown_name(names, config)) return error;
+  if (config.certificates.empty()) {
+    return usage_error("NO_CERTIFICATES",
+                       config.files.front() +
+                           " has [[watch]] sections only, whose certificates "
+                           "somebody else renews; add a [[certificate]] section");
+  }
+  for (const std::string& name : names) {
+    if (!is_watched(name, config)) continue;
+    return usage_error("ONLY_WATCHED", "\"" + name +
+                                           "\" is a [[watch]]: somebody else renews it; to let "
+                                           "nolapse do so, make it a [[certificate]]");
   }
   return {};
 }

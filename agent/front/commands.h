@@ -16,6 +16,9 @@ int explain_checks(const GlobalOptions& global, const CheckCommand& command);
 // With one that cannot be used: that is a finding, too.
 int report_broken_config(const GlobalOptions& global, const CheckCommand& command,
                          const std::vector<ConfigProblem>& problems);
+// Whatever became of the configuration.
+int run_diagnose(const GlobalOptions& global, const DiagnoseCommand& command,
+                 const ConfigResult& loaded);
 int run_alert(const GlobalOptions& global, const AlertCommand& command, const Config& config);
 int run_report(const GlobalOptions& global, const ReportCommand& command, const Config& config);
 std::string silenced_text(const Silence& silence, bool json);
@@ -39,8 +42,10 @@ std::string absolute_path(const std::string& path);
 // The world as this configuration wants it.
 RealWorld::Options world_options(const Config& config);
 
-// Nothing: all of them are known, and there are certificates at all.
+// Nothing: all of them are known, and there is something to look at at all.
 std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config);
+// For work on them: those of a [[watch]] are refused, because somebody else renews them.
+std::optional<Error> not_to_renew(const std::vector<std::string>& names, const Config& config);
 // Nothing: it is known, or none was named.
 std::optional<Error> unknown_ca(const std::string& name, const Config& config);
 // Nothing: all these certificates go to it, or none was named. A section's name is one, too.

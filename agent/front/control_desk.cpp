@@ -143,7 +143,10 @@ std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
   }
   // What is no longer configured can be forgotten and revoked.
   if (request.about_one()) return {};
-  auto error = unknown_name(request.names, config_);
+  const bool about_watched_too = request.command == ControlRequest::Command::status ||
+                                 request.command == ControlRequest::Command::check;
+  auto error = about_watched_too ? unknown_name(request.names, config_)
+                                 : not_to_renew(request.names, config_);
   if (!error) error = unknown_ca(request.ca, config_);
   if (!error) error = unknown_target(request.target, request.names, config_);
   if (error) error->message += of_the_daemon;
@@ -227,25 +230,34 @@ void ControlDesk::silence(const std::shared_ptr<const Visitor>& visitor) {
 
 void ControlDesk::check(const std::shared_ptr<const Visitor>& visitor) {
   const ControlRequest& request = visitor->request;
-  daemon_.check({request.names, request.deep}, [this, visitors = visitors_,
-                                                visitor](const Findings& findings) {
-    std::ostringstream text;
-    const ControlRequest& asked = visitor->request;
-    const CheckStyle style{asked.json, asked.nagios, asked.verbosity};
-    const int status = write_findings(text, style, findings, config_.certificates.size());
-    end(*visitors, visitor, {status, text.str(), {}});
-  });
+  daemon_.check({request.names, request.deep},
+                [this, visitors = visitors_, visitor](const Findings& findings) {
+                  std::ostringstream text;
+                  const ControlRequest& asked = visitor->request;
+                  const CheckStyle style{asked.json, asked.nagios, asked.verbosity};
+                  const int status = write_findings(
+                      text, style, findings, config_.certificates.size() + config_.watches.size());
+                  end(*visitors, visitor, {status, text.str(), {}});
+                });
 }
 
 void ControlDesk::collect(const std::shared_ptr<const Visitor>& visitor) {
-  const auto done = [this, visitors = visitors_,
-                     visitor](const std::vector<CertificateStatus>& statuses) {
+  const auto done = [this, visitors = visitors_, visitor](
+                        const std::vector<CertificateStatus>& statuses,
+                        const std::vector<WatchedCertificate>& watched) {
     std::ostringstream text;
     const StatusStyle style{visitor->request.json, visitor->request.verbosity};
-    const int status = write_statuses(text, style, world_.clock.now(), statuses);
+    const int status = write_statuses(text, style, world_.clock.now(), statuses, watched);
     end(*visitors, visitor, {status, text.str(), {}});
   };
-  collect_status(world_, config_, visitor->request.names, done);
+  collect_status(world_, config_, visitor->request.names,
+                 [this, visitor, done](const std::vector<CertificateStatus>& statuses) {
+                   collect_watched(
+                       world_, config_, visitor->request.names,
+                       [statuses, done](const std::vector<WatchedCertificate>& watched) {
+                         done(statuses, watched);
+                       });
+                 });
 }
 
 void ControlDesk::end(Visitors& visitors, const std::shared_ptr<const Visitor>& visitor,

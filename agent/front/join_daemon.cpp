@@ -119,6 +119,11 @@ std::string control_path(const Config& config) {
   return config.state_directory + "/control";
 }
 
+bool nobody_to_join(const Error& error) {
+  return error.code == "NO_DAEMON" || error.code == "PERMISSION_DENIED" ||
+         error.code == "FILE_ERROR";
+}
+
 Result<int> join_daemon(EventLoop& loop, const GlobalOptions& global, const Config& config,
                         const ControlRequest& request) {
   return Joined(loop, global, config, request).run();

@@ -16,4 +16,7 @@ std::string control_path(const Config& config);
 Result<int> join_daemon(EventLoop& loop, const GlobalOptions& global, const Config& config,
                         const ControlRequest& request);
 
+// Nobody is there to be joined, or not for us: what comes of doing it ourselves says more.
+bool nobody_to_join(const Error& error);
+
 }  // namespace nolapse

@@ -126,10 +126,44 @@ nlohmann::json status_object(const CertificateStatus& status) {
   return object;
 }
 
-std::string status_document(const std::vector<CertificateStatus>& certificates) {
+json facts_object(const acme::Certificate* certificate) {
+  const bool known = certificate != nullptr;
+  return {{"names", known ? domains_array(certificate->subject_alternative_names) : json::array()},
+          {"not_before", known ? json(acme::format_rfc3339(certificate->not_before)) : nullptr},
+          {"not_after", known ? json(acme::format_rfc3339(certificate->not_after)) : nullptr},
+          {"issuer", known ? json(acme::printable(certificate->issuer, 300)) : nullptr},
+          {"fingerprint_sha256", known ? json(certificate->fingerprint_sha256) : nullptr}};
+}
+
+namespace {
+
+json watched_array(const std::vector<WatchedCertificate>& all) {
+  json list = json::array();
+  for (const WatchedCertificate& watched : all) {
+    json object = facts_object(watched.leaf ? &*watched.leaf : nullptr);
+    object["name"] = watched.watch;
+    object["endpoint"] = text_or_null(watched.endpoint);
+    object["address"] = text_or_null(watched.address);
+    object["file"] = text_or_null(watched.file);
+    object["ok"] = watched.ok();
+    object["state"] = name_of(watched.state);
+    object["detail"] = watched.detail;
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string status_document(const std::vector<CertificateStatus>& certificates,
+                            const std::vector<WatchedCertificate>& watched) {
   json list = json::array();
   for (const CertificateStatus& status : certificates) list.push_back(status_object(status));
-  return document_of("certificates", std::move(list));
+  return acme::dump(json{{"schema", 1},
+                         {"certificates", std::move(list)},
+                         {"watched", watched_array(watched)}},
+                    2) +
+         "\n";
 }
 
 namespace {

@@ -7,11 +7,15 @@
 
 #include "agent/core/certificate_job.h"
 #include "agent/core/status.h"
+#include "agent/core/watched.h"
 
 namespace nolapse {
 
 nlohmann::json status_object(const CertificateStatus& status);
-std::string status_document(const std::vector<CertificateStatus>& certificates);
+std::string status_document(const std::vector<CertificateStatus>& certificates,
+                            const std::vector<WatchedCertificate>& watched = {});
+// Facts of a certificate: names, not_before, not_after, issuer, fingerprint_sha256; or null.
+nlohmann::json facts_object(const acme::Certificate* certificate);
 std::string renew_document(const std::vector<CertificateOutcome>& outcomes);
 std::string problems_document(const std::vector<ConfigProblem>& problems);
 std::string forgotten_document(const std::string& name);

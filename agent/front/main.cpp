@@ -21,11 +21,32 @@ int refuse_config(const GlobalOptions& global, const ConfigResult& loaded) {
 ConfigResult load(const CommandLine& line) {
   RealWorld reader{{}};
   const bool looks = std::holds_alternative<StatusCommand>(line.command) ||
+                     std::holds_alternative<DiagnoseCommand>(line.command) ||
                      std::holds_alternative<CheckCommand>(line.command) ||
                      std::holds_alternative<ReportCommand>(line.command) ||
                      std::holds_alternative<HooksCommand>(line.command);
   return read_configuration(reader.world().files, line.global,
                             looks ? ConfigUse::look : ConfigUse::work);
+}
+
+// What a person wants done now, in an incident.
+bool is_urgent(const Command& command) {
+  const auto* const renew = std::get_if<RenewCommand>(&command);
+  return renew != nullptr &&
+         (renew->options.force || renew->options.work != RenewOptions::Work::renew);
+}
+
+// A hook or a key file that is missing somewhere must not be in the way of all that does not need
+// it: what needs it fails by itself. What is wrong in the text stays an error.
+void go_on_without_files(const CommandLine& line, ConfigResult& loaded) {
+  if (loaded.problems.empty() || !is_urgent(line.command)) return;
+  RealWorld reader{{}};
+  ConfigResult text_alone = read_configuration(reader.world().files, line.global, ConfigUse::look);
+  if (!text_alone.problems.empty()) return;
+  for (const ConfigProblem& problem : loaded.problems) {
+    std::cerr << "nolapse: going on in spite of: " << problem.text() << '\n';
+  }
+  loaded = std::move(text_alone);
 }
 
 int run(const CommandLine& line) {
@@ -34,6 +55,10 @@ int run(const CommandLine& line) {
     return explain_checks(line.global, *check);
   }
   ConfigResult loaded = load(line);
+  if (const auto* diagnose = std::get_if<DiagnoseCommand>(&line.command)) {
+    return run_diagnose(line.global, *diagnose, loaded);
+  }
+  go_on_without_files(line, loaded);
   if (check != nullptr && !loaded.problems.empty()) {
     return report_broken_config(line.global, *check, loaded.problems);
   }

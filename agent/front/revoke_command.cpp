@@ -1,15 +1,8 @@
-// Revokes in this process, or has the daemon do it that holds the state directory.
-#include <iostream>
-#include <optional>
-
+// `nolapse revoke`.
 #include "acme/revocation_list.h"
-#include "agent/core/agent.h"
 #include "agent/front/account_output.h"
-#include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
-#include "agent/front/join_daemon.h"
-#include "agent/front/progress.h"
-#include "agent/solvers/solvers.h"
+#include "agent/front/join_or_work.h"
 
 namespace nolapse {
 
@@ -25,7 +18,6 @@ int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const 
   }
   revocation.reason = *reason;
 
-  RealWorld real(world_options(config));
   ControlRequest request;
   request.command = ControlRequest::Command::revoke;
   request.names = {revocation.name};
@@ -33,27 +25,18 @@ int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const 
   request.verbosity = global.verbosity;
   request.reason = revocation.reason;
   request.generation = revocation.generation;
-  const auto joined = join_daemon(real.loop(), global, config, request);
-  if (joined) return *joined;
-  if (joined.error().code != "NO_DAEMON") return refuse(global, joined.error());
-
-  const World world = real.world();
-  EventStream events(world.clock);
-  events.add_reader(open_stderr(world.clock, global.verbosity));
-  Agent agent(world, config, events, make_solver);
-  std::optional<Result<RevocationOutcome>> revoked;
-  agent.open("nolapse revoke", [&](const Result<void>& opened) {
-    if (!opened) {
-      revoked = Result<RevocationOutcome>(fail(opened.error()));
-      return;
-    }
-    agent.revoke(revocation, [&](Result<RevocationOutcome> outcome) { revoked = outcome; });
-  });
-  real.run_until([&] { return revoked.has_value(); });
-  if (!*revoked) return refuse(global, revoked->error());
-  std::cout << (global.json ? revoked_document(revocation.name, **revoked)
-                            : revoked_text(revocation.name, **revoked, false));
-  return exit_status::ok;
+  OwnWork<RevocationOutcome> own;
+  own.holder = "nolapse revoke";
+  own.work = [&](Agent& agent, std::function<void(Result<RevocationOutcome>)> done) {
+    agent.revoke(revocation, std::move(done));
+  };
+  own.write = [&](const RevocationOutcome& outcome) {
+    std::cout << (global.json ? revoked_document(revocation.name, outcome)
+                              : revoked_text(revocation.name, outcome, false));
+    return exit_status::ok;
+  };
+  own.interrupted = "whether the CA has revoked it shows when this is said again";
+  return join_or_work(global, config, request, own);
 }
 
 }  // namespace nolapse

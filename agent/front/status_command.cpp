@@ -34,11 +34,16 @@ int run_status(const GlobalOptions& global, const StatusCommand& command, const 
   }
   const World world = real.world();
   std::optional<std::vector<CertificateStatus>> statuses;
+  std::optional<std::vector<WatchedCertificate>> watched;
   collect_status(world, config, names, [&](std::vector<CertificateStatus> collected) {
     statuses = std::move(collected);
   });
-  real.run_until([&] { return statuses.has_value(); });
-  return write_statuses(std::cout, {global.json, global.verbosity}, world.clock.now(), *statuses);
+  collect_watched(world, config, names, [&](std::vector<WatchedCertificate> collected) {
+    watched = std::move(collected);
+  });
+  real.run_until([&] { return statuses.has_value() && watched.has_value(); });
+  return write_statuses(std::cout, {global.json, global.verbosity}, world.clock.now(), *statuses,
+                        *watched);
 }
 
 }  // namespace nolapse

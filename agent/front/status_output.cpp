@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "acme/json_read.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
 
@@ -65,8 +66,19 @@ void print(std::ostream& out, const CertificateStatus& status, std::size_t width
   }
 }
 
+void print(std::ostream& out, const WatchedCertificate& watched, std::size_t width) {
+  std::string name = watched.watch;
+  name.resize(std::max(width, name.size()), ' ');
+  out << name << "  watched " << name_of(watched.state) << "  " << watched.place() << "  "
+      << acme::printable(watched.detail) << '\n';
+}
+
 // Nothing worse than "nobody knows" is undecided, everything worse is a failure.
-int status_of(const std::vector<CertificateStatus>& statuses) {
+int status_of(const std::vector<CertificateStatus>& statuses,
+              const std::vector<WatchedCertificate>& watched) {
+  const bool all_watched_ok = std::all_of(watched.begin(), watched.end(),
+                                          [](const WatchedCertificate& each) { return each.ok(); });
+  if (!all_watched_ok) return exit_status::failed;
   int worst = exit_status::ok;
   for (const CertificateStatus& status : statuses) {
     if (status.ok()) continue;
@@ -83,17 +95,20 @@ int status_of(const std::vector<CertificateStatus>& statuses) {
 }  // namespace
 
 int write_statuses(std::ostream& out, const StatusStyle& style, Time now,
-                   const std::vector<CertificateStatus>& statuses) {
+                   const std::vector<CertificateStatus>& statuses,
+                   const std::vector<WatchedCertificate>& watched) {
   if (style.json) {
-    out << status_document(statuses);
-    return status_of(statuses);
+    out << status_document(statuses, watched);
+    return status_of(statuses, watched);
   }
   std::size_t width = 0;
   for (const CertificateStatus& status : statuses) width = std::max(width, status.name.size());
+  for (const WatchedCertificate& each : watched) width = std::max(width, each.watch.size());
   for (const CertificateStatus& status : statuses) {
     print(out, status, width, style.verbosity, now);
   }
-  return status_of(statuses);
+  for (const WatchedCertificate& each : watched) print(out, each, width);
+  return status_of(statuses, watched);
 }
 
 }  // namespace nolapse

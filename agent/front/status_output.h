@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/core/status.h"
+#include "agent/core/watched.h"
 
 namespace nolapse {
 
@@ -13,8 +14,9 @@ struct StatusStyle {
   int verbosity = 0;  // as in GlobalOptions
 };
 
-// Returns the exit status: the worst of all certificates.
+// Returns the exit status: the worst of all certificates, the watched ones included.
 int write_statuses(std::ostream& out, const StatusStyle& style, Time now,
-                   const std::vector<CertificateStatus>& statuses);
+                   const std::vector<CertificateStatus>& statuses,
+                   const std::vector<WatchedCertificate>& watched = {});
 
 }  // namespace nolapse

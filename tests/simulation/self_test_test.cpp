@@ -124,6 +124,7 @@ TEST_CASE("an alert is delivered after an outage of the mail server and a power 
 
 TEST_CASE("a healthy shop is told nothing for months but that its channels work") {
   Scene scene(306);
+  scene.shop.config.daemon.check_interval = 6h;
   REQUIRE(scene.start());
   scene.run_for(24h * 120);
   CHECK(scene.issued() >= 2);
@@ -157,6 +158,7 @@ TEST_CASE("a fault forty days before expiry is told by mail the same day") {
   for (const Fault& fault : faults) {
     CAPTURE(fault.code);
     Scene scene(307);
+    scene.shop.config.daemon.check_interval = 6h;
     REQUIRE(scene.start());
     scene.run_for(1h);
     scene.run_for(scene.remaining() - 40 * 24h);

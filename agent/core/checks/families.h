@@ -23,5 +23,6 @@ CheckFamily proof_checks();      // would each proof of control succeed
 CheckFamily rehearsal_checks();  // what the rehearsals showed
 CheckFamily alert_checks();      // can anybody be told
 CheckFamily served_checks();     // what clients get
+CheckFamily watch_checks();      // the certificates that somebody else renews
 
 }  // namespace nolapse

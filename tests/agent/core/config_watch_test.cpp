@@ -26,11 +26,11 @@ TEST_CASE("what is wrong with a [[watch]] is told with its line") {
         "add endpoints = [\"HOST:PORT\"], or files = [\"/path/cert.pem\"]"}},
       {"[[watch]]\nname = \"a\"\nfiles = \"/x.pem\"\nroots = \"/none.pem\"",
        {":4: watch.a.roots: /none.pem does not exist; create it, or correct the path"}},
-      {"[[watch]]\nname = \"a\"\nendpoints = \"192.0.2.7:443\"",
-       {":3: watch.a.endpoints: endpoint \"192.0.2.7:443\" is an address, and the certificate has "
-        "no host name to ask it for; write one such as \"192.0.2.7:443#shop.example\""}},
-      {"[[watch]]\nname = \"shop\"\nfiles = \"/x.pem\"\n[[certificate]]\nname = \"shop\"\n"
-       "domains = [\"shop.test\"]",
+      {"[[watch]]\nname = \"a\"\nendpoints = \"intranet.test\"",
+       {":3: watch.a.endpoints: \"intranet.test\" has no port; write ADDRESS:PORT, with an IPv6 "
+        "address in brackets, such as \"192.0.2.1:443\" or \"[2001:db8::1]:443\""}},
+      {with_ca("[[watch]]\nname = \"shop\"\nfiles = \"/x.pem\"\n[[certificate]]\nname = \"shop\"\n"
+               "domains = [\"shop.test\"]"),
        {":2: watch.shop.name: there is already a certificate named \"shop\" at "
         "/etc/nolapse/nolapse.toml:4; rename one of them; a certificate of nolapse's own needs no "
         "[[watch]]"}},

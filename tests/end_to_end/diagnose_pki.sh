@@ -1,0 +1,84 @@
+# A small PKI of openssl's: a root, an intermediate that issues and revokes, and another root that
+# nobody trusts. Dates are free, which is what ACME servers of tests are not. Sourced; bash.
+# shellcheck shell=bash
+
+# make_authorities FOLDER: below FOLDER/pki; root.pem is what clients trust.
+make_authorities() {
+  pki=$1/pki
+  mkdir -p "$pki/db"
+  : >"$pki/db/index.txt"
+  echo 1000 >"$pki/db/serial"
+  echo 01 >"$pki/db/crlnumber"
+  cat >"$pki/openssl.cnf" <<CONF
+[ca]
+default_ca = own
+[own]
+database = $pki/db/index.txt
+serial = $pki/db/serial
+crlnumber = $pki/db/crlnumber
+new_certs_dir = $pki/db
+default_md = sha256
+default_days = 90
+default_crl_days = 30
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical,CA:true
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+CONF
+  local name
+  for name in root elsewhere; do
+    openssl req -x509 -config "$pki/openssl.cnf" -extensions authority -newkey ec \
+      -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=$name" \
+      -keyout "$pki/$name.key" -out "$pki/$name.pem" 2>/dev/null || die "no $name"
+  done
+  make_request inter inter
+  openssl x509 -req -in "$pki/inter.csr" -CA "$pki/root.pem" -CAkey "$pki/root.key" -days 3650 \
+    -set_serial 2 -extfile "$pki/openssl.cnf" -extensions authority -out "$pki/inter.pem" \
+    2>/dev/null || die "no intermediate"
+}
+
+# make_request FILE NAME
+make_request() {
+  openssl req -new -config "$pki/openssl.cnf" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+    -subj "/CN=$2" -keyout "$pki/$1.key" -out "$pki/$1.csr" 2>/dev/null || die "no request"
+}
+
+# issue FILE NAME [FROM UNTIL]: pki/FILE/{privkey,cert,chain,fullchain}.pem, by the intermediate or
+# the `authority`; with a `crl_url` or an `ocsp_url` in it, where they are set.
+issue() {
+  local by=${authority:-inter} folder=$pki/$1 dates=()
+  make_request "$1" "$2"
+  mkdir -p "$folder"
+  mv "$pki/$1.key" "$folder/privkey.pem"
+  {
+    printf '[leaf]\nsubjectAltName = DNS:%s\nbasicConstraints = CA:false\n' "$2"
+    [ -z "${crl_url-}" ] || printf 'crlDistributionPoints = URI:%s\n' "$crl_url"
+    [ -z "${ocsp_url-}" ] || printf 'authorityInfoAccess = OCSP;URI:%s\n' "$ocsp_url"
+  } >"$folder/leaf.cnf"
+  [ $# -lt 4 ] || dates=(-startdate "$3" -enddate "$4")
+  openssl ca -batch -notext -config "$pki/openssl.cnf" -cert "$pki/$by.pem" \
+    -keyfile "$pki/$by.key" -in "$pki/$1.csr" -extfile "$folder/leaf.cnf" -extensions leaf \
+    -out "$folder/cert.pem" "${dates[@]}" 2>"$folder/log" ||
+    die "no certificate for $1: $(tail -n 2 "$folder/log")"
+  cp "$pki/$by.pem" "$folder/chain.pem"
+  cat "$folder/cert.pem" "$folder/chain.pem" >"$folder/fullchain.pem"
+}
+
+as_intermediate() {
+  openssl ca -config "$pki/openssl.cnf" -cert "$pki/inter.pem" -keyfile "$pki/inter.key" "$@" \
+    2>/dev/null
+}
+
+# revoke FILE REASON; publish_list FILE: the list of all that is revoked, in DER.
+revoke() { as_intermediate -revoke "$pki/$1/cert.pem" -crl_reason "$2" || die "not revoked"; }
+publish_list() {
+  as_intermediate -gencrl -out "$pki/list.pem" || die "no list"
+  openssl crl -in "$pki/list.pem" -outform DER -out "$1"
+}
