@@ -5,6 +5,7 @@
 #include "agent/core/own_request.h"
 #include "agent/core/proven_parts.h"
 #include "agent/core/status_collection.h"
+#include "agent/core/watched.h"
 
 namespace nolapse {
 namespace {
@@ -133,7 +134,12 @@ class Collection : public std::enable_shared_from_this<Collection> {
       input_.records[status.name] = records_of(status);
     }
     if (certificate_ < input_.statuses.size()) return later(&Collection::next_certificates);
-    finish();
+    if (config_.watches.empty()) return finish();
+    collect_watched(world_, config_, {},
+                    [self = shared_from_this()](const std::vector<WatchedCertificate>& watched) {
+                      for (const auto& each : watched) self->add_watched(each);
+                      self->finish();
+                    });
   }
 
   CertificateRecords records_of(const CertificateStatus& status) const {
@@ -176,6 +182,17 @@ class Collection : public std::enable_shared_from_this<Collection> {
   }
 
   // ---- the rest
+
+  void add_watched(const WatchedCertificate& watched) {
+    ReportedWatch reported{
+        watched.watch, watched.place(), watched.ok(), watched.detail, {}, {}, {}};
+    if (watched.leaf) {
+      reported.issuer = watched.leaf->issuer_common_name;
+      reported.not_before = watched.leaf->not_before;
+      reported.not_after = watched.leaf->not_after;
+    }
+    input_.watched.push_back(std::move(reported));
+  }
 
   void finish() {
     if (auto findings = store_.load_findings()) {

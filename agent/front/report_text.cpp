@@ -26,7 +26,7 @@ std::string line_of(const std::string& text, std::size_t limit = 400) {
 }
 
 void add_moment(std::string& text, const ReportMoment& moment) {
-  text += "  " + at(moment.at) + "  " + padded(name_of(moment.kind), 11) + "  " +
+  text += "  " + at(moment.at) + "  " + padded(words_of(moment.kind), 11) + "  " +
           line_of(moment.code + ": " + moment.message);
   if (moment.count > 1) {
     text += " (" + std::to_string(moment.count) + " times, until " + at(moment.last) + ")";
