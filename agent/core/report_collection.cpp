@@ -5,7 +5,6 @@
 #include "agent/core/own_request.h"
 #include "agent/core/proven_parts.h"
 #include "agent/core/status_collection.h"
-#include "agent/core/watched.h"
 
 namespace nolapse {
 namespace {
@@ -134,11 +133,10 @@ class Collection : public std::enable_shared_from_this<Collection> {
       input_.records[status.name] = records_of(status);
     }
     if (certificate_ < input_.statuses.size()) return later(&Collection::next_certificates);
-    if (config_.watches.empty()) return finish();
+    if (request_.watched) return take_watched(*request_.watched);
     collect_watched(world_, config_, {},
                     [self = shared_from_this()](const std::vector<WatchedCertificate>& watched) {
-                      for (const auto& each : watched) self->add_watched(each);
-                      self->finish();
+                      self->take_watched(watched);
                     });
   }
 
@@ -182,6 +180,11 @@ class Collection : public std::enable_shared_from_this<Collection> {
   }
 
   // ---- the rest
+
+  void take_watched(const std::vector<WatchedCertificate>& watched) {
+    for (const WatchedCertificate& each : watched) add_watched(each);
+    finish();
+  }
 
   void add_watched(const WatchedCertificate& watched) {
     ReportedWatch reported{

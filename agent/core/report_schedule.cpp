@@ -56,6 +56,8 @@ std::deque<ReportSchedule::Task> ReportSchedule::due_tasks() const {
 std::optional<Time> ReportSchedule::first_event() const {
   for (const std::string& month : store_.event_months()) {
     const auto part = tools_.read_part(store_.events_path(month), 0, first_part);
+    const auto span = month_span(month);
+    if (!part && span) return span->since;  // there is something, whatever it says
     for (std::size_t at = 0; part && at < part->size();) {
       const std::size_t end = std::min(part->find('\n', at), part->size());
       const auto event = parse_event_line(std::string_view(*part).substr(at, end - at));

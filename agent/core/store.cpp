@@ -99,7 +99,10 @@ FileWork Store::beat(Time now) const {
 
 FileWork Store::append_events(const std::string& month, std::string lines) const {
   const std::string path = events_path(month);
-  return in_order(AppendFile{path, std::move(lines), document_mode}, SyncFile{path});
+  FileWork work = in_order(AppendFile{path, std::move(lines), document_mode}, SyncFile{path});
+  // Else a power failure takes the whole month.
+  if (!files_.status(path)) work.push_back(SyncDirectory{parent_of(path)});
+  return work;
 }
 
 std::uint64_t Store::size_of_events(const std::string& month) const {

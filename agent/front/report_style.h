@@ -81,7 +81,7 @@ tbody th,tbody td{display:inline-block;border:0;padding:0 .6rem 0 0}tbody th{dis
 body{font-size:13px}
 nav,.skip{display:none}.wide{display:table-cell}.scroll{overflow:visible}
 table{font-size:.8125rem}th,td{padding-right:.4rem}.badge{padding:0 .3rem}
-time{white-space:normal}tbody th{min-width:6rem}
+time{white-space:normal}thead th,.badge{white-space:normal}
 figure .scroll>svg{min-width:0}
 article,tr,li{break-inside:avoid}h2{break-after:avoid}
 details::details-content{content-visibility:visible;height:auto}}

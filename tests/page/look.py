@@ -173,7 +173,7 @@ async def look(port, url):
         for scheme in ("light", "dark"):
             for width in (1200, 360, 320):
                 seen[f"{scheme}-{width}"] = await show(tab, url, scheme, width)
-        seen["print"] = await show(tab, url, "light", 800, "print")
+        seen["print"] = await show(tab, url, "light", 720, "print")
         await show(tab, url, "light", 1200)
         seen["keyboard"] = await use_keyboard(tab)
         pdf = await tab.ask("Page.printToPDF", printBackground=False)
