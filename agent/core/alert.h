@@ -28,15 +28,24 @@ struct Silence {
   std::string why;
 };
 
-enum class AlertNews { raised, repeated, escalated, resolved, trial };
+enum class AlertNews { raised, repeated, escalated, resolved, trial, report };
 const char* name_of(AlertNews news);
+
+// A report that is to be sent: what stands in the message itself. The rest is in the files of that
+// name in reports/.
+struct ReportNotice {
+  std::string id;        // "2026-11"
+  std::string headline;  // one line
+  std::string summary;   // a few
+  Time until{};          // the end of its period
+};
 
 // What one channel has still to deliver.
 struct AlertMessage {
   std::string channel;
   AlertNews news = AlertNews::raised;
-  Finding finding;
-  Time at{};  // when it was put here
+  Finding finding;  // of a report: its id as the subject, headline and summary
+  Time at{};        // when it was put here
 };
 
 // How a channel fares. One that fails is itself a finding.
@@ -53,6 +62,7 @@ struct AlertState {
   std::vector<Silence> silences;
   std::vector<AlertMessage> queue;  // oldest first
   std::map<std::string, ChannelRecord> channels;
+  std::optional<Time> reported_until;  // the end of the last period whose report was put here
 };
 
 }  // namespace nolapse

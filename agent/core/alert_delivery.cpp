@@ -84,11 +84,28 @@ Result<std::map<std::string, std::string>> read_secrets(const Files& files,
   return secrets;
 }
 
+// What mail brings of a report besides its summary. One that is too large for it, or gone, is told
+// of instead.
+ReportAttachment read_report(const Files& files, const std::string& folder, const std::string& id) {
+  const std::string path = folder + "/" + id;
+  ReportAttachment attachment;
+  const auto text = files.read(path + ".txt");
+  if (text) attachment.text = *text;
+  auto page = files.read(path + ".html");
+  if (page) {
+    attachment.page = std::move(*page);
+  } else {
+    attachment.note = "The page is not attached: " + page.error().message +
+                      ". `nolapse report --html FILE` makes one.";
+  }
+  return attachment;
+}
+
 }  // namespace
 
 void deliver_alerts(const World& world, const AlertChannel& channel,
                     const std::vector<AlertMessage>& messages, Duration repeat,
-                    Completion<void> done) {
+                    const std::string& reports_folder, Completion<void> done) {
   auto secrets = read_secrets(world.files, channel);
   if (!secrets) {
     world.clock.start_timer(
@@ -100,6 +117,11 @@ void deliver_alerts(const World& world, const AlertChannel& channel,
   const std::string host = first_line(world.files.read("/etc/hostname").value_or(""));
   AlertSender sender{host.empty() ? "localhost" : host, std::move(*secrets), repeat,
                      world.clock.now(), world.random.next()};
+  for (const AlertMessage& message : messages) {
+    if (message.news != AlertNews::report || channel.type != "email") continue;
+    const std::string& id = message.finding.subject;
+    sender.reports[id] = read_report(world.files, reports_folder, id);
+  }
   auto sending = std::make_shared<Sending>(
       Sending{world, channel, deliveries_of(channel, messages, sender), 0, std::move(done)});
   world.clock.start_timer(Duration{0}, [sending] { send_next(sending); });

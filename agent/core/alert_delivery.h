@@ -6,9 +6,10 @@
 
 namespace nolapse {
 
-// Delivered: all of them. An error names the channel and what its other side said.
+// Delivered: all of them. Reports are read from their folder, by mail alone. An error names the
+// channel and what its other side said.
 void deliver_alerts(const World& world, const AlertChannel& channel,
                     const std::vector<AlertMessage>& messages, Duration repeat,
-                    Completion<void> done);
+                    const std::string& reports_folder, Completion<void> done);
 
 }  // namespace nolapse

@@ -17,8 +17,8 @@ json time_or_null(const std::optional<Time>& time) {
   return time ? json(acme::format_rfc3339(*time)) : json(nullptr);
 }
 
-constexpr std::array all_news = {AlertNews::raised, AlertNews::repeated, AlertNews::escalated,
-                                 AlertNews::resolved, AlertNews::trial};
+constexpr std::array all_news = {AlertNews::raised,   AlertNews::repeated, AlertNews::escalated,
+                                 AlertNews::resolved, AlertNews::trial,    AlertNews::report};
 
 AlertNews news_of(const std::string& name) {
   for (const AlertNews news : all_news) {
@@ -66,7 +66,8 @@ std::string write_alerts_document(const AlertState& state) {
   return state_document({{"open", std::move(open)},
                          {"silences", std::move(silences)},
                          {"queue", std::move(queue)},
-                         {"channels", std::move(channels)}});
+                         {"channels", std::move(channels)},
+                         {"reported_until", time_or_null(state.reported_until)}});
 }
 
 Result<AlertState> read_alerts_document(std::string_view text) {
@@ -95,6 +96,7 @@ Result<AlertState> read_alerts_document(std::string_view text) {
         static_cast<int>(acme::integer_member(object, "failures").value_or(0) & 0xffff),
         string_member(object, "error")};
   }
+  state.reported_until = time_member(*document, "reported_until");
   return state;
 }
 

@@ -1,8 +1,11 @@
 #include "agent/core/alert_message.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "acme/base64url.h"
 #include "acme/json_read.h"
 #include "agent/core/hook.h"
 
@@ -35,7 +38,7 @@ std::string identity_of(const AlertMessage& message, const AlertSender& sender) 
 }
 
 const char* severity_word(const AlertMessage& message) {
-  if (message.news == AlertNews::trial) return "info";
+  if (message.news == AlertNews::trial || message.news == AlertNews::report) return "info";
   return message.finding.severity == FindingSeverity::error ? "error" : "warning";
 }
 
@@ -166,8 +169,43 @@ std::string header_text(const std::string& text) {
   return acme::printable(text, 200);
 }
 
-AlertDelivery email(const AlertChannel& channel, const std::vector<AlertMessage>& messages,
-                    const AlertSender& sender) {
+// Lines end in CRLF, and none is longer than mail may have. [RFC 5322 §2.1.1]
+std::string mail_lines(const std::string& text) {
+  constexpr std::size_t longest = 900;
+  std::string lines;
+  std::size_t length = 0;
+  for (const char c : text) {
+    if (c == '\r') continue;
+    // Not within a character.
+    const bool begins = (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    if (c == '\n' || (length >= longest && begins)) {
+      lines += "\r\n";
+      length = 0;
+      if (c == '\n') continue;
+    }
+    lines += c;
+    ++length;
+  }
+  return lines;
+}
+
+// With padding, in lines. [RFC 2045 §6.8]
+std::string base64_lines(const std::string& octets) {
+  std::string encoded = acme::base64url_encode(octets);
+  std::replace(encoded.begin(), encoded.end(), '-', '+');
+  std::replace(encoded.begin(), encoded.end(), '_', '/');
+  encoded.resize((encoded.size() + 3) / 4 * 4, '=');
+  std::string lines;
+  for (std::size_t at = 0; at < encoded.size(); at += 76) lines += encoded.substr(at, 76) + "\r\n";
+  return lines;
+}
+
+// From the second header of the MIME body on.
+constexpr const char* plain_text =
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
+
+MailMessage mail_to(const AlertChannel& channel, const AlertSender& sender,
+                    const std::string& subject, std::size_t number, const std::string& content) {
   MailMessage mail;
   mail.server = setting(channel, "smtp");
   mail.username = setting(channel, "username");
@@ -179,18 +217,51 @@ AlertDelivery email(const AlertChannel& channel, const std::vector<AlertMessage>
   mail.timeout = channel.timeout;
   std::string to;
   for (const std::string& recipient : channel.to) to += (to.empty() ? "" : ", ") + recipient;
-  std::string body = all_texts(messages);
-  for (std::size_t at = 0; (at = body.find('\n', at)) != std::string::npos; at += 2) {
-    body.replace(at, 1, "\r\n");
-  }
   mail.content = "From: nolapse <" + mail.from + ">\r\nTo: " + to + "\r\nSubject: [nolapse] " +
-                 header_text(common_headline(messages)) + "\r\nDate: " + mail_date(sender.now) +
-                 "\r\nMessage-ID: <" + std::to_string(sender.now.time_since_epoch().count()) + "." +
-                 std::to_string(sender.random) + "@" + sender.host +
-                 ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: "
-                 "text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" +
-                 body + "\r\n\r\nnolapse on " + sender.host + "\r\n";
+                 header_text(subject) + "\r\nDate: " + mail_date(sender.now) + "\r\nMessage-ID: <" +
+                 std::to_string(sender.now.time_since_epoch().count()) + "." +
+                 std::to_string(sender.random + number) + "@" + sender.host +
+                 ">\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n" + content;
   return mail;
+}
+
+// The text, and the page as a file. [RFC 2046 §5.1.3]
+std::string report_body(const AlertMessage& message, const AlertSender& sender) {
+  const auto found = sender.reports.find(message.finding.subject);
+  const ReportAttachment report =
+      found == sender.reports.end() ? ReportAttachment{} : found->second;
+  std::string text = report.text.empty() ? text_of(message) : report.text;
+  if (!report.note.empty()) text += "\n" + report.note + "\n";
+  text = mail_lines(text + "\n\nnolapse on " + sender.host + "\n");
+  if (report.page.empty()) return plain_text + text;
+  const std::string boundary = "nolapse-" + std::to_string(sender.random);
+  return "Content-Type: multipart/mixed; boundary=\"" + boundary + "\"\r\n\r\n--" + boundary +
+         "\r\n" + plain_text + text + "\r\n--" + boundary +
+         "\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n"
+         "Content-Disposition: attachment; filename=\"nolapse-" +
+         header_text(message.finding.subject) + ".html\"\r\n\r\n" + base64_lines(report.page) +
+         "--" + boundary + "--\r\n";
+}
+
+// One mail with all the news, and one for each report.
+std::vector<AlertDelivery> email(const AlertChannel& channel,
+                                 const std::vector<AlertMessage>& messages,
+                                 const AlertSender& sender) {
+  std::vector<AlertMessage> news;
+  std::vector<AlertDelivery> mails;
+  for (const AlertMessage& message : messages) {
+    if (message.news != AlertNews::report) {
+      news.push_back(message);
+    } else {
+      mails.push_back(mail_to(channel, sender, headline_of(message), mails.size() + 1,
+                              report_body(message, sender)));
+    }
+  }
+  if (news.empty()) return mails;
+  mails.insert(mails.begin(), mail_to(channel, sender, common_headline(news), 0,
+                                      plain_text + mail_lines(all_texts(news) + "\n\nnolapse on " +
+                                                              sender.host + "\n")));
+  return mails;
 }
 
 AlertDelivery program(const AlertChannel& channel, const AlertMessage& message,
@@ -217,8 +288,10 @@ AlertDelivery program(const AlertChannel& channel, const AlertMessage& message,
 AlertDelivery syslog(const AlertChannel& channel, const AlertMessage& message) {
   const std::string facility =
       setting(channel, "facility").empty() ? "daemon" : setting(channel, "facility");
-  const bool news = message.news == AlertNews::trial || is_over(message);
+  const bool news =
+      message.news == AlertNews::trial || message.news == AlertNews::report || is_over(message);
   const std::string priority = news ? "notice" : severity_word(message);
+  const std::string& fix = message.finding.fix;
   ProcessSpec process;
   process.argv = {"/usr/bin/logger",
                   "-t",
@@ -226,7 +299,7 @@ AlertDelivery syslog(const AlertChannel& channel, const AlertMessage& message) {
                   "-p",
                   facility + "." + (priority == "error" ? "err" : priority),
                   "--",
-                  acme::printable(headline_of(message) + "; " + message.finding.fix, 1000)};
+                  acme::printable(headline_of(message) + (fix.empty() ? fix : "; " + fix), 1000)};
   process.environment = {{"PATH", program_path}};
   process.deadline = channel.timeout;
   return process;
@@ -237,6 +310,7 @@ AlertDelivery syslog(const AlertChannel& channel, const AlertMessage& message) {
 std::string headline_of(const AlertMessage& message) {
   const Finding& finding = message.finding;
   if (message.news == AlertNews::trial) return finding.summary;
+  if (message.news == AlertNews::report) return acme::printable(finding.summary, 400);
   const std::string label = is_over(message)                               ? "RESOLVED"
                             : finding.severity == FindingSeverity::error   ? "ERROR"
                             : finding.severity == FindingSeverity::warning ? "WARNING"
@@ -247,6 +321,11 @@ std::string headline_of(const AlertMessage& message) {
 std::string text_of(const AlertMessage& message) {
   const Finding& finding = message.finding;
   std::string text = headline_of(message) + "\n";
+  if (message.news == AlertNews::report) {
+    std::istringstream lines(finding.evidence);
+    for (std::string line; std::getline(lines, line);) text += acme::printable(line) + "\n";
+    return text;
+  }
   if (message.news == AlertNews::trial || is_over(message)) return text;
   if (!finding.evidence.empty()) text += "  seen: " + acme::printable(finding.evidence) + "\n";
   if (!finding.fix.empty()) text += "  do:   " + acme::printable(finding.fix) + "\n";
@@ -261,7 +340,7 @@ std::vector<AlertDelivery> deliveries_of(const AlertChannel& channel,
   if (channel.type == "slack") return {slack(messages, sender)};
   if (channel.type == "alertmanager") return {alertmanager(channel, messages, sender)};
   if (channel.type == "ntfy") return {ntfy(channel, messages, sender)};
-  if (channel.type == "email") return {email(channel, messages, sender)};
+  if (channel.type == "email") return email(channel, messages, sender);
   std::vector<AlertDelivery> deliveries;
   for (const AlertMessage& message : messages) {
     if (channel.type == "pagerduty") deliveries.push_back(pagerduty(channel, message, sender));

@@ -9,13 +9,21 @@
 
 namespace nolapse {
 
+// A report as mail brings it.
+struct ReportAttachment {
+  std::string text;  // the body
+  std::string page;  // HTML; empty: none
+  std::string note;  // why there is none
+};
+
 // Who speaks, and what the channel's secret files hold (by key, without line ends).
 struct AlertSender {
   std::string host;
   std::map<std::string, std::string> secrets;
   Duration repeat = std::chrono::hours(24);  // how long an alert is good without being repeated
   Time now{};
-  std::uint64_t random = 0;  // for what has to be unique
+  std::uint64_t random = 0;                              // for what has to be unique
+  std::map<std::string, ReportAttachment> reports = {};  // by id
 };
 
 // Any 2xx is taken for delivered.
@@ -28,7 +36,7 @@ std::vector<AlertDelivery> deliveries_of(const AlertChannel& channel,
 
 // "ERROR shop: …", one line.
 std::string headline_of(const AlertMessage& message);
-// With evidence, what to do, and since when.
+// With evidence, what to do, and since when; of a report the first lines.
 std::string text_of(const AlertMessage& message);
 
 }  // namespace nolapse

@@ -76,6 +76,8 @@ const char* name_of(AlertNews news) {
       return "resolved";
     case AlertNews::trial:
       return "trial";
+    case AlertNews::report:
+      return "report";
   }
   return "raised";
 }
@@ -135,6 +137,17 @@ void try_channels(AlertState& state, const AlertsConfig& config, Time now) {
         "nolapse is watching, and this channel works; the next such message comes in a "
         "month";
     state.queue.push_back({channel.name, AlertNews::trial, std::move(trial), now});
+  }
+}
+
+void tell_report(AlertState& state, const ReportNotice& notice, const AlertsConfig& config,
+                 Time now) {
+  state.reported_until = notice.until;
+  for (const AlertChannel& channel : config.channels) {
+    if (channel.type == "pagerduty" || channel.type == "alertmanager") continue;
+    Finding report{"REPORT",       {}, notice.id, FindingSeverity::ok, notice.headline,
+                   notice.summary, {}};
+    state.queue.push_back({channel.name, AlertNews::report, std::move(report), now});
   }
 }
 

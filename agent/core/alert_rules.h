@@ -24,6 +24,10 @@ const Silence* silence_of(const AlertState& state, const Finding& finding, Time 
 // Puts a message into the queue of each channel that has not delivered anything for long.
 void try_channels(AlertState& state, const AlertsConfig& config, Time now);
 
+// Puts the report into the queue of each channel that is for people, and not for incidents.
+void tell_report(AlertState& state, const ReportNotice& notice, const AlertsConfig& config,
+                 Time now);
+
 // The messages of one channel that are to be sent now, together; empty: none, or not yet.
 std::vector<AlertMessage> due_messages(const AlertState& state, const std::string& channel,
                                        Time now);

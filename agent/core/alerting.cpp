@@ -38,6 +38,11 @@ void Alerting::silence(Silence silence, Completion<void> done) {
   save_then(std::move(done));
 }
 
+void Alerting::send_report(const ReportNotice& notice) {
+  tell_report(state_, notice, config_.alerts, world_.clock.now());
+  save_then([this](const Result<void>&) { deliver_due(); });
+}
+
 void Alerting::save_then(Completion<void> done) {
   unsaved_.push_back(std::move(done));
   if (!saving_) save();
@@ -64,7 +69,7 @@ void Alerting::deliver_due() {
     const auto messages = due_messages(state_, channel.name, world_.clock.now());
     if (messages.empty()) continue;
     under_way_[channel.name] = true;
-    deliver_alerts(world_, channel, messages, config_.alerts.repeat,
+    deliver_alerts(world_, channel, messages, config_.alerts.repeat, store_.reports_path(),
                    [this, name = channel.name, count = messages.size()](const Result<void>& done) {
                      delivered(name, count, done);
                    });

@@ -27,6 +27,7 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
             check(std::move(request), std::move(done));
           },
           [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }),
+      reports_(world, config, store_, events, alerting_),
       begun_at_(world.clock.uptime()) {
   for (const CertificateSpec& spec : config.certificates) names_.push_back(spec.name);
   for (const CertificateSpec& spec : config.certificates) {
@@ -54,6 +55,7 @@ void Daemon::start(Completion<void> done) {
         configuration_ = digest_of_files(world_.files, config_);
         alerting_.start();
         self_tests_.start();
+        reports_.start(std::move(report_tools_));
       }
       housekeep();
       look_at_all();
@@ -73,6 +75,7 @@ void Daemon::stop(Duration patience, std::function<void()> stopped) {
   stopped_ = std::move(stopped);
   self_tests_.stop();
   alerting_.stop();
+  reports_.stop();
   if (alarm_) world_.clock.cancel_timer(*alarm_);
   agent_.finish([this] { report_stopped(); });
   world_.clock.start_timer(patience, [this] { report_stopped(); });

@@ -16,6 +16,7 @@
 #include "agent/core/agent.h"
 #include "agent/core/alerting.h"
 #include "agent/core/daemon_health.h"
+#include "agent/core/report_schedule.h"
 #include "agent/core/self_test_watch.h"
 
 namespace nolapse {
@@ -28,6 +29,9 @@ class Daemon {
 
   // The references must outlive it.
   Daemon(World world, const Config& config, EventStream& events, SolverFactory make_solver);
+
+  // Before start(): without it no report comes by itself.
+  void report_with(ReportTools tools) { report_tools_ = std::move(tools); }
 
   // Takes the lock (while somebody else holds it: says so and waits), sweeps the state directory,
   // and has the first heartbeat on disk when it reports. Then looks at every certificate. An error
@@ -122,6 +126,8 @@ class Daemon {
   std::map<std::string, Time> considered_;  // when each of them was looked at last
   Alerting alerting_;
   SelfTestWatch self_tests_;
+  ReportTools report_tools_;
+  ReportSchedule reports_;
   Time started_{};
   std::string configuration_;  // digest_of_files() then
   bool waits_for_lock_ = false;

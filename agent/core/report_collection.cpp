@@ -60,7 +60,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
     record_ = {months_[month_++], MonthRecord::none, 0};
     offset_ = 0;
     rest_.clear();
-    path_ = config_.state_directory + "/events/" + record_.month + ".jsonl";
+    path_ = store_.events_path(record_.month);
     if (!world_.files.status(path_)) return take_kept_report();
     record_.record = MonthRecord::events;
     read_events();
@@ -104,7 +104,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
 
   void take_kept_report() {
     std::string text;
-    path_ = config_.state_directory + "/reports/" + record_.month + ".json";
+    path_ = store_.report_path(record_.month, "json");
     if (world_.files.status(path_)) {
       for (;;) {
         const auto part = request_.read_part(path_, text.size(), part_size);
@@ -133,7 +133,11 @@ class Collection : public std::enable_shared_from_this<Collection> {
       input_.records[status.name] = records_of(status);
     }
     if (certificate_ < input_.statuses.size()) return later(&Collection::next_certificates);
-    finish();
+    if (request_.watched) return take_watched(*request_.watched);
+    collect_watched(world_, config_, {},
+                    [self = shared_from_this()](const std::vector<WatchedCertificate>& watched) {
+                      self->take_watched(watched);
+                    });
   }
 
   CertificateRecords records_of(const CertificateStatus& status) const {
@@ -176,6 +180,22 @@ class Collection : public std::enable_shared_from_this<Collection> {
   }
 
   // ---- the rest
+
+  void take_watched(const std::vector<WatchedCertificate>& watched) {
+    for (const WatchedCertificate& each : watched) add_watched(each);
+    finish();
+  }
+
+  void add_watched(const WatchedCertificate& watched) {
+    ReportedWatch reported{
+        watched.watch, watched.place(), watched.ok(), watched.detail, {}, {}, {}};
+    if (watched.leaf) {
+      reported.issuer = watched.leaf->issuer_common_name;
+      reported.not_before = watched.leaf->not_before;
+      reported.not_after = watched.leaf->not_after;
+    }
+    input_.watched.push_back(std::move(reported));
+  }
 
   void finish() {
     if (auto findings = store_.load_findings()) {

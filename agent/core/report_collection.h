@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "agent/core/report.h"
+#include "agent/core/watched.h"
 
 namespace nolapse {
 
@@ -19,9 +20,10 @@ ReadPart read_part_of(const Files& files);
 
 struct ReportRequest {
   Time since{};
-  Time until{};                                            // at most now
-  ReadPart read_part = {};                                 // empty: read_part_of()
-  std::optional<std::vector<CertificateStatus>> statuses;  // nothing: they are collected
+  Time until{};                                                 // at most now
+  ReadPart read_part = {};                                      // empty: read_part_of()
+  std::optional<std::vector<CertificateStatus>> statuses = {};  // nothing: they are collected
+  std::optional<std::vector<WatchedCertificate>> watched = {};  // likewise
 };
 
 // The references must outlive the answer.

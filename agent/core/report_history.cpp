@@ -116,6 +116,12 @@ const char* name_of(MomentKind kind) {
   return "noted";
 }
 
+std::string words_of(MomentKind kind) {
+  std::string words = name_of(kind);
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
+}
+
 const char* name_of(MonthRecord record) {
   switch (record) {
     case MonthRecord::events:

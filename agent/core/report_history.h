@@ -29,7 +29,8 @@ enum class MomentKind {
   not_told,  // a channel did not
   noted,     // any other warning or error
 };
-const char* name_of(MomentKind kind);
+const char* name_of(MomentKind kind);   // for programs
+std::string words_of(MomentKind kind);  // for people
 
 struct ReportMoment {
   Time at{};

@@ -98,22 +98,84 @@ FileWork Store::beat(Time now) const {
 // ---- events
 
 FileWork Store::append_events(const std::string& month, std::string lines) const {
-  const std::string path = root_ + "/events/" + month + ".jsonl";
-  return in_order(AppendFile{path, std::move(lines), document_mode}, SyncFile{path});
+  const std::string path = events_path(month);
+  FileWork work = in_order(AppendFile{path, std::move(lines), document_mode}, SyncFile{path});
+  // Else a power failure takes the whole month.
+  if (!files_.status(path)) work.push_back(SyncDirectory{parent_of(path)});
+  return work;
 }
 
 std::uint64_t Store::size_of_events(const std::string& month) const {
-  const auto status = files_.status(root_ + "/events/" + month + ".jsonl");
+  const auto status = files_.status(events_path(month));
   return status ? status->size : 0;
 }
 
-FileWork Store::remove_events_before(Time earliest) const {
-  const std::string first_month = acme::format_rfc3339(earliest).substr(0, 7) + ".jsonl";
-  FileWork work;
+std::vector<std::string> Store::event_months() const {
+  constexpr std::string_view ending = ".jsonl";
+  Names months;
   for (const std::string& file : files_.list(root_ + "/events").value_or(Names{})) {
-    if (file.size() == first_month.size() && file < first_month) {
-      work.push_back(RemoveTree{root_ + "/events/" + file});
+    if (file.size() != 7 + ending.size() || !file.ends_with(ending)) continue;
+    months.push_back(file.substr(0, 7));
+  }
+  return months;
+}
+
+FileWork Store::remove_events_before(Time earliest) const {
+  const auto month_of = [](Time time) { return acme::format_rfc3339(time).substr(0, 7); };
+  const std::string first = month_of(earliest);
+  // Where no report of it can be made, they must not pile up.
+  const std::string first_without_report = month_of(earliest - std::chrono::days(31));
+  FileWork work;
+  for (const std::string& month : event_months()) {
+    if (month < first && (month < first_without_report || has_report(month))) {
+      work.push_back(RemoveTree{events_path(month)});
     }
+  }
+  return work;
+}
+
+// ---- reports
+
+bool Store::has_report(const std::string& id) const {
+  return files_.status(report_path(id, "json")).has_value();
+}
+
+// The document last: where it is, the others are.
+FileWork Store::save_report(const std::string& id, ReportFiles files) const {
+  FileWork work = new_folder(reports_path());
+  const auto add = [&](const char* ending, std::string content) {
+    if (content.empty()) return;
+    append(work, replace_file(report_path(id, ending), std::move(content), document_mode));
+  };
+  add("txt", std::move(files.text));
+  add("html", std::move(files.page));
+  add("json", std::move(files.document));
+  return work;
+}
+
+FileWork Store::remove_old_reports() const {
+  constexpr std::size_t month_size = 7;
+  Names months;
+  Names weeks;
+  const Names all = files_.list(reports_path()).value_or(Names{});
+  for (const std::string& file : all) {
+    if (file.ends_with(".json")) {
+      (file.find('.') == month_size ? months : weeks).push_back(file.substr(0, file.find('.')));
+    }
+  }
+  const auto first_kept = [](const Names& ids, std::size_t count) {
+    return ids.size() > count ? ids[ids.size() - count] : std::string();
+  };
+  const std::string first_month = first_kept(months, months_kept);
+  const std::string first_page = first_kept(months, pages_kept);
+  const std::string first_week = first_kept(weeks, weeks_kept);
+  FileWork work;
+  for (const std::string& file : all) {
+    const std::string id = file.substr(0, file.find('.'));
+    const std::string& first = id.size() != month_size   ? first_week
+                               : file.ends_with(".json") ? first_month
+                                                         : first_page;
+    if (id < first) work.push_back(RemoveTree{reports_path() + "/" + file});
   }
   return work;
 }

@@ -14,6 +14,8 @@
 //   rehearsals/        a state directory like this one, for the staging directories of the CAs
 //   ledger/<ca>.json   what is left of the CA's rate limits, by our count
 //   events/<month>.jsonl   what happened, see event_log.h
+//   reports/<month>.json   what happened in a month, for when its events are gone; of the last
+//                      year, and of weeks where they are wanted, <id>.txt and <id>.html as sent
 //   heartbeat          when the daemon lived last
 //   machine            the machine-id of the machine that uses all this
 //   alerts.json        what somebody was told, and what is still to be delivered
@@ -42,7 +44,9 @@
 //   ledger             half of what the CA allows is taken to be spent
 //   alerts             what is open is told once more; silences end
 //   findings           since when something is found
-//   events             the memory of reports; nothing is decided by it
+//   events             the memory of reports; nothing is decided by it. Those of a month whose
+//                      report is not kept yet stay a month longer
+//   reports            what happened in months whose events are gone
 // Unreadable files are reported by the loading function and never fatal. A document that is there
 // and cannot be read, because it is damaged or of a newer nolapse, is not overwritten: what is
 // written in its place puts it aside as <file>.unreadable.
@@ -239,8 +243,19 @@ struct SavedAccount {
   }
 };
 
+// A report as it is kept; what is empty is not.
+struct ReportFiles {
+  std::string document;
+  std::string text;
+  std::string page;
+};
+
 class Store {
  public:
+  static constexpr std::size_t months_kept = 120;  // of reports
+  static constexpr std::size_t weeks_kept = 60;
+  static constexpr std::size_t pages_kept = 13;  // as sent, of months
+
   Store(std::string state_directory, const Files& files)
       : root_(std::move(state_directory)), files_(files) {}
 
@@ -298,6 +313,19 @@ class Store {
   FileWork append_events(const std::string& month, std::string lines) const;
   std::uint64_t size_of_events(const std::string& month) const;  // octets
   FileWork remove_events_before(Time earliest) const;            // whole months
+  std::vector<std::string> event_months() const;                 // that there are, ascending
+  std::string events_path(const std::string& month) const {
+    return root_ + "/events/" + month + ".jsonl";
+  }
+
+  // `id` is a month, or a week's Monday, "2026-11-16"; `ending` is json, txt or html.
+  std::string reports_path() const { return root_ + "/reports"; }
+  std::string report_path(const std::string& id, const std::string& ending) const {
+    return reports_path() + "/" + id + "." + ending;
+  }
+  bool has_report(const std::string& id) const;
+  FileWork save_report(const std::string& id, ReportFiles files) const;
+  FileWork remove_old_reports() const;
 
   // The private key, and the operator's request, of the generation being built. Missing:
   // FILE_MISSING.

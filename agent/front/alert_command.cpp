@@ -177,7 +177,7 @@ int test_channels(const GlobalOptions& global, const AlertCommand& command, cons
         std::find_if(config.alerts.channels.begin(), config.alerts.channels.end(),
                      [&, &wanted = name](const AlertChannel& each) { return each.name == wanted; });
     deliver_alerts(world, *channel, {test_message(*channel, world.clock.now())},
-                   config.alerts.repeat,
+                   config.alerts.repeat, Store(config.state_directory, world.files).reports_path(),
                    [&into = outcome](Result<void> result) { into = std::move(result); });
   }
   real.run_until([&] {

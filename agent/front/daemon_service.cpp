@@ -2,6 +2,7 @@
 
 #include "agent/front/commands.h"
 #include "agent/front/join_daemon.h"
+#include "agent/front/report_output.h"
 #include "agent/solvers/solvers.h"
 
 namespace nolapse {
@@ -27,7 +28,12 @@ DaemonService::DaemonService(Config config, Process process)
             return real_.read_part(path, offset, size);
           },
           process_started_),
-      desk_(real_.world(), config_, events_, daemon_) {}
+      desk_(real_.world(), config_, events_, daemon_) {
+  daemon_.report_with(
+      {render_report, [this](const std::string& path, std::uint64_t offset, std::size_t size) {
+         return real_.read_part(path, offset, size);
+       }});
+}
 
 void DaemonService::start(Completion<void> done) {
   status_page_.open(std::move(status_socket_));

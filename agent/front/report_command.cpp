@@ -80,11 +80,7 @@ int run_report(const GlobalOptions& global, const ReportCommand& command, const 
         write_page(real, absolute_path(command.html), report_page(report, PageKind::file));
     if (!written) return refuse(global, written.error());
   }
-  if (global.json) {
-    std::cout << report_document(report);
-  } else {
-    std::cout << (command.html.empty() ? report_text(report) : report_summary(report));
-  }
+  std::cout << (global.json ? report_document(report) : report_text(report));
   return exit_status_of(report);
 }
 

@@ -115,7 +115,7 @@ std::string timeline_section(const Report& report) {
 
 std::string moment_item(const ReportMoment& moment) {
   std::string html = "<li class=\"" + std::string(name_of(moment.kind)) + "\">" +
-                     time_element(moment.at) + " <strong>" + name_of(moment.kind) + "</strong> " +
+                     time_element(moment.at) + " <strong>" + words_of(moment.kind) + "</strong> " +
                      "<code>" + escaped(moment.code, 60) + "</code> " + escaped(moment.message);
   if (moment.count > 1) {
     html += " <em>" + std::to_string(moment.count) + " times, until " + time_element(moment.last) +

@@ -157,7 +157,7 @@ json months_array(const std::vector<ReportedMonth>& months) {
 
 }  // namespace
 
-std::string report_document(const Report& report) {
+std::string report_document(const Report& report, int indent) {
   json certificates = json::array();
   for (const ReportedCertificate& certificate : report.certificates) {
     certificates.push_back(certificate_object(certificate));
@@ -185,7 +185,7 @@ std::string report_document(const Report& report) {
                 {"events_left_out", report.host_left_out},
                 {"record", months_array(report.months)},
                 {"problems", report.problems}};
-  return acme::dump(document, 2) + "\n";
+  return acme::dump(document, indent) + "\n";
 }
 
 }  // namespace nolapse

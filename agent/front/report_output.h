@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/core/report.h"
+#include "agent/core/report_schedule.h"
 
 namespace nolapse {
 
@@ -18,7 +19,7 @@ std::string report_summary(const Report& report);
 std::string counts_of(const Tally& tally);
 
 // {"schema":1,"verdict","ok",…}; what a later report takes the history of this period from.
-std::string report_document(const Report& report);
+std::string report_document(const Report& report, int indent = 2);
 
 enum class PageKind {
   file,  // stands alone
@@ -27,6 +28,9 @@ enum class PageKind {
 // HTML in UTF-8 without scripts and without anything from elsewhere, fit for the policy
 // "default-src 'none'; style-src 'unsafe-inline'; img-src data:".
 std::string report_page(const Report& report, PageKind kind);
+
+// All of it, as the daemon keeps and sends it.
+RenderedReport render_report(const Report& report);
 
 // The picture in the page: for each of the most urgent certificates the lifetimes of its
 // generations, its renewals and failures, thresholds, and now.

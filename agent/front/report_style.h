@@ -78,7 +78,10 @@ tbody th,tbody td{display:inline-block;border:0;padding:0 .6rem 0 0}tbody th{dis
 .story{padding-left:1rem}}
 @media print{:root{--ground:#fff;--card:#fff;--text:#000;--dim:#333;--line:#999;--fine:#0b4a1d;
 --bad:#900018;--odd:#5a3600;--link:#000}
+body{font-size:13px}
 nav,.skip{display:none}.wide{display:table-cell}.scroll{overflow:visible}
+table{font-size:.8125rem}th,td{padding-right:.4rem}.badge{padding:0 .3rem}
+time{white-space:normal}thead th,.badge{white-space:normal}
 figure .scroll>svg{min-width:0}
 article,tr,li{break-inside:avoid}h2{break-after:avoid}
 details::details-content{content-visibility:visible;height:auto}}

@@ -26,7 +26,7 @@ std::string line_of(const std::string& text, std::size_t limit = 400) {
 }
 
 void add_moment(std::string& text, const ReportMoment& moment) {
-  text += "  " + at(moment.at) + "  " + padded(name_of(moment.kind), 11) + "  " +
+  text += "  " + at(moment.at) + "  " + padded(words_of(moment.kind), 11) + "  " +
           line_of(moment.code + ": " + moment.message);
   if (moment.count > 1) {
     text += " (" + std::to_string(moment.count) + " times, until " + at(moment.last) + ")";
@@ -236,6 +236,13 @@ std::string report_text(const Report& report) {
   add_section(text, "THIS HOST", host_story_of(report));
   add_section(text, "RECORD", record_of(report));
   return text;
+}
+
+RenderedReport render_report(const Report& report) {
+  return {"report of " + report.host + ", " + at(report.since).substr(0, 10) + " to " +
+              at(report.until).substr(0, 10) + ": " + verdict_of(report),
+          report_summary(report), report_text(report), report_page(report, PageKind::file),
+          report_document(report, -1)};
 }
 
 }  // namespace nolapse

@@ -27,6 +27,7 @@ class DaemonScene {
     events_ = std::make_unique<EventStream>(shop.world.clock);
     events_->add_reader([this](const Event& event) { events.push_back(event); });
     daemon = std::make_unique<Daemon>(shop.world.world(), shop.config, *events_, make_solver);
+    daemon->report_with(report_tools);
     // Shared: a start that waits for a lock reports long after this has returned.
     const auto started = std::make_shared<std::optional<Result<void>>>();
     daemon->start([started](Result<void> outcome) { *started = std::move(outcome); });
@@ -54,6 +55,7 @@ class DaemonScene {
   }
 
   Shop shop;
+  ReportTools report_tools;  // none: no reports come by themselves
   std::unique_ptr<Daemon> daemon;
   std::vector<Event> events;
 

@@ -152,3 +152,78 @@ TEST_CASE("syslog gets a line with its priority") {
   CHECK(words(AlertNews::resolved)[4] == "daemon.notice");
   CHECK(words(AlertNews::raised)[5] == "--");
 }
+
+namespace {
+
+AlertMessage report_message() {
+  Finding finding{"REPORT",
+                  {},
+                  "2026-10",
+                  FindingSeverity::ok,
+                  "report of web1: all 3 certificates are provably renewed",
+                  "all 3 certificates are provably renewed\nrenewals 3",
+                  {}};
+  return {"it", AlertNews::report, std::move(finding), monday};
+}
+
+std::vector<AlertDelivery> report_to(const std::string& type, const std::string& page,
+                                     std::size_t alerts = 0) {
+  AlertChannel channel{
+      "it", type, {{"url", "https://hook.test/x"}, {"program", "/bin/tell"}}, {"ops@shop.test"}};
+  AlertSender sender{
+      "web1", {{"url_file", "https://hooks.test/s"}}, std::chrono::hours(24), monday, 7};
+  sender.reports["2026-10"] = {"all 3 are fine\n", page, page.empty() ? "it is too large" : ""};
+  std::vector<AlertMessage> messages(alerts, message(AlertNews::raised));
+  messages.push_back(report_message());
+  return deliveries_of(channel, messages, sender);
+}
+
+}  // namespace
+
+TEST_CASE("a report comes by mail as text with the page attached [RFC 2046 §5.1.3]") {
+  const auto deliveries = report_to("email", std::string(1000, 'x') + "<html>", 2);
+  REQUIRE(deliveries.size() == 2);
+  CHECK(std::get<MailMessage>(deliveries[0]).content.find("NOT_SERVED") != std::string::npos);
+  const std::string content = std::get<MailMessage>(deliveries[1]).content;
+  CHECK(content.find("Subject: [nolapse] report of web1: all 3 certificates") != std::string::npos);
+  CHECK(content.find("NOT_SERVED") == std::string::npos);
+  CHECK(content.find("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"nolapse-7\""
+                     "\r\n\r\n--nolapse-7\r\nContent-Type: text/plain; charset=utf-8") !=
+        std::string::npos);
+  CHECK(content.find("\r\n\r\nall 3 are fine\r\n") != std::string::npos);
+  CHECK(content.find("filename=\"nolapse-2026-10.html\"") != std::string::npos);
+  CHECK(content.ends_with("\r\n--nolapse-7--\r\n"));
+  CHECK(content.find("eHh4eHh4") != std::string::npos);
+  for (std::size_t at = 0, before = 0; (at = content.find('\n', at)) != std::string::npos; ++at) {
+    CHECK(content[at - 1] == '\r');
+    CHECK(at - before <= 999);
+    before = at;
+  }
+}
+
+TEST_CASE("a report whose page cannot be attached comes without it, and says why") {
+  const auto deliveries = report_to("email", "");
+  REQUIRE(deliveries.size() == 1);
+  const std::string content = std::get<MailMessage>(deliveries[0]).content;
+  CHECK(content.find("multipart") == std::string::npos);
+  CHECK(content.find("it is too large") != std::string::npos);
+}
+
+TEST_CASE("the other channels get a report's headline and first lines") {
+  const auto hook = report_to("webhook", "x");
+  const json body = json::parse(std::get<acme::HttpRequest>(hook.front()).body);
+  CHECK(body["messages"][0]["news"] == "report");
+  CHECK(body["messages"][0]["severity"] == "info");
+  CHECK(body["messages"][0]["subject"] == "2026-10");
+  const auto slack = report_to("slack", "x");
+  const std::string text = json::parse(std::get<acme::HttpRequest>(slack.front()).body)["text"];
+  CHECK(text.find("all 3 certificates are provably renewed\nrenewals 3\n") != std::string::npos);
+  const auto ntfy = report_to("ntfy", "x");
+  CHECK(std::get<acme::HttpRequest>(ntfy.front()).headers[1].value == "3");
+  const auto program = report_to("exec", "x");
+  CHECK(std::get<ProcessSpec>(program.front()).argv[1] == "report");
+  const auto syslog = report_to("syslog", "x");
+  CHECK(std::get<ProcessSpec>(syslog.front()).argv[4] == "daemon.notice");
+  CHECK(std::get<ProcessSpec>(syslog.front()).argv[6] ==
+        "report of web1: all 3 certificates are provably renewed");
+}

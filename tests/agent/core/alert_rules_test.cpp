@@ -193,3 +193,21 @@ TEST_CASE("alerts.json comes back as it was written") {
   CHECK(read->channels.at("hook").delivered_at == monday);
   CHECK_FALSE(read_alerts_document("{").has_value());
 }
+
+TEST_CASE("a report goes to people and not to incidents, and stands in the document") {
+  Book book;
+  book.config.channels.push_back({"pager", "pagerduty"});
+  book.config.channels.push_back({"am", "alertmanager"});
+  tell_report(book.state, {"2026-10", "all is well", "all is well\nrenewals 3", monday - 9h},
+              book.config, monday);
+  REQUIRE(book.state.queue.size() == 2);
+  CHECK(book.state.queue[0].channel == "mail");
+  CHECK(book.state.queue[1].channel == "hook");
+  const auto read = read_alerts_document(write_alerts_document(book.state));
+  REQUIRE(read);
+  CHECK(read->reported_until == monday - 9h);
+  REQUIRE(read->queue.size() == 2);
+  CHECK(read->queue[0].news == AlertNews::report);
+  CHECK(read->queue[0].finding.subject == "2026-10");
+  CHECK(read->queue[0].finding.evidence == "all is well\nrenewals 3");
+}

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "acme/json_read.h"
+#include "agent/core/report_period.h"
 
 using namespace nolapse;
 using std::chrono::days;
@@ -322,4 +323,34 @@ TEST_CASE("the months of a period") {
   CHECK(months_of(at("2026-10-31T23:59:59Z"), at("2026-11-01T00:00:00Z")) == Months{"2026-10"});
   CHECK(months_of(at("2025-12-31T00:00:00Z"), at("2026-02-01T00:00:01Z")) ==
         Months{"2025-12", "2026-01", "2026-02"});
+}
+
+TEST_CASE("the month and the week that ended last, in UTC") {
+  struct Row {
+    const char* now;
+    const char* month;
+    const char* week;
+    const char* boundary;
+  };
+  const std::vector<Row> rows = {
+      {"2026-11-26T09:00:00Z", "2026-10", "2026-11-16", "2026-11-30T00:00:00Z"},
+      {"2026-11-30T00:00:00Z", "2026-10", "2026-11-23", "2026-12-01T00:00:00Z"},
+      {"2026-12-01T00:00:00Z", "2026-11", "2026-11-23", "2026-12-07T00:00:00Z"},
+      {"2027-01-01T00:00:01Z", "2026-12", "2026-12-21", "2027-01-04T00:00:00Z"},
+      {"2028-02-29T23:59:59Z", "2028-01", "2028-02-21", "2028-03-01T00:00:00Z"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.now);
+    const Time time = *acme::parse_rfc3339(row.now);
+    CHECK(last_month(time).id == row.month);
+    CHECK(last_month(time).until <= time);
+    CHECK(last_week(time).id == row.week);
+    CHECK(last_week(time).until - last_week(time).since == days(7));
+    CHECK(last_week(time).until <= time);
+    CHECK(next_boundary(time) == *acme::parse_rfc3339(row.boundary));
+  }
+  CHECK(month_span("2026-11")->until == *acme::parse_rfc3339("2026-12-01T00:00:00Z"));
+  for (const char* bad : {"2026-13", "2026-1", "reports", "2026-11-16"}) {
+    CHECK_FALSE(month_span(bad).has_value());
+  }
 }

@@ -366,3 +366,19 @@ TEST_CASE("the access of a file is set without a touch of its content, and no li
   }
   CHECK(mode_of(elsewhere / "victim") == 0600);
 }
+
+TEST_CASE("a part of a file of any size is read, none behind its end, and through no link") {
+  const TemporaryFolder folder;
+  const std::string state = folder / "state";
+  Disk disk(state);
+  REQUIRE(disk.run({MakeDirectory{state, 0700},
+                    WriteFile{state + "/large", std::string(5 << 20, 'x') + "end", 0600, ""}}));
+  CHECK_FALSE(disk.files.read(state + "/large"));
+  CHECK(disk.files.read_part(state + "/large", 5 << 20, 100) == "end");
+  CHECK(disk.files.read_part(state + "/large", (5 << 20) - 1, 2) == "xe");
+  CHECK(disk.files.read_part(state + "/large", 6 << 20, 100) == "");
+  CHECK(disk.files.read_part(state + "/none", 0, 100).error().code == "FILE_MISSING");
+  fs::create_symlink("large", state + "/link");
+  CHECK_FALSE(disk.files.read_part(state + "/link", 0, 100));
+  CHECK_FALSE(disk.files.read_part(state, 0, 100));
+}
