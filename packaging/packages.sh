@@ -11,7 +11,7 @@ packages_to_test=(doctest-dev clang-format jq procps systemd knot
   haproxy socat caddy lighttpd lighttpd-mod-openssl wrk postfix dovecot-imapd dovecot-pop3d
   postgresql python3-aiosmtpd iproute2)
 packages_to_test_all=(clang libclang-rt-dev shellcheck libtcmalloc-minimal4 gcc
-  ansible-core python3-apt certbot python3-certbot-dns-rfc2136 lego)
+  ansible-core python3-apt certbot python3-certbot-dns-rfc2136 lego prometheus)
 
 # What of the given packages is not installed; another package may provide it (nginx-light: nginx).
 missing_packages() {

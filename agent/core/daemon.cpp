@@ -26,7 +26,8 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
           [this](SelfTestRequest request, std::function<void(Findings)> done) {
             check(std::move(request), std::move(done));
           },
-          [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }) {
+          [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }),
+      begun_at_(world.clock.uptime()) {
   for (const CertificateSpec& spec : config.certificates) names_.push_back(spec.name);
   for (const CertificateSpec& spec : config.certificates) {
     if (spec.standby) names_.push_back(standby_name(spec.name));
@@ -44,6 +45,7 @@ void Daemon::start(Completion<void> done) {
     if (!opened) return done(fail(opened.error()));
     boot_ = world_.clock.now() - world_.clock.uptime();
     started_at_ = world_.clock.now();
+    up_since_ = world_.clock.uptime();
     world_.clock.on_step([this] { watch_the_clock(); });
     beat([this, done] {
       started_ = world_.clock.now();
@@ -153,6 +155,7 @@ void Daemon::check(SelfTestRequest request, std::function<void(Findings)> done) 
   view.configuration = configuration_;
   view.considered = considered_;
   view.since = started_;
+  view.status_page_fault = status_page_fault_;
   agent_.check(std::move(request), std::move(view),
                [this, done = std::move(done)](Findings findings) {
                  keep_since(findings.all, self_tests_.known(), findings.at);
@@ -199,6 +202,8 @@ void Daemon::beat(std::function<void()> done) {
     if (!written) {
       events_.emit(Severity::error, {}, "HEARTBEAT_FAILED",
                    "the heartbeat could not be written: " + written.error().message);
+    } else {
+      beat_at_ = world_.clock.uptime();
     }
     done();
   });
@@ -228,6 +233,10 @@ void Daemon::watch_the_clock() {
                    acme::format_duration(step < Duration{0} ? -step : step) +
                    (step < Duration{0} ? " back" : " forward") + "; looking at every certificate");
   look_at_all();
+}
+
+DaemonVitals Daemon::vitals() const {
+  return {world_.clock.uptime(), begun_at_, up_since_, beat_at_, self_tests_.ended_at()};
 }
 
 std::string Daemon::summary() const {

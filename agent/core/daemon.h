@@ -15,6 +15,7 @@
 #include "agent/core/agenda.h"
 #include "agent/core/agent.h"
 #include "agent/core/alerting.h"
+#include "agent/core/daemon_health.h"
 #include "agent/core/self_test_watch.h"
 
 namespace nolapse {
@@ -68,6 +69,14 @@ class Daemon {
   // any more.
   void stop(Duration patience, std::function<void()> stopped);
 
+  // What whoever looks may be shown.
+  DaemonVitals vitals() const;
+  const SavedFindings& findings() const { return self_tests_.saved(); }
+  const AlertState& alerts() const { return alerting_.state(); }
+
+  // Why the status page cannot be opened, for the self-tests; empty: it can.
+  void note_status_page(std::string fault) { status_page_fault_ = std::move(fault); }
+
   // What it is doing, in one line, for the service manager and for people.
   std::string summary() const;
 
@@ -116,6 +125,10 @@ class Daemon {
   Time started_{};
   std::string configuration_;  // digest_of_files() then
   bool waits_for_lock_ = false;
+  std::string status_page_fault_;
+  const std::chrono::milliseconds begun_at_;  // by uptime, as the next two
+  std::optional<std::chrono::milliseconds> up_since_;
+  std::optional<std::chrono::milliseconds> beat_at_;
   Time boot_{};  // when the uptime was zero, by the wall clock
   std::function<void()> stopped_;
 };

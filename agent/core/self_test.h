@@ -22,6 +22,7 @@ struct DaemonView {
   std::string configuration;               // digest_of_files() when it was taken up
   std::map<std::string, Time> considered;  // when each certificate was looked at last
   Time since{};                            // it looks after them since then
+  std::string status_page_fault = {};      // why it cannot be opened; empty: it can, or need not
 };
 
 // What a check may look at. References outlive the self-test.

@@ -87,6 +87,7 @@ void SelfTestWatch::found(Findings findings) {
   }
   saved_.findings = std::move(now);
   saved_.checked_at = findings.at;
+  ended_at_ = world_.clock.uptime();
   if (findings.deep) saved_.deep_checked_at = findings.at;
   world_.files.run(store_.save_findings(saved_), [this](Result<void> saved) {
     if (!saved) events_.emit(Severity::warning, {}, saved.error().code, saved.error().message);

@@ -28,6 +28,9 @@ class SelfTestWatch {
   void stop() { stopped_ = true; }
   // What its own tests found last.
   const std::vector<Finding>& known() const { return saved_.findings; }
+  const SavedFindings& saved() const { return saved_; }
+  // When one of this process ended last, by uptime.
+  std::optional<std::chrono::milliseconds> ended_at() const { return ended_at_; }
 
  private:
   void sleep();
@@ -41,6 +44,7 @@ class SelfTestWatch {
   Run run_;
   Follow follow_;
   SavedFindings saved_;
+  std::optional<std::chrono::milliseconds> ended_at_;
   bool stopped_ = false;
 };
 

@@ -61,24 +61,32 @@ std::optional<Generation> generation_to_verify(World world, const Config& config
 
 void collect_one(World world, const Config& config, const CertificateSpec& spec,
                  const std::shared_ptr<Collection>& collection) {
-  auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
-  if (spec.standby) input->standby = standby_status(world, config, spec, input->newest);
   const std::size_t index = collection->statuses.size();
   collection->statuses.emplace_back();
   ++collection->open;
+  collect_status_of(world, config, spec, [collection, index](CertificateStatus status) {
+    collection->statuses[index] = std::move(status);
+    collection->close_one();
+  });
+}
+
+}  // namespace
+
+void collect_status_of(World world, const Config& config, const CertificateSpec& spec,
+                       std::function<void(CertificateStatus)> done) {
+  auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
+  if (spec.standby) input->standby = standby_status(world, config, spec, input->newest);
   const auto to_serve = generation_to_verify(world, config, spec, *input);
   VerificationRequest request = verification_of(spec);
   if (to_serve) request.expected = expected_leaf(to_serve->leaf());
   request.roots_file = issuer_roots(config, to_serve ? &*to_serve : nullptr);
   verify_endpoints(world, std::move(request),
-                   [input, collection, index](std::vector<EndpointState> endpoints) {
+                   [input, done = std::move(done)](std::vector<EndpointState> endpoints) {
                      input->endpoints = std::move(endpoints);
-                     collection->statuses[index] = make_status(std::move(*input));
-                     collection->close_one();
+                     done(make_status(std::move(*input)));
                    });
 }
 
-// What the state directory knows of a certificate that nobody configures any more.
 std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::string& name) {
   const auto newest = store.newest_generation(name);
   if (!newest || !*newest) return nullptr;
@@ -88,8 +96,6 @@ std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::stri
   spec->cas = {(*newest)->ca};
   return spec;
 }
-
-}  // namespace
 
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
                     std::function<void(std::vector<CertificateStatus>)> done) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,13 @@ namespace nolapse {
 // must outlive the answer.
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
                     std::function<void(std::vector<CertificateStatus>)> done);
+
+// Of one: of the configuration's, or an orphan's as orphan_spec() made it, which must outlive the
+// answer, too.
+void collect_status_of(World world, const Config& config, const CertificateSpec& spec,
+                       std::function<void(CertificateStatus)> done);
+
+// What the state directory knows of a certificate that nobody configures any more; null: nothing.
+std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::string& name);
 
 }  // namespace nolapse

@@ -29,7 +29,7 @@ class DaemonProcess {
   DaemonProcess(const GlobalOptions& global, Config config)
       : global_(global),
         log_(open_log(global.verbosity)),
-        service_(std::make_unique<DaemonService>(std::move(config))),
+        service_(std::make_unique<DaemonService>(std::move(config), DaemonService::Process{})),
         signals_(service_->loop(), [this](int number) { on_signal(number); }) {
     enter();
   }
@@ -126,9 +126,14 @@ void DaemonProcess::end() {
                           service_->summary() + "; the next start goes on with it");
 }
 
-// The signals move before the old world ends, so that none of them gets lost.
+// The signals move before the old world ends, so that none of them gets lost; nor does anybody who
+// connects to the status page.
 void DaemonProcess::take_over(Config config) {
-  auto next = std::make_unique<DaemonService>(std::move(config));
+  DaemonService::Process process{service_->process_started()};
+  if (config.daemon.status_listen == service_->config().daemon.status_listen) {
+    process.status_socket = service_->give_up_status_socket();
+  }
+  auto next = std::make_unique<DaemonService>(std::move(config), std::move(process));
   signals_.move_to(next->loop());
   service_ = std::move(next);
   wish_ = Wish::none;

@@ -9,21 +9,33 @@ namespace {
 
 // The owner and the group of the state directory; who of them may do what is the desk's business.
 constexpr unsigned control_mode = 0660;
+// For answers that are on their way when the configuration changes.
+constexpr Duration patience_with_readers = std::chrono::seconds(1);
 
 }  // namespace
 
-DaemonService::DaemonService(Config config)
+DaemonService::DaemonService(Config config, Process process)
     : config_(std::move(config)),
       real_(world_options(config_)),
+      process_started_(process.started.value_or(real_.loop().now())),
       events_(real_.world().clock),
       daemon_(real_.world(), config_, events_, make_solver),
+      status_socket_(std::move(process.status_socket)),
+      status_page_(
+          real_.loop(), real_.world(), config_, events_, daemon_,
+          [this](const std::string& path, std::uint64_t offset, std::size_t size) {
+            return real_.read_part(path, offset, size);
+          },
+          process_started_),
       desk_(real_.world(), config_, events_, daemon_) {}
 
 void DaemonService::start(Completion<void> done) {
+  status_page_.open(std::move(status_socket_));
   daemon_.start([this, done = std::move(done)](Result<void> started) {
     if (started) {
       started_ = true;
       open_control_socket();
+      status_page_.start();
     }
     done(std::move(started));
   });
@@ -45,7 +57,17 @@ void DaemonService::open_control_socket() {
 
 void DaemonService::stop(Duration patience, std::function<void()> stopped) {
   desk_.refuse_renewals();
+  status_page_.stop();
   daemon_.stop(patience, std::move(stopped));
+}
+
+UniqueFd DaemonService::give_up_status_socket() {
+  UniqueFd socket = status_page_.stop_accepting();
+  bool late = false;
+  const auto timer = loop().start_timer(patience_with_readers, [&late] { late = true; });
+  run_until([&] { return late || !status_page_.has_connections(); });
+  loop().cancel_timer(timer);
+  return socket;
 }
 
 }  // namespace nolapse

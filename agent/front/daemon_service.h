@@ -10,6 +10,7 @@
 
 #include "agent/core/daemon.h"
 #include "agent/front/control_desk.h"
+#include "agent/front/status_page.h"
 #include "agent/world/event_loop.h"
 #include "agent/world/real_world.h"
 
@@ -17,7 +18,13 @@ namespace nolapse {
 
 class DaemonService {
  public:
-  explicit DaemonService(Config config);
+  // What goes on from one configuration to the next.
+  struct Process {
+    std::optional<Time> started = {};  // nothing: it begins now
+    UniqueFd status_socket = {};       // listens for the status page already; empty: opened anew
+  };
+
+  DaemonService(Config config, Process process);
   DaemonService(const DaemonService&) = delete;
   DaemonService& operator=(const DaemonService&) = delete;
 
@@ -37,6 +44,12 @@ class DaemonService {
   // As Daemon::stop().
   void stop(Duration patience, std::function<void()> stopped);
 
+  // When the process began.
+  Time process_started() const { return process_started_; }
+  // For the next service, which wants the status page at the same address; empty: none is open.
+  // Who is connected gets an answer yet.
+  UniqueFd give_up_status_socket();
+
   std::string summary() const { return daemon_.summary(); }
 
  private:
@@ -44,9 +57,12 @@ class DaemonService {
 
   const Config config_;
   RealWorld real_;
+  const Time process_started_;
   EventStream events_;
   Daemon daemon_;
   std::unique_ptr<ControlServer> control_server_;
+  UniqueFd status_socket_;  // until the status page opens
+  StatusPage status_page_;
   ControlDesk desk_;  // ends first: it has a last word for those who wait
   bool started_ = false;
 };

@@ -1,5 +1,7 @@
 #include "agent/front/json_output.h"
 
+#include <utility>
+
 #include "acme/json_read.h"
 
 namespace nolapse {
@@ -164,6 +166,27 @@ std::string status_document(const std::vector<CertificateStatus>& certificates,
                          {"watched", watched_array(watched)}},
                     2) +
          "\n";
+}
+
+// Each is written by itself: ten thousand as one JSON value would take a hundred megabytes.
+std::string known_status_document(const std::vector<KnownStatusPointer>& certificates,
+                                  const std::vector<KnownWatchPointer>& watched, Time as_of) {
+  std::string text =
+      "{\"schema\": 1, \"as_of\": \"" + acme::format_rfc3339(as_of) + "\", \"certificates\": [";
+  const char* before = "\n";
+  for (const KnownStatusPointer& known : certificates) {
+    text += std::exchange(before, ",\n");
+    text += acme::dump(status_object(known->status));
+  }
+  text += "\n], \"watched\": [";
+  before = "\n";
+  for (const KnownWatchPointer& places : watched) {
+    for (const json& place : watched_array(*places)) {
+      text += std::exchange(before, ",\n");
+      text += acme::dump(place);
+    }
+  }
+  return text + "\n]}\n";
 }
 
 namespace {

@@ -1,25 +1,21 @@
 // The http-01 responder: answers GET /.well-known/acme-challenge/<token> on listeners of its own
 // and nothing else. [RFC 8555 §8.3]
 //
-// Port 80 faces the internet, so parsing is libmicrohttpd's, and what a connection may take is
-// bounded in memory, number, silence and age. A listener exists only while there is a token.
+// Port 80 faces the internet; see microhttpd_listener.h. A listener exists only while there is a
+// token.
 #pragma once
 
 #include <map>
 #include <memory>
 
-#include "agent/world/event_loop.h"
 #include "agent/world/listen_socket.h"
+#include "agent/world/microhttpd_listener.h"
 
 namespace nolapse {
 
 class MicrohttpdResponder final : public HttpResponder {
  public:
-  struct Limits {
-    unsigned connections = 256;
-    Duration silence = std::chrono::seconds(10);  // whole seconds
-    Duration age = std::chrono::seconds(20);
-  };
+  using Limits = MicrohttpdListener::Limits;
 
   // `passed` are listening sockets from the service manager; they stay open for the next token.
   MicrohttpdResponder(EventLoop& loop, PassedSockets passed, Limits limits);

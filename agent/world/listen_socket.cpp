@@ -56,15 +56,14 @@ UniqueFd bind_and_listen(const SocketAddress& address) {
   return fd;
 }
 
-tl::unexpected<Error> listen_error(int error_number, const std::string& listen,
-                                   std::uint16_t port) {
+tl::unexpected<Error> listen_error(int error_number, const std::string& listen, std::uint16_t port,
+                                   const char* remedy) {
   const std::string what = "cannot listen on " + listen + ": ";
   if (error_number == EADDRINUSE) {
     const std::string holder = port_holder(port);
     return fail(ErrorKind::local, "PORT_IN_USE",
                 what + "the port is in use by " + (holder.empty() ? "another process" : holder) +
-                    "; stop it, or let it serve a `webroot` (http-01) or pass the handshakes on "
-                    "(tls-alpn-01)");
+                    "; " + remedy);
   }
   if (error_number == EACCES || error_number == EPERM) {
     return fail(ErrorKind::local, "PERMISSION_DENIED",
@@ -92,7 +91,8 @@ PassedSockets sockets_passed_to_this_process() {
       passed_sockets(std::getenv("LISTEN_PID"), std::getenv("LISTEN_FDS")));
 }
 
-Result<UniqueFd> listening_socket(const std::string& listen, const PassedSockets& passed) {
+Result<UniqueFd> listening_socket(const std::string& listen, const PassedSockets& passed,
+                                  const char* remedy) {
   const auto address = SocketAddress::parse(listen);
   if (!address) {
     return fail(ErrorKind::local, "LISTEN_FAILED",
@@ -103,7 +103,7 @@ Result<UniqueFd> listening_socket(const std::string& listen, const PassedSockets
     if (!is_listening_on(socket.get(), address->port())) continue;
     UniqueFd copy(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 3));
     if (!copy || ::fcntl(copy.get(), F_SETFL, O_NONBLOCK) != 0) {
-      return listen_error(errno, listen, address->port());
+      return listen_error(errno, listen, address->port(), remedy);
     }
     return copy;
   }
@@ -111,7 +111,7 @@ Result<UniqueFd> listening_socket(const std::string& listen, const PassedSockets
   if (!fd && errno == EAFNOSUPPORT && address->is_unspecified_ipv6()) {
     fd = bind_and_listen(*SocketAddress::make("0.0.0.0", address->port()));
   }
-  if (!fd) return listen_error(errno, listen, address->port());
+  if (!fd) return listen_error(errno, listen, address->port(), remedy);
   return fd;
 }
 

@@ -22,7 +22,11 @@ PassedSockets sockets_passed_to_this_process();
 
 // A non-blocking listening socket for "ADDRESS:PORT": a duplicate of the passed one that is bound
 // to this port, else one of our own. "[::]" serves both families, and falls back to IPv4 on a
-// machine without IPv6. Errors: local PORT_IN_USE, PERMISSION_DENIED, LISTEN_FAILED.
-Result<UniqueFd> listening_socket(const std::string& listen, const PassedSockets& passed);
+// machine without IPv6. Errors: local PORT_IN_USE (with the holder and `remedy`),
+// PERMISSION_DENIED, LISTEN_FAILED.
+Result<UniqueFd> listening_socket(
+    const std::string& listen, const PassedSockets& passed,
+    const char* remedy =
+        "stop it, or let it serve a `webroot` (http-01) or pass the handshakes on (tls-alpn-01)");
 
 }  // namespace nolapse

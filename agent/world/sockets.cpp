@@ -78,6 +78,13 @@ bool SocketAddress::is_unspecified_ipv6() const {
          IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6*>(get())->sin6_addr);
 }
 
+bool SocketAddress::is_loopback() const {
+  if (family() == AF_INET6) {
+    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(get())->sin6_addr);
+  }
+  return ntohl(reinterpret_cast<const sockaddr_in*>(get())->sin_addr.s_addr) >> 24 == 127;
+}
+
 std::string SocketAddress::text() const {
   char host[NI_MAXHOST] = {};
   if (getnameinfo(get(), size_, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) return {};

@@ -28,7 +28,8 @@ class SocketAddress {
   int family() const;
   std::uint16_t port() const;
   bool is_unspecified_ipv6() const;  // [::], which serves both families
-  std::string text() const;          // as parse() takes it
+  bool is_loopback() const;
+  std::string text() const;  // as parse() takes it
 
  private:
   alignas(8) std::array<std::byte, 128> storage_{};

@@ -173,6 +173,31 @@ std::vector<Finding> check_group_access(const CheckContext& context, const Check
                   "chmod o+x " + closed + " (the keys keep their own mode), or use a deploy hook")};
 }
 
+// ---- the status page
+
+bool is_loopback(const std::string& listen) {
+  return listen.starts_with("127.") || listen.starts_with("[::1]");
+}
+
+// Names, addresses and what CAs and hooks said are no secrets, and nobody else's business either.
+std::vector<Finding> check_status_listen(const CheckContext& context, const CheckSubject&) {
+  const std::string& listen = context.config.daemon.status_listen;
+  if (listen.empty() || is_loopback(listen)) return {};
+  return {finding("STATUS_PAGE_PUBLIC", {}, FindingSeverity::warning,
+                  "the status page can be read by whoever reaches " + listen,
+                  "status_listen is no loopback address, and there is no password",
+                  "set status_listen = \"127.0.0.1:9180\" and let a web server with a password "
+                  "pass requests on, then: systemctl reload nolapse")};
+}
+
+std::vector<Finding> check_status_page(const CheckContext& context, const CheckSubject&) {
+  if (!context.daemon || context.daemon->status_page_fault.empty()) return {};
+  return {finding("STATUS_PAGE_CLOSED", {}, FindingSeverity::warning,
+                  "the status page cannot be opened, so that nobody sees it and no metrics",
+                  context.daemon->status_page_fault,
+                  "free the port, or set another status_listen and systemctl reload nolapse")};
+}
+
 std::vector<CodePage> pages() {
   return {
       {"CONFIG_BROKEN", "the configuration file on the disk cannot be used",
@@ -196,6 +221,17 @@ std::vector<CodePage> pages() {
        "to a self-signed certificate.",
        "namei -l STATE_DIR/live/NAME/privkey.pem; sudo -u USER cat the key",
        "Open the folder for passing (chmod o+x), or let a deploy hook install the key."},
+      {"STATUS_PAGE_PUBLIC", "the status page can be read from other machines",
+       "status_listen is an address that others may reach. The page shows names, addresses and "
+       "what "
+       "CAs and hooks said; it changes nothing.",
+       "ss -ltnp | grep nolapse",
+       "Let it listen on 127.0.0.1, or limit who reaches it and silence "
+       "this: nolapse alert silence STATUS_PAGE_PUBLIC --for 90d --why 'the firewall limits it'."},
+      {"STATUS_PAGE_CLOSED", "the status page cannot be opened",
+       "Another process has the port, or the address is not of this host.",
+       "ss -ltnp; journalctl -u nolapse",
+       "Free the port (the page opens by itself then), or change status_listen."},
   };
 }
 
@@ -216,12 +252,14 @@ CheckFamily config_checks() {
   const auto on_host = [](const char* code, PlainCheck run) {
     return plain_check({code}, CheckDepth::cheap, CheckScope::host, std::move(run));
   };
-  return {pages(),
-          {on_host("CONFIG_BROKEN", check_file), on_host("CONFIG_NOT_TAKEN_UP", check_in_force),
-           on_host("CONFIG_UNUSED", check_unused), on_host("CONFIG_WRITABLE", check_writable),
-           on_host("SECRET_EXPOSED", check_secrets),
-           plain_check({"KEY_NOT_READABLE"}, CheckDepth::cheap, CheckScope::certificate,
-                       check_group_access)}};
+  return {
+      pages(),
+      {on_host("CONFIG_BROKEN", check_file), on_host("CONFIG_NOT_TAKEN_UP", check_in_force),
+       on_host("CONFIG_UNUSED", check_unused), on_host("CONFIG_WRITABLE", check_writable),
+       on_host("SECRET_EXPOSED", check_secrets), on_host("STATUS_PAGE_PUBLIC", check_status_listen),
+       on_host("STATUS_PAGE_CLOSED", check_status_page),
+       plain_check({"KEY_NOT_READABLE"}, CheckDepth::cheap, CheckScope::certificate,
+                   check_group_access)}};
 }
 
 }  // namespace nolapse

@@ -26,3 +26,15 @@ channel_refuses() {
   start_daemon
 }
 refused() { jq -e '.channels.pager.failures == 1' "$1"; }
+
+a_fault 2.21 status_page_taken web STATUS_PAGE_CLOSED "" "the port of the status page is taken"
+status_page_taken() {
+  edit 's/^\[daemon\]/&\nstatus_listen = "127.0.0.1:80"/'
+  take_up
+}
+
+a_fault 2.21 status_page_public web STATUS_PAGE_PUBLIC "" "the status page is open to other hosts"
+status_page_public() {
+  edit 's/^\[daemon\]/&\nstatus_listen = "0.0.0.0:9180"/'
+  take_up
+}
