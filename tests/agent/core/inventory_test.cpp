@@ -143,6 +143,15 @@ TEST_CASE("nolapse renews what lies in its state directory, unless its configura
   CHECK(host.renewer_of("/var/lib/nolapse/live/shop/fullchain.pem") == "nolapse shop");
 }
 
+TEST_CASE(
+    "a client's folder that was moved, with a link in its old place, is still that client's") {
+  Host host;
+  host.put("/data/nolapse/certificates/shop/1/fullchain.pem", "");
+  host.world.files.put_symlink("/data/nolapse", "/var/lib/nolapse");
+  CHECK(host.renewer_of("/var/lib/nolapse/certificates/shop/1/fullchain.pem") == "nolapse shop");
+  CHECK(host.renewer_of("/data/nolapse/certificates/shop/1/fullchain.pem") == "nolapse shop");
+}
+
 TEST_CASE("what needs somebody first: over, near, unattended; a key that does not fit is over") {
   Host host;
   host.put("/c/fine.pem", "", 24h * 60);
