@@ -4,7 +4,7 @@
 
 #include "acme/json_read.h"
 #include "agent/core/diagnosis_disk.h"
-#include "agent/core/diagnosis_faults.h"
+#include "agent/core/diagnosis_endpoint.h"
 #include "agent/core/diagnosis_fix.h"
 
 namespace nolapse {
@@ -16,120 +16,9 @@ constexpr std::size_t longest_timeline = 8;
 // Less is a matter of taste, and breaks no certificate.
 constexpr Duration clock_tolerance = std::chrono::hours(1);
 
-struct JudgedAddress {
-  const SeenAddress* seen;
-  std::optional<Fault> fault;
-};
-
-struct Judged {
-  const SeenEndpoint* endpoint;
-  std::vector<JudgedAddress> addresses;
-  std::optional<Fault> fault;            // the worst of all
-  const SeenAddress* culprit = nullptr;  // whose that is; nothing: the name has no address
-  std::size_t bad = 0;
-};
-
-int rank(Cause cause) {
-  return cause == Cause::certificate ? 2 : cause == Cause::unknown ? 1 : 0;
-}
-
 std::string some(std::size_t number, const char* one, const char* many) {
   return std::to_string(number) + " " + (number == 1 ? one : many);
 }
-
-// ---- one endpoint
-
-Fault lookup_fault(const SeenEndpoint& endpoint) {
-  const bool missing = endpoint.lookup_code == "NAME_NOT_FOUND";
-  return {missing ? "NO_SUCH_NAME" : "DNS_FAILS", Cause::other,
-          (missing ? "has no address: " : "cannot be looked up: ") +
-              acme::printable(endpoint.lookup_detail, 300)};
-}
-
-// A host without IPv6 finds each AAAA record unreachable; that is nobody's fault there.
-bool is_out_of_reach_only(const JudgedAddress& judged) {
-  return judged.fault && judged.fault->code == "TCP_UNREACHABLE";
-}
-
-Judged judge(const SeenEndpoint& endpoint, Time now) {
-  Judged judged{&endpoint, {}, {}};
-  if (!endpoint.lookup_code.empty()) {
-    judged.fault = lookup_fault(endpoint);
-    return judged;
-  }
-  for (const SeenAddress& seen : endpoint.addresses) {
-    auto fault = fault_of(endpoint, seen, now);
-    if (fault) fault = explained_by_disk(endpoint, seen, std::move(*fault), now);
-    judged.addresses.push_back({&seen, std::move(fault)});
-  }
-  const bool some_good = std::any_of(judged.addresses.begin(), judged.addresses.end(),
-                                     [](const JudgedAddress& each) { return !each.fault; });
-  for (const JudgedAddress& each : judged.addresses) {
-    if (!each.fault || (some_good && is_out_of_reach_only(each))) continue;
-    ++judged.bad;
-    if (judged.fault && rank(judged.fault->cause) >= rank(each.fault->cause)) continue;
-    judged.fault = each.fault;
-    judged.culprit = each.seen;
-  }
-  return judged;
-}
-
-// What a visitor sees of the page although the handshake is fine; empty: it is fine, too.
-std::string page_trouble(const SeenAddress& seen) {
-  if (!seen.http || seen.http->code == "BODY_TOO_LONG") return {};
-  if (seen.http->status >= 500) return "answers HTTP " + std::to_string(seen.http->status);
-  if (seen.http->status > 0) return {};
-  return "gives no HTTP response (" + acme::printable(seen.http->detail, 200) + ")";
-}
-
-const SeenAddress* failing_page(const SeenEndpoint& endpoint) {
-  const auto found =
-      std::find_if(endpoint.addresses.begin(), endpoint.addresses.end(),
-                   [](const SeenAddress& seen) { return !page_trouble(seen).empty(); });
-  return found == endpoint.addresses.end() ? nullptr : &*found;
-}
-
-DiagnosedAddress line_for(const Judged& judged, const JudgedAddress* address) {
-  DiagnosedAddress line;
-  line.role = judged.endpoint->role;
-  line.endpoint = judged.endpoint->endpoint.text;
-  const auto& fault = address != nullptr ? address->fault : judged.fault;
-  line.ok = !fault;
-  if (fault) {
-    line.code = fault->code;
-    line.detail = fault->what;
-  }
-  if (address == nullptr) return line;
-  const SeenAddress& seen = *address->seen;
-  line.address = seen.address;
-  if (!seen.chain.empty()) {
-    line.fingerprint_sha256 = seen.chain.front().fingerprint_sha256;
-    line.not_after = seen.chain.front().not_after;
-  }
-  if (!fault) {
-    line.detail = seen.chain.empty()
-                      ? "answers, without TLS"
-                      : "serves " + describe_leaf(seen.chain.front()) + ", valid until " +
-                            acme::format_rfc3339(seen.chain.front().not_after);
-  }
-  if (seen.http && !fault) {
-    line.http_status = seen.http->status;
-    const std::string trouble = page_trouble(seen);
-    if (!trouble.empty()) {
-      line.detail += "; " + trouble;
-    } else if (seen.http->status > 0) {
-      line.detail += "; HTTP " + std::to_string(seen.http->status);
-    }
-  }
-  return line;
-}
-
-void add_lines(const Judged& judged, std::vector<DiagnosedAddress>& lines) {
-  if (judged.addresses.empty()) lines.push_back(line_for(judged, nullptr));
-  for (const JudgedAddress& each : judged.addresses) lines.push_back(line_for(judged, &each));
-}
-
-// ---- the whole
 
 class Judgement {
  public:
@@ -326,7 +215,15 @@ class Judgement {
 
   void note(std::string text) { diagnosis_.why.push_back(std::move(text)); }
 
+  // What makes the one command fail comes before it.
+  void add_obstacles() {
+    const auto& managed = guilty_ != nullptr ? guilty_->endpoint->managed : evidence_.asked.managed;
+    if (!managed || !diagnosis_.fix.starts_with("nolapse ")) return;
+    for (const std::string& each : managed->obstacles) note("in the way of a renewal: " + each);
+  }
+
   void add_notes() {
+    add_obstacles();
     const SeenAddress* culprit = guilty_ != nullptr ? guilty_->culprit : nullptr;
     if (culprit != nullptr && !culprit->chain.empty()) {
       note(culprit->address + " serves " + describe_leaf(culprit->chain.front()));

@@ -32,6 +32,7 @@ struct SeenHttp {
 struct SeenAddress {
   std::string address;
   bool of_this_host = false;
+  bool looked_at = true;  // false: there was no time for it
   ProbeReply::Outcome outcome = ProbeReply::Outcome::unreachable;
   std::string detail;                    // why there was no handshake
   std::vector<acme::Certificate> chain;  // as served, leaf first
@@ -65,6 +66,7 @@ struct ManagedCertificate {
   std::optional<acme::Certificate> newest;  // the newest leaf that was issued
   bool former_is_good = false;              // the one before it could be gone back to
   std::string undeployed;  // the one target that has not got it; empty: none, or several
+  std::vector<std::string> obstacles;  // that the self-tests have found: "CODE: what to do"
   std::vector<TimelineEntry> history;
 };
 

@@ -40,8 +40,14 @@ std::string where_it_lies(const BetterOnDisk& better) {
 
 // "apache2 (pid 12)" is Apache, and "nginx" nginx.
 bool somebody_else_has_the_port(const SeenEndpoint& endpoint, const BetterOnDisk& better) {
-  return better.pair != nullptr && !endpoint.port_holder.empty() &&
-         endpoint.port_holder.find(better.pair->place.server) == std::string::npos;
+  if (better.pair == nullptr || endpoint.port_holder.empty()) return false;
+  const std::string& server = better.pair->place.server;
+  const auto holds = [&](const char* program) {
+    return endpoint.port_holder.find(program) != std::string::npos;
+  };
+  if (server == "apache") return !holds("apache") && !holds("httpd");
+  // Others have helpers of other names.
+  return (server == "nginx" || server == "haproxy" || server == "caddy") && !holds(server.c_str());
 }
 
 std::string server_name_of(const PairOnDisk& pair) {

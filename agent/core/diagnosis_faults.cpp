@@ -187,6 +187,9 @@ std::string describe_leaf(const acme::Certificate& leaf) {
 }
 
 std::optional<Fault> fault_of(const SeenEndpoint& endpoint, const SeenAddress& seen, Time now) {
+  if (!seen.looked_at) {
+    return Fault{"NOT_SEEN", Cause::unknown, "was not seen: there was no time for it"};
+  }
   switch (seen.outcome) {
     case ProbeReply::Outcome::unreachable:
       return unreachable_fault(seen);

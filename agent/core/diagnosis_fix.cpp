@@ -66,8 +66,29 @@ std::string renew_managed(const Situation& at) {
   return "nolapse renew --force " + managed.name;
 }
 
+// Where the certificate may be good, only not for this name, or not for whoever looks at it.
+std::string let_it_fit(const Situation& at) {
+  const bool is_hop = at.endpoint.role == SeenEndpoint::Role::hop;
+  if (at.fault.code == "WRONG_NAME") {
+    return at.where() + ": let the server show a certificate for " +
+           at.endpoint.endpoint.server_name +
+           (is_hop ? ", or correct the name in " + text_of(at.endpoint.place) : "");
+  }
+  if (is_hop) {
+    return "add its CA to the trust anchors that " + text_of(at.endpoint.place) +
+           " names, or let " + at.endpoint.endpoint.text + " show another certificate";
+  }
+  return at.where() +
+         ": let the server show a certificate of a CA that clients trust; for a "
+         "private CA look again with --roots FILE";
+}
+
 std::string replace(const Situation& at) {
   if (at.endpoint.managed) return renew_managed(at);
+  if (at.fault.code == "WRONG_NAME" || at.fault.code == "UNTRUSTED_ROOT" ||
+      at.fault.code == "SELF_SIGNED" || at.fault.code == "NOT_ACCEPTED") {
+    return let_it_fit(at);
+  }
   const PairOnDisk* pair = at.pair();
   if (pair == nullptr) {
     const acme::Certificate* served = at.served();
@@ -169,6 +190,7 @@ std::string fix_for(const SeenEndpoint& endpoint, const SeenAddress* seen, const
   }
   if (code == "TLS_VERSION") return at.where() + ": let the server speak TLS 1.2 and 1.3";
   if (code == "HANDSHAKE_FAILS") return at.where() + ": read the log of the server";
+  if (code == "NOT_SEEN") return {};
   if (code == "ROOTS_UNREADABLE") return "correct the file of trust anchors";
   if (fault.cause != Cause::certificate) return start_server(at);
   return replace(at);

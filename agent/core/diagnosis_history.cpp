@@ -1,6 +1,7 @@
 #include "agent/core/diagnosis_history.h"
 
 #include <algorithm>
+#include <array>
 
 #include "acme/json_read.h"
 
@@ -9,10 +10,39 @@ namespace {
 
 constexpr std::size_t months_read = 4;
 constexpr std::size_t findings_shown = 3;
-constexpr std::size_t longest_text = 240;
+constexpr std::size_t longest_text = 160;
+constexpr std::size_t longest_obstacle = 400;  // with what to do about it
 
-std::string short_text(const std::string& code, const std::string& text) {
-  return acme::printable(code + ": " + text, longest_text);
+// Codes, or their beginnings: what an expired certificate looks like, and what is no need of a
+// renewal.
+constexpr std::array consequences = {"EXPIRED",    "EXPIRY_",      "SERVED_",     "NOT_SERVED",
+                                     "CHAIN_",     "HANDSHAKE_",   "ENDPOINT_",   "UNVERIFIED",
+                                     "RENEWAL_",   "CERTIFICATE_", "DEPLOYMENT_", "ORDER_STUCK",
+                                     "REHEARSAL_", "CHANGED_",     "ALERT_"};
+// Of what all certificates need.
+constexpr std::array shared_needs = {"CA_", "DISK_", "STATE_", "CLOCK_"};
+
+template <std::size_t size>
+bool any_begins(const std::array<const char*, size>& beginnings, const std::string& code) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](const char* each) { return code.starts_with(each); });
+}
+
+// Findings and events name their certificate first; whoever reads this knows which one it is.
+std::string without_name(const std::string& name, const std::string& text) {
+  return text.starts_with(name + ": ") ? text.substr(name.size() + 2) : text;
+}
+
+std::string shortened(const std::string& text, std::size_t longest) {
+  if (text.size() <= longest) return acme::printable(text);
+  std::size_t end = longest;
+  // Not within a character of UTF-8.
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return acme::printable(text.substr(0, end)) + "…";
+}
+
+std::string short_text(const std::string& name, const std::string& code, const std::string& text) {
+  return shortened(code + ": " + without_name(name, text), longest_text);
 }
 
 std::string events_of(const std::string& state_directory, const Files& files) {
@@ -42,9 +72,10 @@ void add_schedule(const std::string& name, const Store& store,
     history.push_back({*schedule->proven_at, "last renewal that went well, deployment and all"});
   }
   if (schedule->last_error) {
-    history.push_back({schedule->last_error->at,
-                       "last failure (" + std::to_string(schedule->failures) + " in a row): " +
-                           short_text(schedule->last_error->code, schedule->last_error->message)});
+    history.push_back(
+        {schedule->last_error->at,
+         "last failure (" + std::to_string(schedule->failures) + " in a row): " +
+             short_text(name, schedule->last_error->code, schedule->last_error->message)});
   }
 }
 
@@ -56,8 +87,14 @@ void add_deployments(const std::string& name, const Store& store,
     if (!record.last_error) continue;
     history.push_back({record.last_error->at,
                        "target " + target + " is " + name_of(record.stage) + ": " +
-                           short_text(record.last_error->code, record.last_error->message)});
+                           short_text(name, record.last_error->code, record.last_error->message)});
   }
+}
+
+bool is_told(const std::vector<TimelineEntry>& history, const std::string& code) {
+  return std::any_of(history.begin(), history.end(), [&](const TimelineEntry& each) {
+    return each.what.find(" " + code + ":") != std::string::npos;
+  });
 }
 
 void add_findings(const std::string& name, const Store& store,
@@ -66,8 +103,11 @@ void add_findings(const std::string& name, const Store& store,
   const auto saved = store.load_findings();
   if (saved) {
     for (const Finding& finding : saved->findings) {
-      if (finding.certificate != name || !finding.since || ++shown > findings_shown) continue;
-      history.push_back({*finding.since, "found " + short_text(finding.code, finding.summary)});
+      const bool is_news =
+          finding.certificate == name && finding.since && !is_told(history, finding.code);
+      if (!is_news || ++shown > findings_shown) continue;
+      history.push_back(
+          {*finding.since, "found " + short_text(name, finding.code, finding.summary)});
     }
   }
   const auto alerts = store.load_alerts();
@@ -83,6 +123,22 @@ void add_findings(const std::string& name, const Store& store,
 }
 
 }  // namespace
+
+std::vector<std::string> obstacles_to(const std::string& name, const Store& store) {
+  std::vector<std::string> obstacles;
+  const auto saved = store.load_findings();
+  if (!saved) return obstacles;
+  for (const Finding& finding : saved->findings) {
+    const bool is_shared = finding.certificate.empty() && any_begins(shared_needs, finding.code);
+    const bool is_its_own = finding.certificate == name && !any_begins(consequences, finding.code);
+    if (finding.severity != FindingSeverity::error || !(is_shared || is_its_own)) continue;
+    obstacles.push_back(
+        shortened(finding.code + ": " + without_name(name, finding.summary) + "; " + finding.fix,
+                  longest_obstacle));
+    if (obstacles.size() == findings_shown) break;
+  }
+  return obstacles;
+}
 
 std::vector<TimelineEntry> history_in_events(const std::string& name, const std::string& lines) {
   std::optional<TimelineEntry> trouble;
@@ -101,7 +157,7 @@ std::vector<TimelineEntry> history_in_events(const std::string& name, const std:
       trouble.reset();
     } else if (at && !trouble && acme::string_member(*event, "severity") == "error") {
       trouble = TimelineEntry{
-          *at, "first trouble: " + short_text(code, acme::string_member(*event, "message"))};
+          *at, "first trouble: " + short_text(name, code, acme::string_member(*event, "message"))};
     }
   }
   if (!trouble) return {};

@@ -95,7 +95,9 @@ void add_managed(SeenEndpoint& endpoint, const CertificateSpec& spec, const Know
     own.certificate_file = generation.directory + "/fullchain.pem";
     endpoint.pairs.push_back(read_chain(own, files));
   }
-  managed.history = history_of(spec.name, host.config->state_directory, files);
+  managed.obstacles = obstacles_to(spec.name, store);
+  if (host.history_wanted)
+    managed.history = history_of(spec.name, host.config->state_directory, files);
   endpoint.managed = std::move(managed);
 }
 
@@ -108,7 +110,11 @@ Behind hop_of(const Upstream& upstream) {
   SeenEndpoint& hop = behind.endpoint;
   hop.role = SeenEndpoint::Role::hop;
   const HostPort at{upstream.host, upstream.port, false};
-  hop.endpoint = {at.text(), upstream.host, upstream.port, upstream.server_name};
+  std::string text = at.text();
+  if (!upstream.server_name.empty() && upstream.server_name != upstream.host) {
+    text += "#" + upstream.server_name;
+  }
+  hop.endpoint = {std::move(text), upstream.host, upstream.port, upstream.server_name};
   hop.place = upstream.place;
   hop.tls = upstream.tls;
   hop.verified = upstream.verified;

@@ -17,6 +17,7 @@ struct KnownHost {
   ServerConfiguration servers;
   std::set<std::string> addresses;                             // its own, besides loopback
   std::function<std::string(std::uint16_t)> port_holder = {};  // nothing: nobody can say
+  bool history_wanted = true;  // of managed certificates; it takes reading months of events
 
   bool has(const std::string& address) const;
 };

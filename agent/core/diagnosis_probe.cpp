@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "acme/authority_access.h"
+#include "acme/certificate_status.h"
+
 namespace nolapse {
 namespace {
 
@@ -11,6 +14,8 @@ using Role = SeenEndpoint::Role;
 constexpr std::size_t most_addresses = 8;
 constexpr std::size_t longest_chain = 10;
 constexpr std::size_t largest_page = 2 << 20;
+// For what has run out of its own time to be said, before the whole has.
+constexpr Duration last_moments = std::chrono::milliseconds(50);
 constexpr const char* too_slow = "its CA has not answered in time";
 
 class Gathering : public std::enable_shared_from_this<Gathering> {
@@ -54,7 +59,8 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   }
 
   Duration time_left() const {
-    const Duration left = tools_.options.whole_limit - (tools_.world.clock.uptime() - began_);
+    const Duration left =
+        tools_.options.whole_limit - last_moments - (tools_.world.clock.uptime() - began_);
     return std::clamp<Duration>(left, std::chrono::milliseconds(1), tools_.options.probe_limit);
   }
 
@@ -97,7 +103,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
       SeenAddress address;
       address.address = addresses[k];
       address.of_this_host = tools_.host.has(addresses[k]);
-      address.detail = "no answer within " + acme::format_duration(time_left());
+      address.looked_at = false;
       seen.addresses.push_back(std::move(address));
     }
     for (std::size_t k = 0; k < seen.addresses.size(); ++k) {
@@ -129,6 +135,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   void probed(std::size_t i, std::size_t k, const ProbeReply& reply) {
     SeenEndpoint& seen = endpoint(i);
     SeenAddress& address = seen.addresses[k];
+    address.looked_at = true;
     address.outcome = reply.outcome;
     address.detail = reply.detail;
     address.chain_error = reply.chain_error;
@@ -146,16 +153,52 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
     }
   }
 
+  // A responder's answer is small; a list may be large, and is the second choice.
   void ask_for_revocation(std::size_t i, std::size_t k) {
     SeenEndpoint& seen = endpoint(i);
     SeenAddress& address = seen.addresses[k];
-    const acme::Certificate& leaf = address.chain.front();
-    const acme::Certificate* issuer = issuer_of(leaf, seen, address);
-    if (issuer == nullptr || leaf.revocation_list_urls.empty()) return;
+    const acme::Certificate leaf = address.chain.front();
+    const acme::Certificate* found = issuer_of(leaf, seen, address);
+    if (found == nullptr) return;
+    const acme::Certificate issuer = *found;
+    const auto responders = acme::read_authority_access(leaf).responder_urls;
+    if (responders.empty()) return ask_list(i, k, leaf, issuer);
     address.revocation_unknown = too_slow;
+    HttpOptions options;
+    options.timeout = time_left();
+    options.plain_http = true;
+    ++open_;
+    tools_.world.http.send(
+        {"POST",
+         responders.front(),
+         {{"Content-Type", "application/ocsp-request"}},
+         acme::make_status_request(leaf, issuer)},
+        options,
+        [self = shared_from_this(), i, k, leaf, issuer](const Result<acme::HttpResponse>& reply) {
+          if (self->ended()) return;
+          self->note_status(i, k, leaf, issuer, reply);
+          self->close_one();
+        });
+  }
+
+  void note_status(std::size_t i, std::size_t k, const acme::Certificate& leaf,
+                   const acme::Certificate& issuer, const Result<acme::HttpResponse>& reply) {
+    SeenAddress& address = endpoint(i).addresses[k];
+    const auto status = reply
+                            ? acme::parse_status_response(reply->body, leaf, issuer, evidence_.now)
+                            : Result<std::optional<acme::Revocation>>(fail(reply.error()));
+    address.revocation_unknown = status ? std::string() : status.error().message;
+    if (!status) return ask_list(i, k, leaf, issuer);
+    address.revocation = *status;
+  }
+
+  void ask_list(std::size_t i, std::size_t k, const acme::Certificate& leaf,
+                const acme::Certificate& issuer) {
+    if (leaf.revocation_list_urls.empty()) return;
+    endpoint(i).addresses[k].revocation_unknown = too_slow;
     ++open_;
     tools_.revocation_check.ask(
-        {leaf.revocation_list_urls, leaf.serial_number, *issuer, {}, {}},
+        {leaf.revocation_list_urls, leaf.serial_number, issuer, {}, {}},
         [self = shared_from_this(), i, k](const Result<RevocationCheck::Answer>& answer) {
           if (self->ended()) return;
           SeenAddress& about = self->endpoint(i).addresses[k];
@@ -242,6 +285,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
   }
 
   static void note_plain_hop(SeenAddress& address, const SeenHttp& http) {
+    address.looked_at = true;
     address.detail = http.detail;
     const bool no_connection = http.detail.find("cannot connect") != std::string::npos ||
                                http.detail.find("no connection") != std::string::npos;

@@ -8,7 +8,8 @@
 namespace nolapse {
 namespace {
 
-constexpr std::size_t most_at_once = 32;
+// Each asks several addresses and hops: more would wait for each other longer than they may.
+constexpr std::size_t most_at_once = 8;
 
 // http:// shows no certificate; where it sends its visitors to may.
 Diagnosis in_the_clear(const Endpoint& endpoint, std::string code, const std::string& what) {

@@ -15,7 +15,7 @@ struct ServerLanguage {
   void (*read)(ConfigurationReading&, const std::string& main_file);
 };
 
-constexpr std::array<ServerLanguage, 3> languages = {{
+constexpr std::array<ServerLanguage, 6> languages = {{
     {"nginx",
      {"/etc/nginx/nginx.conf", "/usr/local/nginx/conf/nginx.conf"},
      read_nginx_configuration},
@@ -23,6 +23,9 @@ constexpr std::array<ServerLanguage, 3> languages = {{
      {"/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf"},
      read_apache_configuration},
     {"haproxy", {"/etc/haproxy/haproxy.cfg", nullptr}, read_haproxy_configuration},
+    {"caddy", {"/etc/caddy/Caddyfile", nullptr}, read_caddy_configuration},
+    {"postfix", {"/etc/postfix/main.cf", nullptr}, read_postfix_configuration},
+    {"dovecot", {"/etc/dovecot/dovecot.conf", nullptr}, read_dovecot_configuration},
 }};
 
 using Known = std::pair<const char*, const char*>;

@@ -104,7 +104,7 @@ std::optional<Error> objection_to(const AlertCommand& command, const Config& con
   if (command.why.empty()) {
     return usage_error("NO_REASON", "say why it is silent: --why TEXT");
   }
-  if (config.find_certificate(command.what) != nullptr || find_code_page(command.what) != nullptr) {
+  if (!unknown_name({command.what}, config) || find_code_page(command.what) != nullptr) {
     return {};
   }
   return usage_error("UNKNOWN_SUBJECT", "\"" + command.what +

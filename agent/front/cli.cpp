@@ -106,6 +106,18 @@ CLI::App* add_diagnose(CLI::App& app, DiagnoseCommand& diagnose) {
   return command;
 }
 
+CLI::App* add_scan(CLI::App& app, ScanCommand& scan) {
+  CLI::App* command = app.add_subcommand(
+      "scan", "which certificates this host uses or serves, and which of them nobody renews");
+  command->add_option("PATH|HOST:PORT", scan.targets,
+                      "files, folders, servers' configurations, HOST:PORT[#SNI][!STARTTLS]; none: "
+                      "this host's servers");
+  command->add_option("--endpoints", scan.endpoints_file,
+                      "a file with one HOST:PORT a line; -: stdin");
+  command->add_flag("--watch", scan.watch, "print [[watch]] sections for those that nobody renews");
+  return command;
+}
+
 CLI::App* add_report(CLI::App& app, ReportCommand& report) {
   CLI::App* command = app.add_subcommand(
       "report", "what happened to all certificates, what is to come, what wants attention");
@@ -172,6 +184,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   DiagnoseCommand diagnose;
   AlertCommand alert;
   ReportCommand report;
+  ScanCommand scan;
   ForgetCommand forget;
   RevokeCommand revoke;
   AccountCommand account;
@@ -195,6 +208,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* diagnose_app = add_diagnose(app, diagnose);
   CLI::App* alert_app = add_alert(app, alert);
   CLI::App* report_app = add_report(app, report);
+  CLI::App* scan_app = add_scan(app, scan);
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
@@ -235,6 +249,8 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
     line.command = std::move(diagnose);
   } else if (alert_app->parsed()) {
     line.command = std::move(alert);
+  } else if (scan_app->parsed()) {
+    line.command = std::move(scan);
   } else if (report_app->parsed()) {
     line.command = std::move(report);
   } else if (forget_app->parsed()) {

@@ -58,6 +58,11 @@ struct AlertCommand {
   std::string duration;  // silence: "24h"
   std::string why;
 };
+struct ScanCommand {
+  std::vector<std::string> targets;  // paths and endpoints; none: what this host uses
+  std::string endpoints_file;        // one a line, "-": stdin; empty: none
+  bool watch = false;                // print sections for the configuration
+};
 struct ReportCommand {
   std::string html;   // a file, "-" for stdout; empty: text
   std::string since;  // as given; empty: 30 days ago
@@ -71,7 +76,7 @@ struct HooksCommand {
 using Command =
     std::variant<RenewCommand, StatusCommand, DiagnoseCommand, RehearseCommand, ForgetCommand,
                  RevokeCommand, AccountCommand, AlertCommand, CheckCommand, CheckConfigCommand,
-                 DaemonCommand, HooksCommand, ReportCommand>;
+                 DaemonCommand, HooksCommand, ReportCommand, ScanCommand>;
 
 struct CommandLine {
   GlobalOptions global;

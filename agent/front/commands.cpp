@@ -63,17 +63,17 @@ std::optional<Error> unknown_name(const std::vector<std::string>& names, const C
 
 std::optional<Error> not_to_renew(const std::vector<std::string>& names, const Config& config) {
   if (auto error = unknown_name(names, config)) return error;
-  if (config.certificates.empty()) {
-    return usage_error("NO_CERTIFICATES",
-                       config.files.front() +
-                           " has [[watch]] sections only, whose certificates "
-                           "somebody else renews; add a [[certificate]] section");
-  }
   for (const std::string& name : names) {
     if (!is_watched(name, config)) continue;
     return usage_error("ONLY_WATCHED", "\"" + name +
                                            "\" is a [[watch]]: somebody else renews it; to let "
                                            "nolapse do so, make it a [[certificate]]");
+  }
+  if (config.certificates.empty()) {
+    return usage_error("NO_CERTIFICATES",
+                       config.files.front() +
+                           " has [[watch]] sections only, whose certificates "
+                           "somebody else renews; add a [[certificate]] section");
   }
   return {};
 }

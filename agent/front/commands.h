@@ -20,6 +20,8 @@ int report_broken_config(const GlobalOptions& global, const CheckCommand& comman
 int run_diagnose(const GlobalOptions& global, const DiagnoseCommand& command,
                  const ConfigResult& loaded);
 int run_alert(const GlobalOptions& global, const AlertCommand& command, const Config& config);
+// Works without a configuration.
+int run_scan(const GlobalOptions& global, const ScanCommand& command, const ConfigResult& loaded);
 int run_report(const GlobalOptions& global, const ReportCommand& command, const Config& config);
 std::string silenced_text(const Silence& silence, bool json);
 int run_forget(const GlobalOptions& global, const ForgetCommand& command, const Config& config);

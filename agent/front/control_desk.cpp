@@ -143,10 +143,12 @@ std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
   }
   // What is no longer configured can be forgotten and revoked.
   if (request.about_one()) return {};
-  const bool about_watched_too = request.command == ControlRequest::Command::status ||
-                                 request.command == ControlRequest::Command::check;
-  auto error = about_watched_too ? unknown_name(request.names, config_)
-                                 : not_to_renew(request.names, config_);
+  const bool for_own_only = request.command == ControlRequest::Command::renew ||
+                            request.command == ControlRequest::Command::deploy ||
+                            request.command == ControlRequest::Command::rollback ||
+                            request.command == ControlRequest::Command::rehearse;
+  auto error =
+      for_own_only ? not_to_renew(request.names, config_) : unknown_name(request.names, config_);
   if (!error) error = unknown_ca(request.ca, config_);
   if (!error) error = unknown_target(request.target, request.names, config_);
   if (error) error->message += of_the_daemon;

@@ -4,6 +4,7 @@
 
 #include "acme/json_read.h"
 #include "agent/core/diagnosis_run.h"
+#include "agent/core/running_servers.h"
 #include "agent/front/commands.h"
 #include "agent/front/diagnosis_output.h"
 #include "agent/front/exit_status.h"
@@ -51,8 +52,9 @@ KnownHost known_host(const DiagnoseCommand& command, const ConfigResult& loaded,
                      const Files& files) {
   KnownHost host;
   if (loaded.problems.empty()) host.config = &loaded.config;
-  const ServerConfigurationPlaces places = places_of(command, files);
-  if (command.server_configurations.empty() || !places.files.empty()) {
+  if (command.server_configurations.empty()) {
+    host.servers = read_configuration_of_this_host(files);
+  } else if (const auto places = places_of(command, files); !places.files.empty()) {
     host.servers = read_server_configuration(files, places);
   }
   host.addresses = addresses_of_host(files.read("/proc/net/fib_trie").value_or(""),
@@ -111,23 +113,24 @@ int run_diagnose(const GlobalOptions& global, const DiagnoseCommand& command,
   const auto options = options_of(command, world.files);
   if (!options) return refuse(global, options.error());
   say_what_is_broken(global, loaded, world.files);
-  const KnownHost host = known_host(command, loaded, world.files);
+  KnownHost host = known_host(command, loaded, world.files);
   auto targets = targets_of(command, host);
   if (!targets) return refuse(global, targets.error());
   const bool brief = targets->empty();
   if (brief) *targets = known_targets(host, world.files);
-  if (targets->empty()) {
-    return refuse(global, {ErrorKind::held,
-                           "NOTHING_KNOWN",
-                           "no endpoint is known here; name one: nolapse diagnose https://HOST/",
-                           {},
-                           {}});
-  }
+  host.history_wanted = !brief;
+  const Error nothing_known{ErrorKind::held,
+                            "NOTHING_KNOWN",
+                            "no endpoint is known here; name one: nolapse diagnose https://HOST/",
+                            {},
+                            {}};
+  if (targets->empty()) return refuse(global, nothing_known);
   RevocationCheck revocation_check(world.clock, world.http);
   std::optional<std::vector<Diagnosis>> diagnoses;
   diagnose_all({world, host, *options, revocation_check}, std::move(*targets),
                [&](std::vector<Diagnosis> all) { diagnoses = std::move(all); });
   real.run_until([&] { return diagnoses.has_value(); });
+  if (diagnoses->empty()) return refuse(global, nothing_known);
   return write_diagnoses(std::cout, *diagnoses, global.json, brief);
 }
 

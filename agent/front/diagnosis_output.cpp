@@ -133,7 +133,10 @@ int write_diagnoses(std::ostream& out, const std::vector<Diagnosis>& diagnoses, 
     return status;
   }
   if (!brief) {
-    for (const Diagnosis& each : diagnoses) print(out, each);
+    for (const Diagnosis& each : diagnoses) {
+      if (&each != &diagnoses.front()) out << '\n';
+      print(out, each);
+    }
     return status;
   }
   for (const Cause cause : {Cause::certificate, Cause::unknown, Cause::other}) {

@@ -24,6 +24,7 @@ ConfigResult load(const CommandLine& line) {
                      std::holds_alternative<DiagnoseCommand>(line.command) ||
                      std::holds_alternative<CheckCommand>(line.command) ||
                      std::holds_alternative<ReportCommand>(line.command) ||
+                     std::holds_alternative<ScanCommand>(line.command) ||
                      std::holds_alternative<HooksCommand>(line.command);
   return read_configuration(reader.world().files, line.global,
                             looks ? ConfigUse::look : ConfigUse::work);
@@ -57,6 +58,9 @@ int run(const CommandLine& line) {
   ConfigResult loaded = load(line);
   if (const auto* diagnose = std::get_if<DiagnoseCommand>(&line.command)) {
     return run_diagnose(line.global, *diagnose, loaded);
+  }
+  if (const auto* scan = std::get_if<ScanCommand>(&line.command)) {
+    return run_scan(line.global, *scan, loaded);
   }
   go_on_without_files(line, loaded);
   if (check != nullptr && !loaded.problems.empty()) {

@@ -120,7 +120,7 @@ class Parser {
     if (is(directive, "include") || is(directive, "includeoptional")) {
       include(directive, into);
     } else if (is(directive, "serverroot")) {
-      server_root_ = directive.word(1);
+      server_root_ = absolute(directive.word(1));
     } else if (is(directive, "define")) {
       defined_[directive.word(1)] = directive.word(2);
     } else if (is(directive, "undefine")) {

@@ -137,7 +137,7 @@ class Interpreter {
   }
 
   std::string absolute(const std::string& base, const std::string& path) const {
-    return resolve_path(base.empty() ? folder_ : base, path);
+    return resolve_path(resolve_path(folder_, base), path);
   }
 
   void show(const Directive& line, ShownCertificate shown, const std::string& value) {

@@ -93,7 +93,7 @@ Evidence with_pair(Evidence evidence, PairOnDisk pair) {
 }
 Evidence managed_by(Evidence evidence, const acme::Certificate& newest,
                     bool former_is_good = false) {
-  evidence.asked.managed = ManagedCertificate{"shop", newest, former_is_good, {}, {}};
+  evidence.asked.managed = ManagedCertificate{"shop", newest, former_is_good, {}, {}, {}};
   return evidence;
 }
 
@@ -133,6 +133,12 @@ SeenAddress self_signed() {
   seen.chain[0].issuer = seen.chain[0].subject;
   return seen;
 }
+SeenAddress not_looked_at() {
+  SeenAddress seen;
+  seen.address = "127.0.0.1";
+  seen.looked_at = false;
+  return seen;
+}
 SeenAddress revoked() {
   SeenAddress seen = serving(good_leaf());
   seen.revocation = acme::Revocation{now - 2h, "keyCompromise"};
@@ -149,6 +155,10 @@ PairOnDisk mismatched(PairOnDisk pair) {
 PairOnDisk missing(PairOnDisk pair) {
   pair.chain.clear();
   pair.missing = true;
+  return pair;
+}
+PairOnDisk apache(PairOnDisk pair) {
+  pair.place.server = "apache";
   return pair;
 }
 Evidence held_by(Evidence evidence, const std::string& holder) {
@@ -244,6 +254,7 @@ TEST_CASE("what an endpoint serves gives the cause") {
        Cause::certificate, "WRONG_NAME", "has no certificate for shop.test", ""},
       {"no handshake", seen({failing(Outcome::no_handshake, "the server closed the connection")}),
        Cause::unknown, "HANDSHAKE_FAILS", "closed", "here: read the log"},
+      {"no time for it", seen({not_looked_at()}), Cause::unknown, "NOT_SEEN", "no time", ""},
       {"no such name", without_address("NAME_NOT_FOUND"), Cause::other, "NO_SUCH_NAME",
        "has no address", "add the address record of shop.test"},
       {"no name server", without_address("DNS_TIMEOUT"), Cause::other, "DNS_FAILS",
@@ -278,6 +289,9 @@ TEST_CASE("what lies on the disk explains it") {
        held_by(with_pair(seen({self_signed()}), pair_of(newer)), "apache2 (pid 12)"),
        Cause::certificate, "SERVED_BY_SOMETHING_ELSE", "the port is held by apache2 (pid 12)",
        "stop what holds the port"},
+      {"the same server by another name",
+       held_by(with_pair(seen({self_signed()}), apache(pair_of(newer))), "httpd (pid 12)"),
+       Cause::certificate, "OLD_ONE_SERVED", "apache was not reloaded", "systemctl reload apache2"},
       {"down with a mismatched pair", with_pair(seen({refused()}), mismatched(pair_of(newer))),
        Cause::certificate, "MISMATCHED_PAIR", "do not belong together (nginx, /etc/nginx/sites",
        "put a certificate into /etc/ssl/shop/fullchain.pem"},

@@ -112,11 +112,11 @@ TEST_CASE("what of Apache's configuration cannot be understood is told, and the 
       {"SSLEngine on\nSSLCertificateFile ${NONE}/x.pem",
        "6: \"${NONE}/x.pem\" is no file, or a variable that nobody defines"},
   };
-  for (const auto& [text, problem] : cases) {
-    CAPTURE(text);
-    const ServerConfiguration found = of(good + text);
+  for (const auto& each : cases) {
+    CAPTURE(each.first);
+    const ServerConfiguration found = of(good + each.first);
     CHECK(certificates_in(found) == Lines{at + "3 /good.pem listens=443"});
-    CHECK(found.problems == Lines{at + problem});
+    CHECK(found.problems == Lines{at + each.second});
   }
   CHECK(of(good + "<Directory /x>").problems ==
         Lines{"/etc/apache2/apache2.conf: the section <directory> is never closed"});

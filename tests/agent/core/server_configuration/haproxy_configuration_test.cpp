@@ -102,11 +102,11 @@ TEST_CASE("what of HAProxy's configuration cannot be understood is told, and the
       {"backend b\nserver s b.test:port",
        "4: \"b.test:port\" is no HOST:PORT that could be looked at"},
   };
-  for (const auto& [text, problem] : cases) {
-    CAPTURE(text);
-    const ServerConfiguration found = read_text("haproxy", main_path, good + text);
+  for (const auto& each : cases) {
+    CAPTURE(each.first);
+    const ServerConfiguration found = read_text("haproxy", main_path, good + each.first);
     CHECK(certificates_in(found) == Lines{at + "2 /good.pem listens=443"});
-    CHECK(found.problems == Lines{at + problem});
+    CHECK(found.problems == Lines{at + each.second});
   }
 }
 
