@@ -8,6 +8,7 @@
 #include "agent/core/config_endpoint.h"
 #include "agent/core/config_files.h"
 #include "agent/core/endpoint_survey.h"
+#include "agent/core/running_servers.h"
 #include "agent/core/verification.h"
 #include "agent/front/commands.h"
 #include "agent/front/scan_output.h"
@@ -95,7 +96,7 @@ void add_path(const Files& files, const std::string& path, Inventory& inventory)
 
 // All that this host configures and serves.
 void add_own(const Files& files, Inventory& inventory, Targets& targets) {
-  inventory.add_server_configuration(read_server_configuration(files));
+  inventory.add_server_configuration(read_configuration_of_this_host(files));
   targets.endpoints = local_listeners(files.read("/proc/net/tcp").value_or(""),
                                       files.read("/proc/net/tcp6").value_or(""), {});
   targets.told = false;
