@@ -129,6 +129,10 @@ void StatusPage::prepare_report(std::function<void(Writer)> then) {
   for (const KnownStatusPointer& known : watch_.certificates()) {
     request.statuses->push_back(known->status);
   }
+  request.watched.emplace();
+  for (const KnownWatchPointer& places : watch_.watched()) {
+    request.watched->insert(request.watched->end(), places->begin(), places->end());
+  }
   collect_report(world_, config_, std::move(request),
                  [then = std::move(then), as_of = *watch_.as_of()](Report report) {
                    report.made_at = as_of;
