@@ -1,4 +1,5 @@
 // nolapse: reads the command line, then the configuration, then runs one command.
+#include <algorithm>
 #include <iostream>
 
 #include "agent/front/commands.h"
@@ -30,20 +31,44 @@ ConfigResult load(const CommandLine& line) {
                             looks ? ConfigUse::look : ConfigUse::work);
 }
 
-// What a person wants done now, in an incident.
-bool is_urgent(const Command& command) {
+// The certificates that a person wants worked on now, by name, as in an incident.
+std::vector<std::string> urgent_names(const Command& command) {
   const auto* const renew = std::get_if<RenewCommand>(&command);
-  return renew != nullptr &&
-         (renew->options.force || renew->options.work != RenewOptions::Work::renew);
+  if (renew == nullptr) return {};
+  const bool urgent = renew->options.force || renew->options.work != RenewOptions::Work::renew;
+  return urgent ? renew->options.names : std::vector<std::string>();
 }
 
-// A hook or a key file that is missing somewhere must not be in the way of all that does not need
-// it: what needs it fails by itself. What is wrong in the text stays an error.
-void go_on_without_files(const CommandLine& line, ConfigResult& loaded) {
-  if (loaded.problems.empty() || !is_urgent(line.command)) return;
+// Is it of a section that this certificate rests on?
+bool concerns(const ConfigProblem& problem, const CertificateSpec& spec, const Config& config) {
+  std::vector<std::string> sections = {"certificate." + spec.family};
+  for (const std::string& name : spec.challenges) sections.push_back("challenge." + name);
+  for (const std::string& name : spec.cas) sections.push_back("ca." + name);
+  for (const std::string& name : spec.deploy) {
+    const auto target = config.targets.find(name);
+    if (target != config.targets.end()) sections.push_back("deploy." + target->second.section);
+  }
+  return std::any_of(sections.begin(), sections.end(), [&](const std::string& section) {
+    return problem.key.starts_with(section + ".");
+  });
+}
+
+// A hook or a key file of another certificate that is missing must not be in the way in an
+// incident. What is wrong in the text, or with what these certificates need, stays an error.
+void go_on_without_others(const CommandLine& line, ConfigResult& loaded) {
+  const std::vector<std::string> names = urgent_names(line.command);
+  if (loaded.problems.empty() || names.empty()) return;
   RealWorld reader{{}};
   ConfigResult text_alone = read_configuration(reader.world().files, line.global, ConfigUse::look);
   if (!text_alone.problems.empty()) return;
+  const Config& config = text_alone.config;
+  for (const std::string& name : config.with_families(names)) {
+    const CertificateSpec* const spec = config.find_certificate(name);
+    if (spec == nullptr) continue;
+    for (const ConfigProblem& problem : loaded.problems) {
+      if (concerns(problem, *spec, config)) return;
+    }
+  }
   for (const ConfigProblem& problem : loaded.problems) {
     std::cerr << "nolapse: going on in spite of: " << problem.text() << '\n';
   }
@@ -62,7 +87,7 @@ int run(const CommandLine& line) {
   if (const auto* scan = std::get_if<ScanCommand>(&line.command)) {
     return run_scan(line.global, *scan, loaded);
   }
-  go_on_without_files(line, loaded);
+  go_on_without_others(line, loaded);
   if (check != nullptr && !loaded.problems.empty()) {
     return report_broken_config(line.global, *check, loaded.problems);
   }
