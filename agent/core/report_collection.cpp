@@ -23,7 +23,7 @@ std::string first_line(const std::string& text) {
 
 class Collection : public std::enable_shared_from_this<Collection> {
  public:
-  Collection(World world, const Config& config, ReportRequest request,
+  Collection(World world, const Config& config, ReportRequest&& request,
              std::function<void(Report)> done)
       : world_(world),
         config_(config),
@@ -239,7 +239,7 @@ ReadPart read_part_of(const Files& files) {
   };
 }
 
-void collect_report(World world, const Config& config, ReportRequest request,
+void collect_report(World world, const Config& config, ReportRequest&& request,
                     std::function<void(Report)> done) {
   std::make_shared<Collection>(world, config, std::move(request), std::move(done))->start();
 }

@@ -26,8 +26,9 @@ struct ReportRequest {
   std::optional<std::vector<WatchedCertificate>> watched = {};  // likewise
 };
 
-// The references must outlive the answer.
-void collect_report(World world, const Config& config, ReportRequest request,
+// The references must outlive the answer. The request is taken over where it is: at a copy of its
+// lists GCC 12 warns under the sanitizers, of nothing.
+void collect_report(World world, const Config& config, ReportRequest&& request,
                     std::function<void(Report)> done);
 
 }  // namespace nolapse
