@@ -226,6 +226,7 @@ case_50a_the_cost_of_a_renewal() {
   [ "$server" != caddy ] || most=7
   configure
   ok "a certificate is obtained" obtains
+  until_replaceable
   mark
   run renew --force
   ok "a renewal with a known account succeeds" exited 0
@@ -240,6 +241,7 @@ case_50a_the_cost_of_a_renewal() {
     sleep 0.1
   done
   run renew --force --again
+  until_replaceable
   mark
   run renew --force --again
   ok "a renewal by the daemon succeeds" exited 0

@@ -79,6 +79,7 @@ a_case case_64_renewal_information_removed 'RFC 9773 §3, §5' pebble_210 fake_c
 case_64_renewal_information_removed() {
   configure
   ok "a certificate is obtained" obtains
+  until_replaceable
   run renew --force
   ok "a renewal names its predecessor" test "$(replaces_of_last)" != null
   rules '[{"on": "directory", "merge": {"renewalInfo": null}}]'
@@ -91,6 +92,7 @@ a_case case_65_already_replaced 'RFC 9773 §5' pebble_210 fake_ca
 case_65_already_replaced() {
   configure
   ok "a certificate is obtained" obtains
+  until_replaceable
   cp -a "$folder/state" "$folder/older-state"
   run renew --force
   ok "it is renewed" exited 0
