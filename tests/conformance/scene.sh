@@ -207,9 +207,9 @@ obtains() {
   exited 0 && holds "$@"
 }
 
-# Renews until the CA can find the certificate by what `replaces` names. Pebble compares the bytes of
-# the serial with and without the zero that DER puts before a first bit that is set, and answers 500
-# for one certificate in about 512.
+# Renews until the CA can find the certificate by what `replaces` names. Pebble compares the bytes
+# of the serial with and without the zero that DER puts before a first bit that is set, and answers
+# 500 for one certificate in about 512.
 until_replaceable() {
   while [[ $(leaf -serial) == serial=[89A-F]* ]]; do run renew --force --again; done
 }
