@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/daemon_health.h"
 
 namespace nolapse {
 namespace {
 
-constexpr Duration oldest_heartbeat = std::chrono::minutes(20);  // four were missed
 constexpr Duration clock_tolerance = std::chrono::minutes(5);
 
 Finding heartbeat_finding(std::string summary, std::string evidence) {
