@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 
 namespace nolapse {
 namespace {
@@ -25,12 +26,8 @@ std::vector<Finding> check_heartbeat(const CheckContext& context, const CheckSub
   if (context.daemon) return {};  // it is alive: it asks
   const std::string path = context.config.state_directory + "/heartbeat";
   const auto text = context.world.files.read(path);
-  if (!text && text.error().code == "PERMISSION_DENIED") {
-    Finding finding =
-        heartbeat_finding("nobody knows whether the daemon runs", text.error().message);
-    finding.severity = FindingSeverity::unknown;
-    finding.fix = "run `nolapse check` as root or as the user who runs nolapse";
-    return {finding};
+  if (!text && is_denied(text.error())) {
+    return {not_known("HEARTBEAT_OLD", "nobody knows whether the daemon runs", text.error())};
   }
   if (!text) {
     return {heartbeat_finding("no daemon has ever run here, so nobody renews anything by itself",

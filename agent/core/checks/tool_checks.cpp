@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/config_files.h"
 #include "agent/core/hook.h"
 
@@ -103,9 +104,17 @@ std::vector<Finding> check_provider_programs(const CheckContext& context,
   return findings;
 }
 
+Finding hook_not_asked(const CheckSubject& subject, const Error& error) {
+  return not_known("HOOK_CHECK_FAILED",
+                   subject.certificate->name + ": nobody knows what the hook of target " +
+                       subject.target->name + " says",
+                   error);
+}
+
 std::optional<Finding> judge_check(const CheckSubject& subject,
                                    const Result<HookOutcome>& outcome) {
   if (outcome) return {};
+  if (is_denied(outcome.error())) return hook_not_asked(subject, outcome.error());
   const std::string& name = subject.certificate->name;
   const bool later = outcome.error().code == "HOOK_TRY_LATER";
   return finding("HOOK_CHECK_FAILED", later ? FindingSeverity::warning : FindingSeverity::error,
@@ -128,7 +137,12 @@ bool was_rehearsed(const CheckContext& context, const CertificateSpec& spec) {
 std::vector<Finding> check_changes(const CheckContext& context, const CheckSubject& subject) {
   const CertificateSpec& spec = *subject.certificate;
   const auto schedule = context.store.load_schedule(spec.name);
-  if (!schedule || !schedule->proven_at) return {};
+  if (!schedule) {
+    return {not_known("CHANGED_SINCE_SUCCESS",
+                      spec.name + ": nobody knows whether it is as it was when it was renewed",
+                      schedule.error())};
+  }
+  if (!schedule->proven_at) return {};
   const std::string changed =
       changed_parts(schedule->proven, parts_of(spec, context.config, context.world.files));
   if (changed.empty() || was_rehearsed(context, spec)) return {};
@@ -139,16 +153,28 @@ std::vector<Finding> check_changes(const CheckContext& context, const CheckSubje
               "nolapse check --deep " + spec.name + "; nolapse rehearse " + spec.name)};
 }
 
+// Whoever may not read the pair is not the one who deploys it: what the hook says to him says
+// nothing about a renewal. Where the hook service runs it, that one reads the pair itself.
+std::optional<Error> hindrance_to_ask(const CheckContext& context, const DeployTarget& target,
+                                      const Generation& generation) {
+  if (!generation.has_key || !context.world.processes.may_become(target.user)) return {};
+  const auto key = context.world.files.read(generation.directory + "/privkey.pem");
+  if (key || !is_denied(key.error())) return {};
+  return key.error();
+}
+
 // Hooks of other clients are never run for a check.
 void ask_hook(const std::shared_ptr<const CheckContext>& context, const CheckSubject& subject,
               const CheckReport& report) {
   const DeployTarget& target = *subject.target;
-  const auto& generation = context->status_of(*subject.certificate).generation;
-  if (target.kind != HookKind::nolapse || !generation) return report({});
+  const auto newest = newest_of(*context, *subject.certificate);
+  if (target.kind != HookKind::nolapse || (newest && *newest == nullptr)) return report({});
   // What is missing is said already.
   if (!check_hook_file(*context, subject).empty()) return report({});
+  const auto hindrance = newest ? hindrance_to_ask(*context, target, **newest) : newest.error();
+  if (hindrance) return report({hook_not_asked(subject, *hindrance)});
   run_hook(context->world,
-           {target, "check", *subject.certificate, *generation,
+           {target, "check", *subject.certificate, **newest,
             context->store.live_path(subject.certificate->name)},
            [context, subject, report](Result<HookOutcome> outcome) {
              auto fault = judge_check(subject, outcome);
