@@ -181,6 +181,18 @@ std::vector<Finding> check_secrets(const CheckContext& context, const CheckSubje
   return findings;
 }
 
+// Empty: it is not in this file, as where groups come from a directory service.
+std::string number_of_group(const Files& files, const std::string& group) {
+  const std::string text = "\n" + files.read("/etc/group").value_or(std::string());
+  const std::size_t begin = text.find("\n" + group + ":");
+  if (begin == std::string::npos) return {};
+  const std::string line = text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
+  const std::size_t password = line.find(':') + 1;
+  const std::size_t number = line.find(':', password);
+  if (number == std::string::npos) return {};
+  return line.substr(number + 1, line.find(':', number + 1) - number - 1);
+}
+
 // `group` promises a service that it can read the key; a folder above may break that promise.
 std::vector<Finding> check_group_access(const CheckContext& context, const CheckSubject& subject) {
   const CertificateSpec& spec = *subject.certificate;
@@ -204,6 +216,14 @@ std::vector<Finding> check_group_access(const CheckContext& context, const Check
     if (!above) continue;
     const bool by_group = (above->mode & 0010) != 0 && above->group == status->group;
     if (!by_group && (above->mode & 0001) == 0) closed = folder;
+  }
+  const std::string number = number_of_group(context.world.files, spec.group);
+  if (closed.empty() && !number.empty() && status->group != number) {
+    return {finding(
+        "KEY_NOT_READABLE", {}, FindingSeverity::error,
+        spec.name + ": the group " + spec.group + " cannot read its key",
+        key + " belongs to group " + status->group + ", and " + spec.group + " is " + number,
+        "chgrp " + spec.group + " " + key + "; the next look of the daemon does it, too")};
   }
   if (closed.empty()) return {};
   return {finding("KEY_NOT_READABLE", {}, FindingSeverity::error,

@@ -109,3 +109,14 @@ TEST_CASE("a key that does not belong to its certificate is damage") {
   CHECK(the(scene.check(state_checks(), false), "GENERATION_DAMAGED").severity ==
         FindingSeverity::error);
 }
+
+TEST_CASE("a key that belongs to another group than the configured one is closed to that") {
+  Scene scene;
+  scene.config.certificates.front().group = "www";
+  scene.renew();
+  scene.world.files.put("/etc/group", "root:x:0:\nwww:x:www:nginx\n");  // the fake has no numbers
+  const auto found = [&] { return CheckScene::brief(scene.check(config_checks(), false)); };
+  CHECK(found() == std::vector<std::string>{});
+  scene.world.files.put("/etc/group", "www2:x:www:\nwww:x:33:\n");
+  CHECK(found() == std::vector<std::string>{"KEY_NOT_READABLE error shop []"});
+}
