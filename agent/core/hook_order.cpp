@@ -9,6 +9,7 @@ namespace nolapse {
 namespace {
 
 constexpr std::size_t longest_quote = 80;
+constexpr const char* no_such_verb = " knows no verb ";
 
 tl::unexpected<Error> refuse(const std::string& why) {
   return fail(ErrorKind::input, "HOOK_ORDER_REFUSED", why);
@@ -74,9 +75,14 @@ Result<OrderedHook> find_ordered_hook(const Config& config, const HookOrder& ord
                   "that is meant");
   }
   if (!is_verb_of(order.verb, target->second.kind)) {
-    return refuse("the hook of target " + order.target + " knows no verb " + quoted(order.verb));
+    return refuse("the hook of target " + order.target + no_such_verb + quoted(order.verb));
   }
   return OrderedHook{target->second, *spec};
+}
+
+bool refuses_verb(const Error& error) {
+  return error.code == "HOOK_ORDER_REFUSED" &&
+         error.message.find(no_such_verb) != std::string::npos;
 }
 
 Result<OrderedPair> check_ordered_pair(const CertificateSpec& spec, const GenerationTexts& texts) {

@@ -21,6 +21,9 @@ struct OrderedHook {
 // Errors: input HOOK_ORDER_REFUSED, which says what is not configured.
 Result<OrderedHook> find_ordered_hook(const Config& config, const HookOrder& order);
 
+// Is it that the hook knows no such verb, and nothing else? Another client's knows one only.
+bool refuses_verb(const Error& error);
+
 // The files of a generation as they were read; empty: there is none.
 struct GenerationTexts {
   std::string fullchain;

@@ -25,7 +25,7 @@ class FakeProcesses final : public Processes {
  public:
   explicit FakeProcesses(FakeClock& clock) : clock_(clock) {}
 
-  bool may_become(const std::string&) override { return true; }
+  bool may_become(const std::string& user) override { return !hook_service || user.empty(); }
   void run(ProcessSpec spec, Completion<ProcessResult> done) override;
 
   void add(const std::string& path, FakeProgram program) { programs_[path] = std::move(program); }
@@ -35,6 +35,8 @@ class FakeProcesses final : public Processes {
   std::size_t running() const { return running_.size(); }
   // What was started so far, e.g. "/hooks/nginx install".
   const std::vector<std::string>& started() const { return started_; }
+  // Answers the orders for other users, whom this process may not become then.
+  std::function<Result<ProcessResult>(const HookOrder&)> hook_service = {};
   bool record_started = true;  // years of a fleet are too many
 
  private:

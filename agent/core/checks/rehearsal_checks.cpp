@@ -1,5 +1,6 @@
 // What the rehearsals showed, and how long ago: nothing stays green for ever.
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/rehearsal_schedule.h"
 
 namespace nolapse {
@@ -23,16 +24,17 @@ Time evidence_at(const std::optional<RehearsalRecord>& record, const Generation&
 
 std::vector<Finding> check_rehearsal(const CheckContext& context, const CheckSubject& subject) {
   const CertificateSpec& spec = *subject.certificate;
-  const auto& newest = context.status_of(spec).generation;
   const Duration configured = context.config.daemon.rehearse_interval;
-  if (configured == Duration{0} || !newest) return {};
+  if (configured == Duration{0}) return {};
+  const auto known = newest_of(context, spec);
   const auto records = context.store.load_rehearsals(spec.name);
-  if (!records) {
-    return {finding("REHEARSAL_OLD", FindingSeverity::unknown,
-                    spec.name + ": nobody knows how its last rehearsals went",
-                    records.error().message, "nolapse rehearse " + spec.name)};
+  if (!known || !records) {
+    return {not_known("REHEARSAL_OLD", spec.name + ": nobody knows how its last rehearsals went",
+                      known ? records.error() : known.error())};
   }
-  const auto record = counted_rehearsal(*records, *subject.ca, &*newest);
+  const Generation* const newest = *known;
+  if (newest == nullptr) return {};
+  const auto record = counted_rehearsal(*records, *subject.ca, newest);
   const std::string at_ca = " at " + subject.ca->name;
   if (record && record->result == RehearsalResult::failed) {
     return {finding("REHEARSAL_FAILED", FindingSeverity::error,
