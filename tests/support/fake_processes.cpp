@@ -56,6 +56,13 @@ ProcessResult reload(FakeService& service) {
 
 }  // namespace
 
+void FakeProcesses::find_listener(std::uint16_t port, std::function<void(std::string)> done) {
+  const auto found = listeners.find(port);
+  clock_.post([name = found == listeners.end() ? "" : found->second, done = std::move(done)] {
+    done(name);
+  });
+}
+
 void FakeProcesses::run(ProcessSpec spec, Completion<ProcessResult> done) {
   const std::string path = spec.argv.empty() ? "" : spec.argv.front();
   const std::uint64_t id = ++last_id_;
