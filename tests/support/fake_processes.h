@@ -27,6 +27,7 @@ class FakeProcesses final : public Processes {
 
   bool may_become(const std::string& user) override { return !hook_service || user.empty(); }
   void run(ProcessSpec spec, Completion<ProcessResult> done) override;
+  void find_listener(std::uint16_t port, std::function<void(std::string)> done) override;
 
   void add(const std::string& path, FakeProgram program) { programs_[path] = std::move(program); }
   void remove(const std::string& path) { programs_.erase(path); }
@@ -37,7 +38,8 @@ class FakeProcesses final : public Processes {
   const std::vector<std::string>& started() const { return started_; }
   // Answers the orders for other users, whom this process may not become then.
   std::function<Result<ProcessResult>(const HookOrder&)> hook_service = {};
-  bool record_started = true;  // years of a fleet are too many
+  std::map<std::uint16_t, std::string> listeners;  // who has a port, for those who may see it
+  bool record_started = true;                      // years of a fleet are too many
 
  private:
   void finish(std::uint64_t id, Duration after, std::function<ProcessResult()> outcome);
