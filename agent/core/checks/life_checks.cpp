@@ -223,7 +223,8 @@ std::vector<Finding> check_orphans(const CheckContext& context, const CheckSubje
                         name + ": its configuration is gone and nobody renews it",
                         describe_expiry(leaf, now),
                         "put the configuration back, or end this: nolapse forget " + name,
-                        {}});
+                        {},
+                        step});
   }
   return findings;
 }
