@@ -41,6 +41,7 @@ Renewal::Request CertificateJob::request(const std::string& challenge) {
   request.unseen_before = schedule_.proof && schedule_.proof->challenge == challenge &&
                           !schedule_.proof->seen && schedule_.failures == 0;
   request.wait_for_person = schedule_.failures < 2 && !options_.again;
+  request.reason = due_.reason;
   request.spent = &*outcome_.spent;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
@@ -135,6 +136,7 @@ void CertificateJob::issued(Result<Generation> generation) {
 }
 
 void CertificateJob::obtained(Generation generation) {
+  if (recalled(judged_at_)) schedule_.renewal_info->recall_answered_at = judged_at_;
   outcome_.generation = std::move(generation);
   outcome_.issued = true;
   if (!outcome_.generation->leaf().revocation_list_urls.empty()) {

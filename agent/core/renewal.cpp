@@ -41,8 +41,9 @@ void Renewal::start(Completion<Generation> done) {
     order_held_.reset();
     done(std::move(generation));
   };
-  info("ISSUANCE_STARTED",
-       "asking " + ca_.config().name + " for " + join(request_.spec.domains, " "));
+  info("ISSUANCE_STARTED", "asking " + ca_.config().name + " for " +
+                               join(request_.spec.domains, " ") +
+                               (request_.reason.empty() ? "" : ": " + request_.reason));
   enter(TimeSpent::Phase::ca);
   ca_.prepare([this](Result<void> ready) {
     enter(TimeSpent::Phase::nolapse);

@@ -33,6 +33,7 @@ class Renewal {
     // What a person has to set is told before the CA is asked. After two attempts it is asked all
     // the same: it may see what this host does not.
     bool wait_for_person = false;
+    std::string reason = {};     // why it is renewed, for people
     TimeSpent* spent = nullptr;  // where its time is noted; must outlive the attempt
   };
 

@@ -43,9 +43,17 @@ std::string changed_specification(const RenewalInput& input);
 // Is it this one that is revoked?
 bool is_revoked(const Generation* generation, const SavedRevocation* revocation);
 
-// Notes that a certificate is revoked: what failed before failed for one that could wait; only what
-// the CA asked us to wait for stays.
+// Does the CA want it replaced before its time, because of an incident or a revocation? The sign is
+// a window of the CA's that was over before the certificate was due by its age: one that was merely
+// missed ends later. [RFC 9773 §4.2]
+bool is_recalled(const Generation* generation, const SavedRenewalInfo* advice, Time now);
+// For people, with the CA's explanation.
+std::string describe_recall(const SavedRenewalInfo& advice);
+
+// Notes that a certificate is revoked, or recalled: what failed before failed for one that could
+// wait; only what the CA asked us to wait for stays.
 void note_revocation(ScheduleRecord& schedule, SavedRevocation revocation);
+void note_recall(ScheduleRecord& schedule);
 
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of
 // the lifetime for use is ignored: it would renew for ever.

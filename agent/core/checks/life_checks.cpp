@@ -163,17 +163,29 @@ std::vector<Finding> check_revocation(const CheckContext& context, const CheckSu
     return {not_known("REVOKED", name + ": nobody knows whether the CA has revoked its certificate",
                       newest ? schedule.error() : newest.error())};
   }
-  if (!schedule->revocation || *newest == nullptr || !is_revoked(*newest, &*schedule->revocation)) {
-    return {};
+  if (*newest == nullptr) return {};
+  const auto finding = [&](const char* code, const std::string& what, std::string evidence) {
+    return std::vector<Finding>{{code,
+                                 {},
+                                 {},
+                                 FindingSeverity::error,
+                                 name + ": " + what,
+                                 std::move(evidence),
+                                 renew_now(name),
+                                 {}}};
+  };
+  const auto& revocation = schedule->revocation;
+  if (revocation && is_revoked(*newest, &*revocation)) {
+    return finding("REVOKED", revocation->describe(),
+                   "since " + acme::format_rfc3339(revocation->revocation.at));
   }
-  return {{"REVOKED",
-           {},
-           {},
-           FindingSeverity::error,
-           name + ": " + schedule->revocation->describe(),
-           "since " + acme::format_rfc3339(schedule->revocation->revocation.at),
-           renew_now(name),
-           {}}};
+  const auto& advice = schedule->renewal_info;
+  if (advice && is_recalled(*newest, &*advice, context.world.clock.now())) {
+    return finding("RECALLED", describe_recall(*advice),
+                   "its age asks for a renewal at " +
+                       acme::format_rfc3339(renewal_point((*newest)->leaf(), {})));
+  }
+  return {};
 }
 
 std::vector<Finding> check_left_proofs(const CheckContext& context, const CheckSubject& subject) {
@@ -260,6 +272,12 @@ std::vector<CodePage> pages() {
       {"REVOKED", "the CA has revoked the certificate in use",
        "Its key was reported as compromised, or the CA issued it wrongly.", "nolapse status NAME",
        "nolapse renew --force NAME"},
+      {"RECALLED", "the CA wants the certificate in use replaced at once",
+       "The CA issued it wrongly or is about to revoke it; it says so by a renewal window (ARI) in "
+       "the past.",
+       "nolapse status NAME; the page that the finding names; the CA's status page",
+       "Nothing: it is renewed at once. One whose predecessor was recalled, too, waits for a day; "
+       "nolapse renew --force NAME does not."},
       {"CHALLENGE_LEFT_BEHIND", "a proof of control could not be taken away",
        "The DNS provider or the webroot refused the removal.",
        "dig TXT _acme-challenge.NAME; ls WEBROOT/.well-known/acme-challenge",
@@ -284,7 +302,7 @@ CheckFamily life_checks() {
                 check_renewal),
        for_each({"EXPIRY_NEAR", "EXPIRED"}, check_expiry), for_each({"ORDER_STUCK"}, check_order),
        plain_check({"DEPLOYMENT_FAILING"}, CheckDepth::cheap, CheckScope::target, check_deployment),
-       for_each({"REVOKED"}, check_revocation),
+       for_each({"REVOKED", "RECALLED"}, check_revocation),
        for_each({"CHALLENGE_LEFT_BEHIND"}, check_left_proofs),
        plain_check({"ORPHAN"}, CheckDepth::cheap, CheckScope::host, check_orphans)}};
 }
