@@ -208,7 +208,7 @@ bool may_fail_over(const FailOverInput& input) {
       input.kind == ErrorKind::held) {
     return false;
   }
-  return input.requested || little_is_left(input.leaf, input.now);
+  return (input.requested && !input.over_our_count) || little_is_left(input.leaf, input.now);
 }
 
 namespace {

@@ -79,10 +79,12 @@ struct FailOverInput {
   const acme::Certificate* leaf = nullptr;  // in use; nothing: there is none
   bool requested = false;                   // by an operator
   Time now{};
+  bool over_our_count = false;  // our own count of its limits refused
 };
 
 // May the next configured CA be asked at once? When the fault is the CA's (a proof that it could
-// not see, or a full disk, is not) and little is left, or an operator wants one now.
+// not see, or a full disk, is not) and little is left, or an operator wants one now. What our count
+// refuses to an operator is not the CA's fault: he would only spend what the next one allows.
 bool may_fail_over(const FailOverInput& input);
 
 struct RetryInput {

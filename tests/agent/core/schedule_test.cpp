@@ -354,6 +354,13 @@ TEST_CASE("another CA is asked when the fault is the CA's and little is left") {
   CHECK_FALSE(may(ErrorKind::validation, 1h, true));
   CHECK_FALSE(may(ErrorKind::local, 1h, true));
   CHECK(may_fail_over({ErrorKind::transient, nullptr, false, now}));
+  const auto over_our_count = [&](Duration left, bool requested) {
+    return may_fail_over({ErrorKind::deferred, &leaf, requested, leaf.not_after - left, true});
+  };
+  CHECK_FALSE(over_our_count(60 * 24h, true));
+  CHECK_FALSE(over_our_count(15 * 24h, true));
+  CHECK(over_our_count(15 * 24h - 1s, true));
+  CHECK(over_our_count(15 * 24h - 1s, false));
   const acme::Certificate week = leaf_of(6 * 24h);
   CHECK(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 35h}));
   CHECK_FALSE(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 36h}));
