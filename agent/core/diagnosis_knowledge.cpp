@@ -1,7 +1,8 @@
 #include "agent/core/diagnosis_knowledge.h"
 
+#include <regex.h>
+
 #include <algorithm>
-#include <regex>
 
 #include "agent/core/deployment.h"
 #include "agent/core/diagnosis_history.h"
@@ -118,24 +119,27 @@ bool is_same(const Endpoint& a, const Endpoint& b) {
 
 enum class Passage { never, perhaps, surely };
 
+// The servers' own dialect knows more than this one: what that may be is not guessed at.
+Passage matches(const std::string& pattern, bool any_case, const std::string& path) {
+  for (const char* foreign : {"(?", "*?", "+?", "\\d", "\\D", "\\A", "\\z"}) {
+    if (pattern.find(foreign) != std::string::npos) return Passage::perhaps;
+  }
+  regex_t compiled;
+  const int flags = REG_EXTENDED | REG_NOSUB | (any_case ? REG_ICASE : 0);
+  if (regcomp(&compiled, pattern.c_str(), flags) != 0) return Passage::perhaps;
+  const bool found = regexec(&compiled, path.c_str(), 0, nullptr, 0) == 0;
+  regfree(&compiled);
+  return found ? Passage::surely : Passage::never;
+}
+
 // Does a location, as in Upstream, hold for this path? "perhaps": its pattern cannot be read here.
 Passage holds_for(const std::string& location, const std::string& path) {
   const auto answer = [](bool holds) { return holds ? Passage::surely : Passage::never; };
   if (location.starts_with('@')) return Passage::never;  // only what others name
   if (location.starts_with('=')) return answer(path == location.substr(1));
   if (!location.starts_with('~')) return answer(path.starts_with(location));
-  // Patterns of others are not run on paths of any length.
-  constexpr std::size_t longest = 200;
   const bool any_case = location.starts_with("~*");
-  if (path.size() > longest || location.size() > longest) return Passage::perhaps;
-  try {
-    const std::regex pattern(
-        location.substr(any_case ? 2 : 1),
-        any_case ? std::regex::ECMAScript | std::regex::icase : std::regex::ECMAScript);
-    return answer(std::regex_search(path, pattern));
-  } catch (const std::regex_error&) {
-    return Passage::perhaps;
-  }
+  return matches(location.substr(any_case ? 2 : 1), any_case, path);
 }
 
 // Of two locations that hold, which one takes the request? An exact one, then a pattern, then the
