@@ -113,7 +113,7 @@ TEST_CASE("a server that does not say where it listens has its usual ports, not 
     SeenEndpoint seen;
     seen.endpoint = endpoint("shop.test", static_cast<std::uint16_t>(port));
     add_knowledge(seen, host, world.files, Time{});
-    CAPTURE(port);
+    CAPTURE(seen.endpoint.port);
     CHECK(seen.pairs.size() == pairs);
   }
 }

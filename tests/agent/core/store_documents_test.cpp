@@ -158,8 +158,9 @@ TEST_CASE("a schedule with a member of another kind is damaged, and the member i
       {R"("next_attempt":"2026-11-23T09:00:00Z")", ""},
   };
   for (const auto& [members, damaged] : rows) {
-    CAPTURE(members);
-    const auto schedule = read_schedule(R"({"schema":1,)" + std::string(members) + "}");
+    const std::string text = R"({"schema":1,)" + std::string(members) + "}";
+    CAPTURE(text);
+    const auto schedule = read_schedule(text);
     CHECK(schedule.has_value() == (*damaged == '\0'));
     if (!schedule) {
       CHECK(schedule.error().code == "BAD_STATE");
