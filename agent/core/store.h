@@ -73,6 +73,9 @@ namespace nolapse {
 
 using FileWork = std::vector<FileOperation>;
 
+// Nobody renews that often: a greater number is damage.
+inline constexpr unsigned greatest_generation = 1'000'000;
+
 // One issued key and chain, immutable.
 struct Generation {
   unsigned number = 0;
@@ -285,10 +288,13 @@ class Store {
 
   // Numbers, ascending. Other entries are ignored. An error: nobody knows what is there.
   Result<std::vector<unsigned>> generation_numbers(const std::string& name) const;
-  // Of the next generation. A standby's is above its certificate's too, so that no path is ever
-  // used twice, wherever a standby moves.
+  // Of the next generation: above all that are there and those that links and records name, for a
+  // generation that was lost may still be served. A standby's is above its certificate's too, so
+  // that no path is ever used twice, wherever a standby moves.
   Result<unsigned> next_number(const std::string& name) const;
   Result<Generation> load_generation(const std::string& name, unsigned number) const;
+  // The same, with its key and files looked at: an error where they do not belong together.
+  Result<Generation> load_whole_generation(const std::string& name, unsigned number) const;
   // The newest that is whole, which has all its files; nothing where none was ever issued. Damaged
   // newer ones are named in `damaged`. Whether the key fits is only looked at where keys may be
   // read.
@@ -298,6 +304,8 @@ class Store {
       std::vector<std::string>* damaged = nullptr) const;
   // The number that live/<name> points to.
   std::optional<unsigned> live_generation(const std::string& name) const;
+  // Those that live/ and deployed/ point to, whether or not they are there; live/'s first.
+  std::vector<unsigned> linked_generations(const std::string& name) const;
 
   // Nothing where none is under way.
   Result<std::optional<SavedIssuance>> load_issuance(const std::string& name) const;
@@ -431,8 +439,8 @@ class Store {
                                       const std::string& fullchain, const std::string& meta) const;
   const Parsed* unchanged(const std::string& name) const;
   Result<Parsed> load_checked(const std::string& name, unsigned number) const;
-  std::string fault_of_pair(const Generation& generation) const;
-  std::string fault_of_parts(const std::string& directory) const;
+  Result<void> check_pair(const Generation& generation) const;
+  Result<void> check_parts(const std::string& directory) const;
 
   std::string root_;
   const Files& files_;

@@ -1,5 +1,6 @@
 #include "agent/core/store_documents.h"
 
+#include <algorithm>
 #include <array>
 
 #include "acme/json_read.h"
@@ -64,6 +65,10 @@ std::optional<SavedError> read_error(const json& object) {
                     string_member(object, "message"),
                     string_member(object, "problem"),
                     time_member(object, "retry_after")};
+}
+
+bool is_time_or_null(const json& value) {
+  return value.is_null() || (value.is_string() && acme::parse_rfc3339(value.get<std::string>()));
 }
 
 json names_of(const std::vector<acme::Identifier>& identifiers) {
@@ -170,9 +175,57 @@ std::string write_document(const DeploymentRecords& records) {
   return Writer().add("targets", std::move(targets)).text();
 }
 
+namespace {
+
+// What nolapse does not write says nothing of the target, and may say what is wrong: the first such
+// member; empty: none. It may be missing, and others may have been added.
+std::string damaged_record_member(const json& record) {
+  const auto is_number = [](const json& value, std::int64_t limit) {
+    return value.is_number_integer() && value.get<std::int64_t>() >= 0 &&
+           value.get<std::int64_t>() <= limit;
+  };
+  const auto is_stage = [](const json& value) {
+    return value.is_string() &&
+           std::any_of(stage_names.begin(), stage_names.end(), [&](const StageName& entry) {
+             return value.get_ref<const std::string&>() == entry.name;
+           });
+  };
+  for (const auto& [name, value] : record.items()) {
+    const bool generation = name == "generation" || name == "former" || name == "withdrawn";
+    const bool good = generation               ? is_number(value, greatest_generation)
+                      : name == "failures"     ? is_number(value, 0x7fffffff)
+                      : name == "stage"        ? is_stage(value)
+                      : name == "next_attempt" ? is_time_or_null(value)
+                      : name == "last_error"   ? value.is_null() || value.is_object()
+                      : name == "judged"       ? value.is_boolean()
+                                               : true;
+    if (!good) return name;
+  }
+  return {};
+}
+
+Result<void> check_deployments(const json& document) {
+  const auto damaged = [](const std::string& member) {
+    return fail(ErrorKind::local, "BAD_STATE", member + " is not what nolapse writes there");
+  };
+  const auto targets = document.find("targets");
+  if (targets == document.end()) return {};
+  if (!targets->is_object()) return damaged("targets");
+  for (const auto& [target, record] : targets->items()) {
+    const std::string path = "targets." + acme::printable(target, 60);
+    if (!record.is_object()) return damaged(path);
+    const std::string member = damaged_record_member(record);
+    if (!member.empty()) return damaged(path + "." + member);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<DeploymentRecords> read_deployments(std::string_view text) {
   const auto document = open_state_document(text);
   if (!document) return fail(document.error());
+  if (const auto whole = check_deployments(*document); !whole) return fail(whole.error());
   DeploymentRecords records;
   for (const auto& [target, object] : acme::object_member(*document, "targets").items()) {
     DeploymentRecord record;
@@ -280,9 +333,6 @@ namespace {
 
 // The first member that is of another kind than nolapse writes; empty: none. It may be missing.
 std::string damaged_member(const json& document) {
-  const auto is_time = [](const json& value) {
-    return value.is_null() || (value.is_string() && acme::parse_rfc3339(value.get<std::string>()));
-  };
   const auto is_object = [](const json& value) { return value.is_null() || value.is_object(); };
   for (const auto& [name, value] : document.items()) {
     const bool number = name == "failures";
@@ -292,7 +342,7 @@ std::string damaged_member(const json& document) {
                         name == "revocation" || name == "proof" || name == "alarm" ||
                         name == "proven";
     if ((number && !value.is_number_integer()) || (text && !value.is_string()) ||
-        (time && !is_time(value)) || (object && !is_object(value))) {
+        (time && !is_time_or_null(value)) || (object && !is_object(value))) {
       return name;
     }
   }

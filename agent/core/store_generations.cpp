@@ -19,6 +19,12 @@ std::string key_part(const Files& files, const std::string& directory) {
   return missing && files.status(request) ? request : key;
 }
 
+std::optional<unsigned> number_behind(const Files& files, const std::string& link) {
+  const auto target = files.read_link(link);
+  if (!target) return {};
+  return parse_number(std::string_view(*target).substr(target->rfind('/') + 1));
+}
+
 }  // namespace
 
 Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name) const {
@@ -38,6 +44,13 @@ Result<unsigned> Store::next_number(const std::string& name) const {
     const auto numbers = generation_numbers(series);
     if (!numbers) return fail(numbers.error());
     if (!numbers->empty()) last = std::max(last, numbers->back());
+  }
+  const std::string certificate = certificate_of(name);
+  for (const unsigned number : linked_generations(certificate)) last = std::max(last, number);
+  // Unreadable ones are told of by whoever works with them.
+  const auto records = load_deployments(certificate);
+  for (const auto& [target, record] : records.value_or(DeploymentRecords{})) {
+    last = std::max({last, record.generation, record.former, record.withdrawn});
   }
   return last + 1;
 }
@@ -90,15 +103,25 @@ Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned numb
   const std::string meta = files_.read(directory + "/meta.json").value_or(std::string());
   auto generation = parse_generation(directory, number, *fullchain, meta);
   if (!generation) return fail(generation.error());
-  std::string fault = fault_of_pair(*generation);
-  if (fault.empty()) fault = fault_of_parts(directory);
-  return parsed_[name] = Parsed{versions, std::move(*generation), std::move(fault)};
+  auto whole = check_pair(*generation);
+  if (whole) whole = check_parts(directory);
+  return parsed_[name] = Parsed{versions, std::move(*generation),
+                                whole ? std::string() : whole.error().message};
 }
 
-std::string Store::fault_of_pair(const Generation& generation) const {
+Result<Generation> Store::load_whole_generation(const std::string& name, unsigned number) const {
+  auto generation = load_generation(name, number);
+  if (!generation) return generation;
+  auto whole = check_pair(*generation);
+  if (whole) whole = check_parts(generation->directory);
+  if (!whole) return fail(whole.error());
+  return generation;
+}
+
+Result<void> Store::check_pair(const Generation& generation) const {
   const std::string path = key_part(files_, generation.directory);
   const auto text = files_.read(path);
-  if (!text) return located(text.error(), path).message;
+  if (!text) return fail(located(text.error(), path));
   const auto public_key = [&]() -> Result<std::string> {
     if (!generation.has_key) {
       auto request = acme::parse_signing_request(*text);
@@ -109,24 +132,26 @@ std::string Store::fault_of_pair(const Generation& generation) const {
     if (!key) return fail(key.error());
     return key->public_key_der();
   }();
-  if (!public_key) return path + ": " + public_key.error().message;
+  if (!public_key) return fail(located(public_key.error(), path));
   if (*public_key == generation.leaf().public_key_der) return {};
-  return path + " is not " + (generation.has_key ? "the key" : "of the key") +
-         " of the certificate";
+  return fail(
+      ErrorKind::local, "BAD_GENERATION",
+      path + " is not " + (generation.has_key ? "the key" : "of the key") + " of the certificate");
 }
 
 // Hooks are given the leaf and the rest of its chain as files of their own.
-std::string Store::fault_of_parts(const std::string& directory) const {
+Result<void> Store::check_parts(const std::string& directory) const {
   std::string parts;
   for (const char* file : {"/cert.pem", "/chain.pem"}) {
     const auto part = files_.read(directory + file);
-    if (!part) return part.error().message;
+    if (!part) return fail(part.error());
     parts += *part;
   }
   const auto fullchain = files_.read(directory + "/fullchain.pem");
-  if (!fullchain) return fullchain.error().message;
+  if (!fullchain) return fail(fullchain.error());
   if (parts == *fullchain) return {};
-  return directory + ": cert.pem and chain.pem are not the two parts of fullchain.pem";
+  return fail(ErrorKind::local, "BAD_GENERATION",
+              directory + ": cert.pem and chain.pem are not the two parts of fullchain.pem");
 }
 
 // The folder's version says that no newer one has come.
@@ -158,8 +183,10 @@ Result<std::optional<Generation>> Store::newest_generation(
       }
     } else {
       auto generation = load_generation(name, *number);
-      fault = generation ? fault_of_parts(generation->directory) : generation.error().message;
-      if (fault.empty()) return std::optional<Generation>(std::move(*generation));
+      const auto whole =
+          generation ? check_parts(generation->directory) : Result<void>(fail(generation.error()));
+      if (whole) return std::optional<Generation>(std::move(*generation));
+      fault = whole.error().message;
     }
     if (damaged != nullptr) damaged->push_back(std::move(fault));
   }
@@ -167,9 +194,21 @@ Result<std::optional<Generation>> Store::newest_generation(
 }
 
 std::optional<unsigned> Store::live_generation(const std::string& name) const {
-  const auto target = files_.read_link(live_path(name));
-  if (!target) return {};
-  return parse_number(std::string_view(*target).substr(target->rfind('/') + 1));
+  return number_behind(files_, live_path(name));
+}
+
+std::vector<unsigned> Store::linked_generations(const std::string& name) const {
+  std::vector<unsigned> numbers;
+  if (is_standby(name)) return numbers;
+  const auto add = [&](const std::string& link) {
+    if (const auto number = number_behind(files_, link)) numbers.push_back(*number);
+  };
+  add(live_path(name));
+  const std::string deployed = root_ + "/deployed/" + name;
+  for (const std::string& target : files_.list(deployed).value_or(Names{})) {
+    add(deployed + "/" + target);
+  }
+  return numbers;
 }
 
 Result<acme::PrivateKey> Store::load_key(const Generation& generation) const {
@@ -289,18 +328,8 @@ FileWork Store::remove_old_generations(const std::string& name, unsigned keep) c
   if (!numbers || numbers->size() <= keep) return {};
   // Whatever is in use stays, and what came after it: one of those may be gone back to.
   unsigned oldest_needed = (*numbers)[numbers->size() - keep];
-  std::vector<std::string> links;
-  const std::string deployed = root_ + "/deployed/" + name;
-  if (!is_standby(name)) links.push_back(live_path(name));
-  for (const std::string& target :
-       is_standby(name) ? Names{} : files_.list(deployed).value_or(Names{})) {
-    links.push_back(deployed + "/" + target);
-  }
-  for (const std::string& link : links) {
-    const auto target = files_.read_link(link);
-    if (!target) continue;
-    const auto number = parse_number(std::string_view(*target).substr(target->rfind('/') + 1));
-    if (number) oldest_needed = std::min(oldest_needed, *number);
+  for (const unsigned number : linked_generations(name)) {
+    oldest_needed = std::min(oldest_needed, number);
   }
   FileWork work;
   for (const unsigned number : *numbers) {

@@ -66,8 +66,8 @@ inline FileWork new_folder(const std::string& path, unsigned mode = folder_mode)
 inline std::optional<unsigned> parse_number(std::string_view text) {
   unsigned number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || number == 0) return {};
-  return number;
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return {};
+  return number == 0 || number > greatest_generation ? std::optional<unsigned>() : number;
 }
 
 inline bool is_missing(const Error& error) {

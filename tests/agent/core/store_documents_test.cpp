@@ -136,10 +136,33 @@ TEST_CASE("a document that is broken, foreign or newer is an error that says so"
   CHECK(read_issuance(R"({"schema":1})").error().code == "BAD_STATE");
 }
 
-TEST_CASE("in deployments, members of the wrong type are as good as absent") {
-  const auto records = read_deployments(R"({"schema":1,"targets":{"a":7,"b":{"stage":"flying"}}})");
-  REQUIRE(records);
-  CHECK(records->at("b").stage == DeploymentStage::issued);
+TEST_CASE("deployments that nolapse does not write are damaged, and the member is named") {
+  const std::pair<const char*, const char*> rows[] = {
+      {R"({"nginx":5})", "targets.nginx "},
+      {R"([])", "targets "},
+      {R"({"nginx":{"generation":"x"}})", "targets.nginx.generation "},
+      {R"({"nginx":{"generation":-1}})", "targets.nginx.generation "},
+      {R"({"nginx":{"generation":2000000000}})", "targets.nginx.generation "},
+      {R"({"nginx":{"former":1.5}})", "targets.nginx.former "},
+      {R"({"nginx":{"withdrawn":null}})", "targets.nginx.withdrawn "},
+      {R"({"nginx":{"failures":-3}})", "targets.nginx.failures "},
+      {R"({"nginx":{"stage":"flying"}})", "targets.nginx.stage "},
+      {R"({"nginx":{"judged":1}})", "targets.nginx.judged "},
+      {R"({"nginx":{"next_attempt":"soon"}})", "targets.nginx.next_attempt "},
+      {R"({"nginx":{"last_error":7}})", "targets.nginx.last_error "},
+      // Absence is the default; others may have added what we do not know.
+      {R"({"nginx":{"generation":3,"next_attempt":null,"added_later":[1]},"a":{}})", ""},
+  };
+  for (const auto& [targets, damaged] : rows) {
+    const std::string text = R"({"schema":1,"targets":)" + std::string(targets) + "}";
+    CAPTURE(text);
+    const auto records = read_deployments(text);
+    CHECK(records.has_value() == (*damaged == '\0'));
+    if (records) continue;
+    CHECK(records.error().code == "BAD_STATE");
+    CHECK(records.error().message.starts_with(damaged));
+  }
+  CHECK(read_deployments(R"({"schema":1})")->empty());
 }
 
 TEST_CASE("a schedule with a member of another kind is damaged, and the member is named") {
