@@ -221,6 +221,12 @@ void CertificateJob::decide() {
   if (schedule_.revocation) input.revocation = &*schedule_.revocation;
   input.failed = schedule_.failures > 0;
   input.own_public_key = own_public_key(parts_.world.files, spec_);
+  const auto instead = first_to_end(true);
+  if (instead) input.in_use_instead = &instead->has;
+  if (outcome_.generation && !is_standby(spec_.name)) {
+    lost_ = lost_generation(parts_.store.live_generation(spec_.name), outcome_.generation->number);
+  }
+  input.lost = lost_;
   due_ = next_renewal(input);
   outcome_.reason = due_.reason;
   if (options_.work != RenewOptions::Work::renew) return deploy_wanted();
@@ -289,19 +295,44 @@ bool CertificateJob::note_what_was_proven() {
 // A person sees what a run says; for the daemon somebody has to be told.
 bool CertificateJob::told_of_expiry() {
   if (!options_.by_daemon || !outcome_.generation) return false;
-  const acme::Certificate& leaf = outcome_.generation->leaf();
   const Time now = parts_.world.clock.now();
-  const int step = expiry_step(leaf, planned_renewal(), now, parts_.config.alerts.expiry_days);
+  const auto earlier = first_to_end(false);
+  const int step = expiry_step(earlier, now);
   const SavedAlarm before = schedule_.alarm;
   if (step < before.step) schedule_.alarm = {};
   if (must_tell_expiry(schedule_.alarm, step, now)) {
     schedule_.alarm = {step, now};
-    std::string text = describe_expiry(leaf, now) + " and is not renewed";
+    std::string text =
+        earlier ? describe(*earlier, outcome_.generation->number, now)
+                : describe_expiry(outcome_.generation->leaf(), now) + " and is not renewed";
     if (schedule_.last_error) text += ": " + schedule_.last_error->message;
     parts_.events.emit(step == 1 ? Severity::warning : Severity::error, spec_.name,
                        step == 4 ? "EXPIRED" : "EXPIRY_NEAR", text);
   }
   return !(schedule_.alarm == before);
+}
+
+// Of what ends first: the newest, or what a target has instead.
+int CertificateJob::expiry_step(const std::optional<EndsEarlier>& earlier, Time now) const {
+  const ExpiryDays& days = parts_.config.alerts.expiry_days;
+  const acme::Certificate& newest = outcome_.generation->leaf();
+  const int step = nolapse::expiry_step(newest, planned_renewal(), now, days);
+  return earlier ? std::max(step, step_of(*earlier, spec_, now, days)) : step;
+}
+
+std::optional<Time> CertificateJob::next_step(const std::optional<EndsEarlier>& earlier,
+                                              Time now) const {
+  const ExpiryDays& days = parts_.config.alerts.expiry_days;
+  auto next = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), now, days);
+  if (!earlier) return next;
+  const acme::Certificate& leaf = earlier->has.leaf();
+  const auto of_earlier =
+      next_expiry_step(leaf, renewal_point(leaf, spec_.renew_before), now, days);
+  if (!next || (of_earlier && *of_earlier < *next)) next = of_earlier;
+  // What was taken back goes out then.
+  const Time ends = little_is_left_from(leaf);
+  if (earlier->taken_back && ends > now && (!next || ends < *next)) next = ends;
+  return next;
 }
 
 Time CertificateJob::planned_renewal() const {
@@ -324,8 +355,7 @@ void CertificateJob::report() {
   outcome_.next_look = next_look(look);
   if (due_.by_time && !due_.now) outcome_.renews_at = due_.at;
   if (outcome_.generation) {
-    const auto step = next_expiry_step(outcome_.generation->leaf(), planned_renewal(), look.now,
-                                       parts_.config.alerts.expiry_days);
+    const auto step = next_step(first_to_end(false), look.now);
     if (step) outcome_.next_look = std::min(outcome_.next_look, *step);
   }
   outcome_.spent->enter(TimeSpent::Phase::nolapse);

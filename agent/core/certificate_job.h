@@ -21,6 +21,7 @@
 #include "agent/core/store.h"
 #include "agent/core/target_turns.h"
 #include "agent/core/time_spent.h"
+#include "agent/core/withheld.h"
 
 namespace nolapse {
 
@@ -146,16 +147,22 @@ class CertificateJob {
   Result<unsigned> number_to_go_back_to(const DeploymentRecords& records) const;
   DeploymentWish wish(bool again) const;
   bool is_due(unsigned generation, const DeploymentWish& wish) const;
+  DeploymentRecords records_in_force() const;
+  std::optional<EndsEarlier> first_to_end(bool only_taken_back) const;
   void tell(Severity severity, const std::string& code, const std::string& message);
   bool told_today(std::optional<Time>& told_at) const;
   void mark_verified();
   void probe();
   void probed(std::vector<EndpointState> endpoints);
+  bool is_fit(const Generation& generation) const;
+  bool leaves_newer(const std::vector<EndpointState>& endpoints);
   void deploy(Generation generation, DeploymentWish wish);
   void end(Action action, std::optional<Error> error = {});
   bool note_what_was_proven();
   bool told_of_expiry();
   Time planned_renewal() const;
+  int expiry_step(const std::optional<EndsEarlier>& earlier, Time now) const;
+  std::optional<Time> next_step(const std::optional<EndsEarlier>& earlier, Time now) const;
   void report();
 
   JobParts parts_;
@@ -169,7 +176,8 @@ class CertificateJob {
   bool anew_ = false;                      // what the disk has of the schedule is to be replaced
   bool reconfigured_ = false;  // since the last attempt: what held it up then no longer counts
   Due due_;
-  Time judged_at_{};  // the moment that `due_` is about, see now_or_later()
+  Time judged_at_{};   // the moment that `due_` is about, see now_or_later()
+  unsigned lost_ = 0;  // see lost_generation()
   std::optional<Error> issuance_error_;
   std::optional<Generation> expected_;        // to be served, see generation_to_serve()
   std::vector<acme::Identifier> left_out_;    // of the attempt, see names_to_leave_out()

@@ -17,11 +17,31 @@ DeploymentWish CertificateJob::wish(bool again) const {
     wish.patience = Patience::window;
   }
   wish.revocation = schedule_.revocation;
+  wish.just_obtained = outcome_.issued;
   return wish;
 }
 
 bool CertificateJob::is_due(unsigned generation, const DeploymentWish& wish) const {
   return deployment_is_due(parts_.world, parts_.store, parts_.config, spec_, generation, wish);
+}
+
+// What targets have, without what a person took back once that is over.
+DeploymentRecords CertificateJob::records_in_force() const {
+  auto records = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
+  if (outcome_.generation) {
+    end_withdrawals(records, parts_.store, spec_.name, *outcome_.generation, schedule_.revocation,
+                    parts_.world.clock.now());
+  }
+  return records;
+}
+
+std::optional<EndsEarlier> CertificateJob::first_to_end(bool only_taken_back) const {
+  if (!outcome_.generation || is_standby(spec_.name)) return {};
+  const Generation& newest = *outcome_.generation;
+  const DeploymentRecords records = records_in_force();
+  return nolapse::first_to_end(spec_, records, newest,
+                               generations_had(parts_.store, spec_.name, records, newest.number),
+                               only_taken_back);
 }
 
 void CertificateJob::deploy_or_probe() {
@@ -34,14 +54,15 @@ void CertificateJob::deploy_or_probe() {
   const bool only_live = !live && spec_.deploy.empty();
   const bool due = only_live || outcome_.issued || is_due(outcome_.generation->number, wish);
   if (options_.dry_run) return end(due ? Action::would_deploy : Action::not_due);
-  // What the CA has revoked is brought nowhere: what is served instead is no worse.
-  if (due && !revoked()) return deploy(*outcome_.generation, wish);
+  // Where what was in use is lost it may still be served, and is better than what came before it.
+  const bool look_first = lost_ != 0 && !outcome_.issued;
+  if (due && !look_first && is_fit(*outcome_.generation)) return deploy(*outcome_.generation, wish);
   probe();
 }
 
 // Nothing is due by what we remember; what is served has the last word.
 void CertificateJob::probe() {
-  outcome_.deployments = parts_.store.load_deployments(spec_.name).value_or(DeploymentRecords{});
+  outcome_.deployments = records_in_force();
   const unsigned number =
       generation_to_serve(spec_, parts_.config, outcome_.deployments, outcome_.generation->number,
                           parts_.world.clock.now());
@@ -49,11 +70,9 @@ void CertificateJob::probe() {
   if (number != expected_->number) {
     if (auto older = parts_.store.load_generation(spec_.name, number)) expected_ = *older;
   }
-  VerificationRequest request = verification_of(spec_);
-  request.expected = expected_leaf(expected_->leaf());
-  request.roots_file = issuer_roots(parts_.config, &*expected_);
-  verify_endpoints(parts_.world, std::move(request),
-                   [this](std::vector<EndpointState> endpoints) { probed(std::move(endpoints)); });
+  verify_endpoints_twice(
+      parts_.world, verification_of(parts_.config, spec_, &*expected_),
+      [this](std::vector<EndpointState> endpoints) { probed(std::move(endpoints)); });
 }
 
 void CertificateJob::probed(std::vector<EndpointState> endpoints) {
@@ -66,7 +85,9 @@ void CertificateJob::probed(std::vector<EndpointState> endpoints) {
   if (expected_->number != outcome_.generation->number) {
     again.withdrawn = outcome_.generation->number;
   }
-  if (differs != endpoints.end() && !revoked() && is_due(expected_->number, again)) {
+  if (again.withdrawn == 0 && leaves_newer(endpoints)) return;
+  const bool fit = is_fit(*expected_);
+  if (differs != endpoints.end() && fit && is_due(expected_->number, again)) {
     parts_.events.emit(Severity::warning, spec_.name, "SERVED_DIFFERS",
                        differs->endpoint + ": " + differs->detail + "; deploying again");
     return deploy(*expected_, std::move(again));
@@ -74,7 +95,7 @@ void CertificateJob::probed(std::vector<EndpointState> endpoints) {
   const bool seen = endpoints.empty() || std::any_of(endpoints.begin(), endpoints.end(),
                                                      [](const auto& state) { return state.ok(); });
   const bool live = parts_.store.live_generation(spec_.name) == expected_->number;
-  if (!live && seen && differs == endpoints.end() && !revoked()) {
+  if (!live && seen && differs == endpoints.end() && fit) {
     return deploy(*expected_, wish(false));
   }
   outcome_.endpoints = std::move(endpoints);
@@ -85,6 +106,36 @@ void CertificateJob::probed(std::vector<EndpointState> endpoints) {
        bad->endpoint + ": " + bad->detail);
   end(Action::failed,
       Error{ErrorKind::transient, "NOT_SERVED", bad->endpoint + ": " + bad->detail, {}, {}});
+}
+
+// Never an older one after a newer: where what is served was issued after all that is here, and
+// nobody here knows it, ours are too old and a new one is obtained instead.
+bool CertificateJob::leaves_newer(const std::vector<EndpointState>& endpoints) {
+  if (outcome_.issued) return false;
+  const Generation& newest = *outcome_.generation;
+  const auto state =
+      served_and_newer(parts_.store, spec_.name, newest, endpoints, schedule_.revocation);
+  if (!state) return false;
+  const std::string what = describe_newer(*state, newest);
+  tell(Severity::error, "NEWER_SERVED",
+       what +
+           "; it is left there until a new one is obtained. Was the state directory restored, or "
+           "does somebody else renew it?");
+  outcome_.endpoints = endpoints;
+  // It was due before, and could not be had or has to wait.
+  if (due_.now) {
+    end(Action::failed, Error{ErrorKind::transient, "NEWER_SERVED", what, {}, {}});
+    return true;
+  }
+  due_ = {true, parts_.world.clock.now(), "something newer is served than there is here"};
+  outcome_.reason = due_.reason;
+  renew_or_wait();
+  return true;
+}
+
+// What is expired, or revoked by its CA, is brought nowhere: what is served instead is no worse.
+bool CertificateJob::is_fit(const Generation& generation) const {
+  return unfit_to_go_back_to(generation, schedule_.revocation, parts_.world.clock.now()).empty();
 }
 
 // A trouble that lasts is told of every day, not at every look.
@@ -129,6 +180,7 @@ void CertificateJob::deploy(Generation generation, DeploymentWish wish) {
   deployment_->start([this](DeploymentOutcome outcome) {
     outcome_.deployments = std::move(outcome.records);
     outcome_.endpoints = std::move(outcome.endpoints);
+    if (outcome.newer_served && leaves_newer(outcome_.endpoints)) return;
     if (outcome.error) {
       const bool waits = outcome.error->kind == ErrorKind::deferred;
       return end(waits ? Action::waiting : Action::failed, std::move(outcome.error));

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "agent/core/schedule.h"
+#include "agent/core/withheld.h"
 
 namespace nolapse {
 
@@ -23,6 +24,19 @@ TargetDue due_of(const World& world, const Store& store, const CertificateSpec& 
     if (has) input.little_is_left_from = little_is_left_from(has->leaf());
   }
   return target_due(input);
+}
+
+// Not where the older one is to be brought again: that is for as long as it lasts.
+std::vector<std::string> end_withdrawals_of(DeploymentRecords& records, const Store& store,
+                                            const CertificateSpec& spec, unsigned generation,
+                                            const DeploymentWish& wish, Time now) {
+  const bool any = std::any_of(records.begin(), records.end(), [&](const auto& entry) {
+    return entry.second.withdrawn == generation;
+  });
+  if (!any || wish.withdrawn != 0) return {};
+  const auto newest = store.load_generation(spec.name, generation);
+  if (!newest) return {};
+  return end_withdrawals(records, store, spec.name, *newest, wish.revocation, now);
 }
 
 bool is_wanted(const DeployTarget& target, const DeploymentWish& wish) {
@@ -47,10 +61,44 @@ std::string issuer_roots(const Config& config, const Generation* generation) {
   return ca == nullptr ? std::string() : ca->issuer_roots_file;
 }
 
+VerificationRequest verification_of(const Config& config, const CertificateSpec& spec,
+                                    const Generation* generation) {
+  VerificationRequest request = verification_of(spec);
+  request.roots_file = issuer_roots(config, generation);
+  if (generation == nullptr) return request;
+  request.expected = expected_leaf(generation->leaf());
+  request.expected.obtained_at = generation->issued_at;
+  return request;
+}
+
+std::optional<EndpointState> served_and_newer(const Store& store, const std::string& name,
+                                              const Generation& generation,
+                                              const std::vector<EndpointState>& endpoints,
+                                              const std::optional<SavedRevocation>& revocation) {
+  std::vector<std::string> known_before;
+  if (std::any_of(endpoints.begin(), endpoints.end(),
+                  [](const auto& each) { return each.newer; })) {
+    for (const unsigned number : store.generation_numbers(name).value_or(std::vector<unsigned>{})) {
+      const auto older = store.load_generation(name, number);
+      if (number < generation.number && older) {
+        known_before.push_back(older->leaf().fingerprint_sha256);
+      }
+    }
+  }
+  const EndpointState* const state = newer_one(endpoints, known_before, revocation);
+  return state == nullptr ? std::optional<EndpointState>() : *state;
+}
+
+std::string describe_newer(const EndpointState& state, const Generation& generation) {
+  return state.endpoint + " " + state.detail + ", newer than generation " +
+         std::to_string(generation.number) + ", the newest here";
+}
+
 bool deployment_is_due(const World& world, const Store& store, const Config& config,
                        const CertificateSpec& spec, unsigned generation,
                        const DeploymentWish& wish) {
-  const auto records = store.load_deployments(spec.name);
+  auto records = store.load_deployments(spec.name);
+  if (records) end_withdrawals_of(*records, store, spec, generation, wish, world.clock.now());
   return std::any_of(spec.deploy.begin(), spec.deploy.end(), [&](const std::string& name) {
     const auto target = config.targets.find(name);
     if (target == config.targets.end() || !is_wanted(target->second, wish)) return false;
@@ -80,6 +128,7 @@ void Deployment::start(std::function<void(DeploymentOutcome)> done) {
   probing_began_ = world_.clock.uptime();
   journal_.load();
   journal_.keep_only(spec_.deploy);
+  take_up_records();
   const auto& records = journal_.records();
   const bool left_unjudged = std::any_of(records.begin(), records.end(), [](const auto& entry) {
     return was_left_unjudged(entry.second);
@@ -95,11 +144,41 @@ void Deployment::start(std::function<void(DeploymentOutcome)> done) {
   }
   probe(generation_, [this, left_unjudged](std::vector<EndpointState> endpoints) {
     before_ = std::move(endpoints);
+    if (leaves_newer()) return end();
     for (EndpointState& state : before_) {
       if (left_unjudged) state.service = Service::good;
     }
     deploy_own();
   });
+}
+
+// What is not there nobody can have, nor go back to.
+void Deployment::take_up_records() {
+  std::erase_if(journal_.records(), [this](const auto& entry) {
+    const unsigned has = generation_at(entry.second);
+    if (has == 0 || has == generation_.number) return false;
+    const auto there = store_.load_generation(spec_.name, has);
+    if (there || there.error().code != "FILE_MISSING") return false;
+    events_.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
+                 "deployments.json says that target " + entry.first + " has generation " +
+                     std::to_string(has) + ", which is not there; it is deployed to again");
+    return true;
+  });
+  for (const std::string& why : end_withdrawals_of(journal_.records(), store_, spec_,
+                                                   generation_.number, wish_, world_.clock.now())) {
+    events_.emit(Severity::warning, spec_.name, "WITHDRAWAL_ENDED",
+                 "generation " + std::to_string(generation_.number) +
+                     ", which was taken back, goes out after all: " + why);
+  }
+}
+
+// Who asks for it by name gets it, and so does who took the newer one back.
+bool Deployment::leaves_newer() {
+  if (wish_.patience == Patience::none || wish_.withdrawn != 0 || wish_.just_obtained) return false;
+  newer_served_ =
+      served_and_newer(store_, spec_.name, generation_, before_, wish_.revocation).has_value();
+  if (newer_served_) endpoints_ = before_;
+  return newer_served_;
 }
 
 void Deployment::choose_targets() {
@@ -174,10 +253,7 @@ void Deployment::deploy(bool foreign, std::function<void()> then) {
 void Deployment::probe(const Generation& generation,
                        std::function<void(std::vector<EndpointState>)> done) {
   enter(TimeSpent::Phase::verification);
-  VerificationRequest request = verification_of(spec_);
-  request.expected = expected_leaf(generation.leaf());
-  request.roots_file = issuer_roots(config_, &generation);
-  verify_endpoints(world_, std::move(request), std::move(done));
+  verify_endpoints(world_, verification_of(config_, spec_, &generation), std::move(done));
 }
 
 void Deployment::verify() {
@@ -289,6 +365,7 @@ void Deployment::end() {
   enter(TimeSpent::Phase::nolapse);
   DeploymentOutcome outcome{journal_.records(), std::move(endpoints_), journal_.first_error()};
   if (!outcome.error) outcome.error = window_closed_;
+  outcome.newer_served = newer_served_;
   // Late, so that the owner may drop this object in the completion.
   world_.clock.start_timer(Duration{0},
                            [done = done_, outcome = std::move(outcome)] { done(outcome); });

@@ -24,6 +24,7 @@ struct DeploymentOutcome {
   // The first that happened; nothing: all is verified, or nothing can be. Kind deferred, code
   // WINDOW_CLOSED: only the window of a target is waited for.
   std::optional<Error> error;
+  bool newer_served = false;  // nothing was done, see served_and_newer()
 };
 
 struct DeploymentWish {
@@ -34,6 +35,7 @@ struct DeploymentWish {
   // A person went back to an older generation: the newest is not brought there before they say so.
   unsigned withdrawn = 0;
   std::optional<SavedRevocation> revocation = {};  // what the CA has taken back
+  bool just_obtained = false;                      // it is the newest there is, whatever is served
   TimeSpent* spent = nullptr;  // where its time is noted; must outlive the deployment
 };
 
@@ -57,7 +59,9 @@ class Deployment {
   void start(std::function<void(DeploymentOutcome)> done);
 
  private:
+  void take_up_records();
   void choose_targets();
+  bool leaves_newer();
   void deploy_own();
   void deploy_foreign();
   void deploy(bool foreign, std::function<void()> then);
@@ -97,11 +101,25 @@ class Deployment {
   std::vector<EndpointState> before_;
   std::vector<EndpointState> endpoints_;
   std::map<unsigned, Generation> formers_;  // gone back to, by number
+  bool newer_served_ = false;
   int probes_ = 0;
   std::chrono::milliseconds probing_began_{};
 };
 
 // Anchors for chains of this generation: those of the CA that issued it.
 std::string issuer_roots(const Config& config, const Generation* generation);
+
+// Is this generation served? Nothing: none is there.
+VerificationRequest verification_of(const Config& config, const CertificateSpec& spec,
+                                    const Generation* generation);
+
+// What is served instead of the generation, where that is better left alone: newer and good, and
+// none that came before it here. Then ours are from a state directory that lost one, or was
+// restored. Nothing: there is no such endpoint.
+std::optional<EndpointState> served_and_newer(const Store& store, const std::string& name,
+                                              const Generation& generation,
+                                              const std::vector<EndpointState>& endpoints,
+                                              const std::optional<SavedRevocation>& revocation);
+std::string describe_newer(const EndpointState& state, const Generation& generation);
 
 }  // namespace nolapse

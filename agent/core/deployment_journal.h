@@ -22,6 +22,7 @@ class DeploymentJournal {
   void load();
 
   const DeploymentRecords& records() const { return records_; }
+  DeploymentRecords& records() { return records_; }
   DeploymentRecord& record(const std::string& target) { return records_[target]; }
   const DeploymentRecord* find(const std::string& target) const;
   // What is no longer configured is forgotten with the next save.

@@ -94,6 +94,13 @@ unsigned generation_at(const DeploymentRecord& record) {
   return is_there ? record.generation : record.former;
 }
 
+std::optional<Time> waits_for_window(const DeploymentRecord& record, const DeployTarget& target,
+                                     Time now) {
+  const bool waits = target.window && record.stage == DeploymentStage::verified &&
+                     record.next_attempt && now < *record.next_attempt;
+  return waits ? record.next_attempt : std::optional<Time>();
+}
+
 unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,
                              const DeploymentRecords& records, unsigned newest, Time now) {
   unsigned older = 0;
@@ -102,10 +109,7 @@ unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,
     const auto target = config.targets.find(name);
     if (found == records.end() || target == config.targets.end()) return newest;
     const DeploymentRecord& record = found->second;
-    const bool waits_for_window = target->second.window &&
-                                  record.stage == DeploymentStage::verified &&
-                                  record.next_attempt && now < *record.next_attempt;
-    if (record.withdrawn != newest && !waits_for_window) return newest;
+    if (record.withdrawn != newest && !waits_for_window(record, target->second, now)) return newest;
     older = std::max(older, generation_at(record));
   }
   return older == 0 ? newest : older;
@@ -165,6 +169,18 @@ std::string made_worse(const std::vector<EndpointState>& before,
     }
   }
   return {};
+}
+
+const EndpointState* newer_one(const std::vector<EndpointState>& endpoints,
+                               const std::vector<std::string>& known_before,
+                               const std::optional<SavedRevocation>& revocation) {
+  const auto found = std::find_if(endpoints.begin(), endpoints.end(), [&](const auto& state) {
+    const bool known = std::find(known_before.begin(), known_before.end(),
+                                 state.fingerprint_sha256) != known_before.end();
+    const bool is_bad = revocation && revocation->fingerprint_sha256 == state.fingerprint_sha256;
+    return state.newer && !known && !is_bad;
+  });
+  return found == endpoints.end() ? nullptr : &*found;
 }
 
 std::string unfit_to_go_back_to(const Generation& generation,

@@ -50,6 +50,10 @@ std::string format_window(const DailyWindow& window);
 // What the target has by its record; 0: nothing of ours.
 unsigned generation_at(const DeploymentRecord& record);
 
+// Until when a target that had something good waits for its window; nothing: it does not.
+std::optional<Time> waits_for_window(const DeploymentRecord& record, const DeployTarget& target,
+                                     Time now);
+
 // What the endpoints are to serve now: the newest, unless for every target a person took that back
 // or its window is waited for.
 unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,
@@ -70,6 +74,11 @@ std::string made_worse(const std::vector<EndpointState>& before,
 // May what is served still become what it should be? What could not be reached before the
 // deployment either, most likely will not be by waiting.
 bool may_change(const std::vector<EndpointState>& before, const std::vector<EndpointState>& now);
+
+// The first whose certificate is newer than ours, and neither revoked nor one of ours before.
+const EndpointState* newer_one(const std::vector<EndpointState>& endpoints,
+                               const std::vector<std::string>& known_before,
+                               const std::optional<SavedRevocation>& revocation);
 
 // Why nobody should go back to it; empty: it is as good as on its first day.
 std::string unfit_to_go_back_to(const Generation& generation,

@@ -121,15 +121,35 @@ std::string ignored_renew_before(const acme::Certificate& leaf,
 
 namespace {
 
+// What is in use ends before the newest does.
+void mind_what_is_in_use(const RenewalInput& input, Due& due) {
+  const Generation& newest = *input.newest;
+  const Generation& used = *input.in_use_instead;
+  const Time from = std::max(newest.issued_at, newest.leaf().not_before);
+  const Time until = little_is_left_from(used.leaf());
+  const Time at = std::max(renewal_point(used.leaf(), input.spec.renew_before),
+                           std::max(until, from) - std::max<Duration>(until - from, 0h) / 2);
+  if (at >= due.at) return;
+  due.at = at;
+  due.reason = "generation " + std::to_string(newest.number) + " was taken back, and generation " +
+               std::to_string(used.number) + ", in use instead, ends on " +
+               acme::format_rfc3339(used.leaf().not_after);
+}
+
 // Without regard to what was tried before.
 Due planned_renewal(const RenewalInput& input) {
   const std::string change = changed_specification(input);
   if (!change.empty()) return {true, input.now, change};
+  if (input.lost != 0) {
+    return {true, input.now,
+            "generation " + std::to_string(input.lost) + ", which live/ names, is lost"};
+  }
   const acme::Certificate& leaf = input.newest->leaf();
   Due due{false, renewal_point(leaf, input.spec.renew_before), {}, true};
   due.reason = "the renewal point is " + acme::format_rfc3339(due.at) + ", " +
                acme::format_duration(leaf.not_after - due.at) + " before expiry";
   if (input.renewal_info != nullptr) follow_advice(input, due);
+  if (input.in_use_instead != nullptr) mind_what_is_in_use(input, due);
   const std::string ignored = ignored_renew_before(leaf, input.spec.renew_before);
   if (!ignored.empty()) due.reason += "; " + ignored;
   due.now = input.now >= due.at;

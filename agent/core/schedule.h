@@ -30,11 +30,15 @@ struct RenewalInput {
       nullptr;                                  // the CA's advice for the newest; none: not known
   const SavedRevocation* revocation = nullptr;  // the last that was heard of, of any certificate
   std::string own_public_key = {};              // see own_request.h
+  // What is in use instead of the newest, which a person took back; none: nobody did.
+  const Generation* in_use_instead = nullptr;
+  unsigned lost = 0;  // a generation above the newest that live/ names and nobody has; 0: none
 };
 
-// An operator's request, a revocation, an interrupted attempt, a changed CertificateSpec, or the
-// renewal point: `renew_before`, else a third of the lifetime left, half when the lifetime is under
-// ten days.
+// An operator's request, a revocation, an interrupted attempt, a changed CertificateSpec, the loss
+// of the generation in use, or the renewal point: `renew_before`, else a third of the lifetime
+// left, half when the lifetime is under ten days. Of what is in use instead of the newest, too, but
+// then whoever took that back gets half of the time until it goes out all the same.
 Due next_renewal(const RenewalInput& input);
 
 // The first difference between what was issued (`newest`, which must be there) and what is wanted

@@ -27,10 +27,12 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
         done_(std::move(done)) {}
 
   void start() {
-    collect_status(context_->world, context_->config, request_.names,
-                   [self = shared_from_this()](std::vector<CertificateStatus> statuses) {
-                     self->collected(std::move(statuses));
-                   });
+    collect_status(
+        context_->world, context_->config, request_.names,
+        [self = shared_from_this()](std::vector<CertificateStatus> statuses) {
+          self->collected(std::move(statuses));
+        },
+        Looks::two);
   }
 
  private:

@@ -90,6 +90,8 @@ void describe_renewal(const StatusInput& input, CertificateStatus& status) {
   if (input.schedule.renewal_info) renewal.renewal_info = &*input.schedule.renewal_info;
   if (input.schedule.revocation) renewal.revocation = &*input.schedule.revocation;
   renewal.own_public_key = input.own_public_key;
+  renewal.lost = input.lost;
+  if (input.in_use_instead) renewal.in_use_instead = &*input.in_use_instead;
   const Due due = next_renewal(renewal);
   status.renewal = renewal_of(input, due);
   status.next_attempt = due.at;

@@ -52,7 +52,9 @@ struct StatusInput {
   Time now{};
   bool orphan = false;  // there is no configuration for it any more
   std::shared_ptr<const CertificateStatus> standby = {};
-  std::string own_public_key = {};  // see own_request.h
+  std::string own_public_key = {};                // see own_request.h
+  std::optional<Generation> in_use_instead = {};  // of the newest, which a person took back
+  unsigned lost = 0;                              // as in RenewalInput
 };
 
 // A standby that cannot be had is a renewal that is not well: the protection that is asked for is

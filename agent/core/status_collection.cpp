@@ -6,6 +6,7 @@
 #include "agent/core/deployment.h"
 #include "agent/core/own_request.h"
 #include "agent/core/standby.h"
+#include "agent/core/withheld.h"
 
 namespace nolapse {
 namespace {
@@ -21,6 +22,17 @@ struct Collection {
   }
 };
 
+void look_at_what_is_in_use(const Store& store, StatusInput& input) {
+  const Generation& newest = *input.newest;
+  const std::string& name = input.spec.name;
+  end_withdrawals(input.deployments, store, name, newest, input.schedule.revocation, input.now);
+  const auto instead =
+      first_to_end(input.spec, input.deployments, newest,
+                   generations_had(store, name, input.deployments, newest.number), true);
+  if (instead) input.in_use_instead = instead->has;
+  input.lost = lost_generation(store.live_generation(name), newest.number);
+}
+
 StatusInput read_records(World world, const Config& config, const CertificateSpec& spec) {
   const Store store(config.state_directory, world.files);
   StatusInput input{spec, config, {}, {}, {}, {}, false, true, world.clock.now()};
@@ -34,6 +46,7 @@ StatusInput read_records(World world, const Config& config, const CertificateSpe
   input.records_readable = schedule && deployments && newest;
   if (schedule) input.schedule = std::move(*schedule);
   if (deployments) input.deployments = std::move(*deployments);
+  if (input.newest) look_at_what_is_in_use(store, input);
   input.own_public_key = own_public_key(world.files, spec);
   return input;
 }
@@ -59,12 +72,25 @@ std::optional<Generation> generation_to_verify(World world, const Config& config
   return older ? *older : input.newest;
 }
 
-void collect_one(World world, const Config& config, const CertificateSpec& spec,
+void verify(World world, const Config& config, const CertificateSpec& spec, Looks looks,
+            std::function<void(CertificateStatus)> done) {
+  auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
+  if (spec.standby) input->standby = standby_status(world, config, spec, input->newest);
+  const auto to_serve = generation_to_verify(world, config, spec, *input);
+  const auto verify = looks == Looks::two ? verify_endpoints_twice : verify_endpoints;
+  verify(world, verification_of(config, spec, to_serve ? &*to_serve : nullptr),
+         [input, done = std::move(done)](std::vector<EndpointState> endpoints) {
+           input->endpoints = std::move(endpoints);
+           done(make_status(std::move(*input)));
+         });
+}
+
+void collect_one(World world, const Config& config, const CertificateSpec& spec, Looks looks,
                  const std::shared_ptr<Collection>& collection) {
   const std::size_t index = collection->statuses.size();
   collection->statuses.emplace_back();
   ++collection->open;
-  collect_status_of(world, config, spec, [collection, index](CertificateStatus status) {
+  verify(world, config, spec, looks, [collection, index](CertificateStatus status) {
     collection->statuses[index] = std::move(status);
     collection->close_one();
   });
@@ -74,17 +100,7 @@ void collect_one(World world, const Config& config, const CertificateSpec& spec,
 
 void collect_status_of(World world, const Config& config, const CertificateSpec& spec,
                        std::function<void(CertificateStatus)> done) {
-  auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
-  if (spec.standby) input->standby = standby_status(world, config, spec, input->newest);
-  const auto to_serve = generation_to_verify(world, config, spec, *input);
-  VerificationRequest request = verification_of(spec);
-  if (to_serve) request.expected = expected_leaf(to_serve->leaf());
-  request.roots_file = issuer_roots(config, to_serve ? &*to_serve : nullptr);
-  verify_endpoints(world, std::move(request),
-                   [input, done = std::move(done)](std::vector<EndpointState> endpoints) {
-                     input->endpoints = std::move(endpoints);
-                     done(make_status(std::move(*input)));
-                   });
+  verify(world, config, spec, Looks::one, std::move(done));
 }
 
 std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::string& name) {
@@ -98,21 +114,21 @@ std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::stri
 }
 
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
-                    std::function<void(std::vector<CertificateStatus>)> done) {
+                    std::function<void(std::vector<CertificateStatus>)> done, Looks looks) {
   auto collection = std::make_shared<Collection>();
   collection->done = std::move(done);
   const auto wanted = [&](const std::string& name) {
     return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
   };
   for (const CertificateSpec& spec : config.certificates) {
-    if (wanted(spec.name)) collect_one(world, config, spec, collection);
+    if (wanted(spec.name)) collect_one(world, config, spec, looks, collection);
   }
   const Store store(config.state_directory, world.files);
   for (const std::string& name : store.names()) {
     if (config.find_certificate(name) != nullptr || !wanted(name)) continue;
     if (auto orphan = orphan_spec(store, name)) {
       collection->orphans.push_back(std::move(orphan));
-      collect_one(world, config, *collection->orphans.back(), collection);
+      collect_one(world, config, *collection->orphans.back(), looks, collection);
     }
   }
   world.clock.start_timer(Duration{0}, [collection] { collection->close_one(); });

@@ -14,8 +14,13 @@ namespace nolapse {
 
 // In the order of the configuration, then the orphans by name; `names` empty: all. The references
 // must outlive the answer.
+enum class Looks {
+  one,  // for whoever waits for the answer
+  two,  // where somebody is told of what is bad, see verify_endpoints_twice()
+};
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
-                    std::function<void(std::vector<CertificateStatus>)> done);
+                    std::function<void(std::vector<CertificateStatus>)> done,
+                    Looks looks = Looks::one);
 
 // Of one: of the configuration's, or an orphan's as orphan_spec() made it, which must outlive the
 // answer, too.

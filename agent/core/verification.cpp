@@ -111,7 +111,8 @@ VerificationRequest verification_of(const CertificateSpec& spec) {
 }
 
 ExpectedLeaf expected_leaf(const acme::Certificate& leaf) {
-  return {leaf.fingerprint_sha256, leaf.not_after, leaf.not_before, leaf.subject_alternative_names};
+  return {leaf.fingerprint_sha256, leaf.not_after, leaf.not_before, leaf.subject_alternative_names,
+          leaf.issuer_common_name};
 }
 
 namespace {
@@ -128,6 +129,20 @@ bool says_something(const Endpoint& endpoint, const ExpectedLeaf& expected, Time
   leaf.subject_alternative_names = expected.names;
   const bool is_address = !acme::canonical_address(endpoint.server_name).empty();
   return acme::names(leaf, {is_address ? "ip" : "dns", endpoint.server_name});
+}
+
+// One that was obtained since is the newer, whenever its CA says that it begins.
+bool is_newer(const acme::Certificate& leaf, const ProbeReply& reply, const ExpectedLeaf& expected,
+              Time now) {
+  if (expected.names.empty() || now < leaf.not_before || now >= leaf.not_after) return false;
+  if (leaf.not_before <= std::max(expected.not_before, expected.obtained_at)) return false;
+  const auto& there = leaf.subject_alternative_names;
+  const bool same_names =
+      std::all_of(expected.names.begin(), expected.names.end(), [&](const acme::Identifier& name) {
+        return std::find(there.begin(), there.end(), name) != there.end();
+      });
+  const bool same_issuer = !expected.issuer.empty() && leaf.issuer_common_name == expected.issuer;
+  return same_names && (same_issuer || reply.chain_error.empty());
 }
 
 }  // namespace
@@ -165,6 +180,7 @@ EndpointState judge(const Endpoint& endpoint, const std::string& address, const 
                    acme::format_duration(now - leaf.not_after) + " ago, on " +
                    acme::format_rfc3339(leaf.not_after);
   } else if (!is_expected) {
+    state.newer = is_newer(leaf, reply, expected, now);
     state.detail = "serves another certificate (" + fingerprint.substr(0, 16) + "…, issued by \"" +
                    acme::printable(leaf.issuer_common_name, 100) + "\"," + until + ")";
   } else if (!reply.chain_error.empty()) {
@@ -226,6 +242,40 @@ void verify_endpoints(World world, VerificationRequest request,
   for (std::size_t i = 0; i < endpoints.size(); ++i) probe_all(round, i, endpoints[i]);
   // The one that keeps the round open until everything was asked, and makes the completion late.
   world.clock.start_timer(Duration{0}, [round] { round->close_one(); });
+}
+
+// ---- twice
+
+bool needs_second_look(const std::vector<EndpointState>& first) {
+  return std::any_of(first.begin(), first.end(),
+                     [](const EndpointState& state) { return !state.ok(); });
+}
+
+std::vector<EndpointState> of_two_looks(const std::vector<EndpointState>& first,
+                                        std::vector<EndpointState> second) {
+  for (EndpointState& state : second) {
+    if (state.ok()) continue;
+    const auto before = std::find_if(first.begin(), first.end(), [&](const EndpointState& then) {
+      return then.endpoint == state.endpoint && then.address == state.address && then.ok();
+    });
+    if (before != first.end()) state = *before;
+  }
+  return second;
+}
+
+void verify_endpoints_twice(World world, VerificationRequest request,
+                            std::function<void(std::vector<EndpointState>)> done) {
+  VerificationRequest again = request;
+  verify_endpoints(
+      world, std::move(request),
+      [world, again = std::move(again), done = std::move(done)](std::vector<EndpointState> first) {
+        if (!needs_second_look(first)) return done(std::move(first));
+        world.clock.start_timer(second_look_after, [world, again, done, first = std::move(first)] {
+          verify_endpoints(world, again, [done, first](std::vector<EndpointState> second) {
+            done(of_two_looks(first, std::move(second)));
+          });
+        });
+      });
 }
 
 }  // namespace nolapse

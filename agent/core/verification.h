@@ -28,6 +28,8 @@ struct EndpointState {
   // Nothing: it was not reached, or serves what it should and that says nothing yet, because a name
   // was left out on purpose or this host's clock is behind.
   std::optional<Service> service = {};
+  // Another one than was expected: for the same names, valid, and issued after that was obtained.
+  bool newer = false;
 
   bool ok() const { return verdict == Verdict::ok; }
 };
@@ -38,6 +40,8 @@ struct ExpectedLeaf {
   Time not_after{};
   Time not_before{};
   std::vector<acme::Identifier> names = {};
+  std::string issuer = {};  // its common name
+  Time obtained_at = {};    // by whoever expects it
 };
 ExpectedLeaf expected_leaf(const acme::Certificate& leaf);
 
@@ -64,5 +68,14 @@ std::vector<Endpoint> local_listeners(const std::string& proc_net_tcp,
 // certificate for one of the domains; an empty answer means that nothing could be verified.
 void verify_endpoints(World world, VerificationRequest request,
                       std::function<void(std::vector<EndpointState>)> done);
+
+// The same, and where anything is bad, all of it once more after that time: a connection that was
+// closed, or an answer that was lost, is no news. Bad is what was bad both times.
+inline constexpr Duration second_look_after = std::chrono::seconds(3);
+void verify_endpoints_twice(World world, VerificationRequest request,
+                            std::function<void(std::vector<EndpointState>)> done);
+bool needs_second_look(const std::vector<EndpointState>& first);
+std::vector<EndpointState> of_two_looks(const std::vector<EndpointState>& first,
+                                        std::vector<EndpointState> second);
 
 }  // namespace nolapse

@@ -47,6 +47,22 @@ class Scene : public DaemonScene {
 
 }  // namespace
 
+TEST_CASE("one connection that is closed is told to nobody") {
+  Scene scene(300);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  for (int i = 0; i < 40; ++i) {
+    scene.shop.nginx.closes = 1;
+    scene.run_for(47min);
+  }
+  for (const char* code : {"HANDSHAKE_FAILS", "NOT_SERVED", "SERVED_DIFFERS"}) {
+    CAPTURE(code);
+    CHECK(scene.count(code) == 0);
+  }
+  scene.shop.nginx.closes = 1000;
+  CHECK(scene.run_until_event("HANDSHAKE_FAILS", 2h));
+}
+
 TEST_CASE("a service that is down is told of once, and so is its end") {
   Scene scene(301);
   REQUIRE(scene.start());

@@ -57,7 +57,7 @@ void FakeTlsProbe::listen(const std::string& address, std::uint16_t port,
   listeners_[{address, port, server_name}] = &service;
 }
 
-const FakeService* FakeTlsProbe::find(const ProbeRequest& request) const {
+FakeService* FakeTlsProbe::find(const ProbeRequest& request) const {
   auto found = listeners_.find({request.address, request.port, request.server_name});
   if (found == listeners_.end()) found = listeners_.find({request.address, request.port, ""});
   return found == listeners_.end() ? nullptr : found->second;
@@ -75,7 +75,7 @@ void FakeTlsProbe::probe(ProbeRequest request, std::function<void(ProbeReply)> d
 
 ProbeReply FakeTlsProbe::look(const ProbeRequest& request) {
   const std::string where = request.address + " port " + std::to_string(request.port);
-  const FakeService* service = find(request);
+  FakeService* service = find(request);
   ProbeReply reply;
   if (!request.application_protocol.empty() && alpn_responder != nullptr) {
     const auto certificate = alpn_responder->show(request.server_name);
@@ -89,6 +89,11 @@ ProbeReply FakeTlsProbe::look(const ProbeRequest& request) {
     return reply;
   }
   reply.outcome = ProbeReply::Outcome::no_handshake;
+  if (service->closes > 0) {
+    --service->closes;
+    reply.detail = where + ": the connection was closed";
+    return reply;
+  }
   const auto* chain = service->shown_chain();
   if (chain == nullptr) {
     reply.detail = where + ": TLS alert handshake failure";

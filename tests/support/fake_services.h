@@ -64,7 +64,8 @@ class FakeService {
   // No handshake succeeds with such a leaf, although its own test had nothing against it.
   std::function<bool(const acme::Certificate& leaf)> chokes_on = nullptr;
   bool unreachable = false;
-  bool hangs = false;  // its hook never ends
+  unsigned closes = 0;  // so many connections to come, in the middle of their handshakes
+  bool hangs = false;   // its hook never ends
   Duration latency = std::chrono::milliseconds(3);
   std::string own_key = {};  // PEM: the operator put it there, for chains that come without one
 
@@ -101,7 +102,7 @@ class FakeTlsProbe final : public TlsProbe {
 
   ProbeReply look(const ProbeRequest& request);
   std::string cached_chain_error(const FakeService& service, const ProbeRequest& request);
-  const FakeService* find(const ProbeRequest& request) const;
+  FakeService* find(const ProbeRequest& request) const;
   std::string chain_error(const std::vector<std::string>& chain, const ProbeRequest& request) const;
 
   FakeClock& clock_;

@@ -4,7 +4,9 @@
 
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/not_known.h"
+#include "agent/core/deployment_rules.h"
 #include "agent/core/expiry.h"
+#include "agent/core/withheld.h"
 
 namespace nolapse {
 namespace {
@@ -77,21 +79,35 @@ std::vector<Finding> check_expiry(const CheckContext& context, const CheckSubjec
                       newest.error())};
   }
   if (*newest == nullptr) return {};
+  const CertificateSpec& spec = *subject.certificate;
   const acme::Certificate& leaf = (*newest)->leaf();
   const Time now = context.world.clock.now();
-  const int step = expiry_step(leaf, renewal_point(leaf, subject.certificate->renew_before), now,
-                               context.config.alerts.expiry_days);
+  const ExpiryDays& days = context.config.alerts.expiry_days;
+  const CertificateStatus& status = context.status_of(spec);
+  const auto found = [&](int step, const std::string& what, std::string evidence, std::string fix) {
+    return std::vector<Finding>{{step == 4 ? "EXPIRED" : "EXPIRY_NEAR",
+                                 {},
+                                 {},
+                                 step == 1 ? FindingSeverity::warning : FindingSeverity::error,
+                                 spec.name + ": " + what,
+                                 std::move(evidence),
+                                 std::move(fix),
+                                 {},
+                                 step}};
+  };
+  const int step = expiry_step(leaf, renewal_point(leaf, spec.renew_before), now, days);
+  const auto earlier = first_to_end(
+      spec, status.deployments, **newest,
+      generations_had(context.store, spec.name, status.deployments, (*newest)->number));
+  const int step_of_earlier = earlier ? step_of(*earlier, spec, now, days) : 0;
+  if (step_of_earlier > step) {
+    return found(step_of_earlier, describe(*earlier, (*newest)->number, now),
+                 words_of(status.deployments.at(earlier->target).last_error),
+                 "nolapse deploy " + spec.name + " --target " + earlier->target);
+  }
   if (step == 0) return {};
-  const std::string& name = subject.certificate->name;
-  return {{step == 4 ? "EXPIRED" : "EXPIRY_NEAR",
-           {},
-           {},
-           step == 1 ? FindingSeverity::warning : FindingSeverity::error,
-           name + ": " + describe_expiry(leaf, now) + " and is not renewed",
-           words_of(context.status_of(*subject.certificate).last_error),
-           renew_now(name),
-           {},
-           step}};
+  return found(step, describe_expiry(leaf, now) + " and is not renewed",
+               words_of(status.last_error), renew_now(spec.name));
 }
 
 std::vector<Finding> check_order(const CheckContext& context, const CheckSubject& subject) {
@@ -152,6 +168,48 @@ std::vector<Finding> check_deployment(const CheckContext& context, const CheckSu
                " failure(s) in a row",
            words_of(record.last_error),
            "correct that, then: nolapse deploy " + name + " --target " + subject.target->name,
+           {}}};
+}
+
+// A person's wish, or the target's window: no failure, and yet not what was issued last.
+std::vector<Finding> check_withheld(const CheckContext& context, const CheckSubject& subject) {
+  const CertificateSpec& spec = *subject.certificate;
+  const DeployTarget& target = *subject.target;
+  const auto newest = newest_of(context, spec);
+  const auto records = context.store.load_deployments(spec.name);
+  if (!newest || !records) {
+    return {not_known("GENERATION_WITHHELD",
+                      spec.name + ": nobody knows what target " + target.name + " is to have",
+                      newest ? records.error() : newest.error())};
+  }
+  const auto& deployments = context.status_of(spec).deployments;
+  const auto record = deployments.find(target.name);
+  if (*newest == nullptr || record == deployments.end()) return {};
+  const unsigned has = generation_at(record->second);
+  const unsigned number = (*newest)->number;
+  if (has == number) return {};
+  const auto waits_until = waits_for_window(record->second, target, context.world.clock.now());
+  const bool taken_back = record->second.withdrawn == number;
+  if (!taken_back && !waits_until) return {};
+  const auto older = context.store.load_generation(spec.name, has);
+  std::string evidence = "it has generation " + std::to_string(has);
+  if (taken_back && older) {
+    evidence += "; generation " + std::to_string(number) + " goes out all the same on " +
+                acme::format_rfc3339(little_is_left_from(older->leaf()));
+  } else if (!taken_back) {
+    evidence += "; its window " + format_window(*target.window) + " opens on " +
+                acme::format_rfc3339(*waits_until);
+  }
+  return {{"GENERATION_WITHHELD",
+           {},
+           {},
+           taken_back ? FindingSeverity::warning : FindingSeverity::ok,
+           spec.name + ": generation " + std::to_string(number) +
+               (taken_back ? " was taken back from target " : " waits for the window of target ") +
+               target.name,
+           evidence,
+           "nolapse deploy " + spec.name + " --target " + target.name +
+               (taken_back ? "; or nolapse renew --force " + spec.name + " for another one" : ""),
            {}}};
 }
 
@@ -260,8 +318,10 @@ std::vector<CodePage> pages() {
       {"EXPIRY_NEAR", "less is left than there is when renewals go well",
        "Renewals fail or do not take place.", "nolapse status NAME",
        "nolapse renew --force NAME, and do what it says."},
-      {"EXPIRED", "the newest certificate has expired", "It was not renewed for weeks.",
-       "nolapse status NAME", "nolapse renew --force NAME"},
+      {"EXPIRED", "the newest certificate, or what a target has, has expired",
+       "It was not renewed for weeks, or the new one does not reach the target.",
+       "nolapse status NAME",
+       "nolapse renew --force NAME; nolapse deploy NAME where the newest is a good one."},
       {"ORDER_STUCK", "an order does not come to an end",
        "The CA leaves it pending or processing, or each attempt was interrupted.",
        "nolapse status NAME; the CA's status page", "nolapse renew --force NAME"},
@@ -269,6 +329,11 @@ std::vector<CodePage> pages() {
        "The hook fails, or what it installs made the service worse and was taken back.",
        "nolapse deploy NAME --target TARGET",
        "What the evidence says; it is tried again by itself."},
+      {"GENERATION_WITHHELD", "a target does not get the newest certificate for now",
+       "Somebody ran `nolapse rollback NAME`, or the target has a window that is closed.",
+       "nolapse status NAME",
+       "nolapse deploy NAME, or a renewal with the cause removed. What was taken back goes out by "
+       "itself when little is left of what the target has."},
       {"REVOKED", "the CA has revoked the certificate in use",
        "Its key was reported as compromised, or the CA issued it wrongly.", "nolapse status NAME",
        "nolapse renew --force NAME"},
@@ -302,6 +367,7 @@ CheckFamily life_checks() {
                 check_renewal),
        for_each({"EXPIRY_NEAR", "EXPIRED"}, check_expiry), for_each({"ORDER_STUCK"}, check_order),
        plain_check({"DEPLOYMENT_FAILING"}, CheckDepth::cheap, CheckScope::target, check_deployment),
+       plain_check({"GENERATION_WITHHELD"}, CheckDepth::cheap, CheckScope::target, check_withheld),
        for_each({"REVOKED", "RECALLED"}, check_revocation),
        for_each({"CHALLENGE_LEFT_BEHIND"}, check_left_proofs),
        plain_check({"ORPHAN"}, CheckDepth::cheap, CheckScope::host, check_orphans)}};

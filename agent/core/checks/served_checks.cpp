@@ -38,6 +38,12 @@ std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject
                    name + ": " + where(state) + " serves an expired certificate",
                    "nolapse renew --force " + name);
     case Verdict::wrong:
+      if (state.newer && !is_newest) {
+        return about(state, "NOT_SERVED", FindingSeverity::error,
+                     name + ": " + where(state) + " serves a newer certificate than there is here",
+                     "nolapse renew --force " + name +
+                         "; see whether the state directory was restored, or somebody else renews");
+      }
       if (is_newest) {
         return about(
             state, "CHAIN_INVALID", FindingSeverity::error,

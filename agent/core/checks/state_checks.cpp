@@ -83,6 +83,39 @@ Finding damaged_generation(const CheckContext& context, const std::string& name,
                         : "nolapse renew --force " + name + "; then see to the disk");
 }
 
+// Links are made when a generation was there: what they name is lost. What only the records name,
+// nobody else has heard of.
+void add_lost_generations(const CheckContext& context, const CertificateSpec& spec,
+                          const std::vector<unsigned>& there, std::vector<Finding>& findings) {
+  const auto linked = context.store.linked_generations(spec.name);
+  const auto has = [](const std::vector<unsigned>& numbers, unsigned number) {
+    return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+  };
+  std::vector<unsigned> lost;
+  for (const unsigned number : linked) {
+    if (!has(there, number) && !has(lost, number)) lost.push_back(number);
+  }
+  for (const unsigned number : lost) {
+    const std::string generation = spec.name + "/" + std::to_string(number);
+    findings.push_back(
+        finding("GENERATION_DAMAGED", {}, FindingSeverity::error,
+                spec.name + ": generation " + std::to_string(number) + " is gone, and was in use",
+                "live/ or deployed/ names certificates/" + generation + ", which is not there",
+                "put certificates/" + generation + " back, or nolapse renew --force " + spec.name));
+  }
+  const auto records = context.store.load_deployments(spec.name);
+  for (const auto& [target, record] : records.value_or(DeploymentRecords{})) {
+    const unsigned number = record.generation;
+    if (number == 0 || has(there, number) || has(linked, number)) continue;
+    findings.push_back(finding("STATE_UNREADABLE", "deployments.json", FindingSeverity::error,
+                               spec.name + ": deployments.json contradicts what is there",
+                               "it says of target " + target + " that generation " +
+                                   std::to_string(number) + " is " + name_of(record.stage) +
+                                   "; there is no such generation",
+                               "nolapse deploy " + spec.name));
+  }
+}
+
 std::vector<Finding> check_generations(const CheckContext& context, const CheckSubject& subject) {
   const std::string& name = subject.certificate->name;
   const auto numbers = context.store.generation_numbers(name);
@@ -100,6 +133,7 @@ std::vector<Finding> check_generations(const CheckContext& context, const CheckS
                                   std::to_string((*numbers)[numbers->size() - 1 - i]);
     findings.push_back(damaged_generation(context, name, damaged[i], directory));
   }
+  add_lost_generations(context, *subject.certificate, *numbers, findings);
   return findings;
 }
 

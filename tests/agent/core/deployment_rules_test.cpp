@@ -253,6 +253,20 @@ TEST_CASE("a run that ended before anybody looked leaves no measure of what was 
   }
 }
 
+TEST_CASE("a newer one is left alone, unless it is one of ours before, or revoked") {
+  EndpointState newer = state("a:443", Service::good);
+  newer.newer = true;
+  newer.fingerprint_sha256 = "new";
+  const EndpointState other = state("b:443", Service::good);
+  CHECK(newer_one({other}, {}, {}) == nullptr);
+  CHECK(newer_one({}, {}, {}) == nullptr);
+  const std::vector<EndpointState> both{other, newer};
+  CHECK(newer_one(both, {"old"}, {}) == &both.back());
+  CHECK(newer_one(both, {"old", "new"}, {}) == nullptr);
+  CHECK(newer_one(both, {}, SavedRevocation{"new", {noon, "superseded"}}) == nullptr);
+  CHECK(newer_one(both, {}, SavedRevocation{"old", {noon, "superseded"}}) == &both.back());
+}
+
 TEST_CASE("nobody goes back to what is expired or revoked") {
   const SavedRevocation revocation{"bad", {noon, "superseded"}};
   CHECK(unfit_to_go_back_to(generation(1, noon + 1h), {}, noon).empty());

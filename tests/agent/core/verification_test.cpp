@@ -70,6 +70,99 @@ TEST_CASE("how a client fares is known apart from which certificate it is") {
   CHECK(served.judged("x").service == Service::no_handshake);
 }
 
+TEST_CASE("newer is another one for the same names, valid, and issued after ours was obtained") {
+  struct Row {
+    const char* what;
+    ExpectedLeaf expected;
+    const char* chain_error;
+    Time at;
+    bool newer;
+  };
+  const std::vector<acme::Identifier> ours{{"dns", "shop.test"}};
+  const Time older = now - 72h;
+  const Row rows[] = {
+      {"issued later", {"f", now, older, ours}, "", now, true},
+      {"issued earlier", {"f", now, now - 12h, ours}, "", now, false},
+      {"ours was obtained later", {"f", now, older, ours, "", now - 1h}, "", now, false},
+      {"ours was obtained earlier", {"f", now, older, ours, "", now - 48h}, "", now, true},
+      {"not trusted", {"f", now, older, ours}, "self-signed", now, false},
+      {"not trusted, by our issuer", {"f", now, older, ours, "Root"}, "cut short", now, true},
+      {"it lacks a name", {"f", now, older, {{"dns", "www.shop.test"}}}, "", now, false},
+      {"it has expired", {"f", now, older, ours}, "", now + 25h, false},
+      {"it is not valid yet", {"f", now, older, ours}, "", now - 25h, false},
+      {"nothing is expected", {}, "", now, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    Served served;
+    served.reply.chain_error = row.chain_error;
+    CHECK(judge({"shop.test:443", "shop.test", 443, "shop.test"}, "192.0.2.1", served.reply,
+                row.expected, row.at)
+              .newer == row.newer);
+  }
+  Served served;
+  CHECK_FALSE(judge({"shop.test:443", "shop.test", 443, "shop.test"}, "192.0.2.1", served.reply,
+                    {served.fingerprint, now, older, ours}, now)
+                  .newer);
+}
+
+TEST_CASE("what is bad is looked at twice, and bad is what was bad both times") {
+  const auto state = [](const char* address, Verdict verdict, const char* detail) {
+    EndpointState state{"shop.test:443", address, verdict, {}, {}, detail};
+    return state;
+  };
+  struct Row {
+    Verdict first;
+    Verdict second;
+    Verdict both;
+    const char* detail;
+  };
+  const Row rows[] = {
+      {Verdict::ok, Verdict::ok, Verdict::ok, "second"},
+      {Verdict::wrong, Verdict::ok, Verdict::ok, "second"},
+      {Verdict::ok, Verdict::wrong, Verdict::ok, "first"},
+      {Verdict::ok, Verdict::unreachable, Verdict::ok, "first"},
+      {Verdict::wrong, Verdict::wrong, Verdict::wrong, "second"},
+      {Verdict::unreachable, Verdict::wrong, Verdict::wrong, "second"},
+      {Verdict::wrong, Verdict::expired, Verdict::expired, "second"},
+  };
+  for (const Row& row : rows) {
+    const std::vector<EndpointState> first{state("a", row.first, "first"),
+                                           state("b", Verdict::ok, "another")};
+    CHECK(needs_second_look(first) == (row.first != Verdict::ok));
+    const auto both = of_two_looks(first, {state("a", row.second, "second")});
+    REQUIRE(both.size() == 1);
+    CHECK(both.front().verdict == row.both);
+    CHECK(both.front().detail == row.detail);
+  }
+  CHECK_FALSE(needs_second_look({}));
+  // An address that was not there at the first look.
+  CHECK(of_two_looks({state("a", Verdict::ok, "")}, {state("b", Verdict::wrong, "")})
+            .front()
+            .verdict == Verdict::wrong);
+}
+
+TEST_CASE("a second look is made some seconds later, and only where one is needed") {
+  for (const unsigned closes : {0U, 1U, 2U}) {
+    CAPTURE(closes);
+    FakeWorld world(1);
+    FakeService& service = world.add_service("nginx", "/hooks/nginx", "192.0.2.10", 443);
+    service.closes = closes;
+    world.dns.name("shop.test").addresses = {"192.0.2.10"};
+    VerificationRequest request;
+    request.domains = {{"dns", "shop.test"}};
+    request.endpoints = {{{"shop.test:443", "shop.test", 443, "shop.test"}}};
+    std::optional<std::vector<EndpointState>> states;
+    const Time begin = world.clock.now();
+    verify_endpoints_twice(world.world(), request,
+                           [&](std::vector<EndpointState> all) { states = std::move(all); });
+    REQUIRE(world.clock.run_until([&] { return states.has_value(); }));
+    // It serves nothing at all.
+    CHECK(world.clock.now() - begin >= second_look_after);
+    CHECK(service.closes == 0);
+  }
+}
+
 TEST_CASE("no handshake is wrong, no connection is unreachable, and both say why") {
   Served served;
   served.reply = {};

@@ -16,6 +16,13 @@ deployment_waits() {
   renew_in_vain
 }
 
+a_fault 2.18 taken_back web GENERATION_WITHHELD "" \
+  "somebody went back to the certificate before and left it at that"
+taken_back() {
+  run renew --force --again
+  run rollback shop
+}
+
 a_fault 2.1 nobody_renews web RENEWAL_OVERDUE silent "a renewal is due for weeks, nobody does it"
 nobody_renews() {
   kill_daemon
