@@ -255,6 +255,8 @@ Issuance::Effect Issuance::on_authorization(const Result<HttpResponse>& response
   auto authorization = parse_authorization(response->body);
   if (!authorization) return retry_or_end(authorization.error(), now);
   lost_answers_ = 0;
+  // Where it is over already and pending all the same, it is our clock that is wrong.
+  if (authorization->expires && *authorization->expires <= now) authorization->expires.reset();
   authorizations_.push_back(std::move(*authorization));
   ++next_;
   if (next_ < order_.authorizations.size()) return read_authorization();
@@ -264,6 +266,7 @@ Issuance::Effect Issuance::on_authorization(const Result<HttpResponse>& response
 Issuance::Effect Issuance::choose_challenges() {
   to_answer_.clear();
   to_poll_.clear();
+  if (auto misplaced = misplaced_authorization()) return end(std::move(*misplaced), false);
   for (std::size_t i = 0; i < authorizations_.size(); ++i) {
     const Authorization& authorization = authorizations_[i];
     if (authorization.status == "valid") continue;
@@ -300,6 +303,14 @@ Issuance::Effect Issuance::choose_challenges() {
 Issuance::Effect Issuance::on_presented(const Result<void>& outcome, Time now) {
   if (!outcome) return end(outcome.error(), true);
   if (stage_ == Stage::restore) return read_order();
+  // An answer that comes too late proves nothing: a new order has new time. [RFC 8555 §7.1.4]
+  for (const Authorization& authorization : authorizations_) {
+    if (authorization.status == "valid" || !authorization.expires) continue;
+    if (*authorization.expires > now) continue;
+    return start_over_or_end(
+        bad_authorization("for " + authorization.ordered_name() + " that expired at " +
+                          format_rfc3339(*authorization.expires) + ", before its proof was ready"));
+  }
   next_ = 0;
   // The CA's time begins now, however long the proof took to appear.
   deadline_ = now + authorization_deadline;
@@ -378,6 +389,9 @@ Issuance::Effect Issuance::on_poll(const Result<HttpResponse>& response, Time no
   if (!authorization) return retry_or_end(authorization.error(), now);
   lost_answers_ = 0;
   if (authorization->status == "valid") return next_poll(now);
+  if (!is_ordered(*authorization)) {
+    return end(bad_authorization("that has become one for another name"), false);
+  }
   if (authorization->status != "pending" && authorization->status != "processing") {
     refuse(*authorization);
     return next_poll(now);

@@ -132,6 +132,8 @@ class Issuance {
   Effect place_order();
   Effect read_order();
   Effect read_authorization();
+  bool is_ordered(const Authorization& authorization) const;
+  std::optional<Error> misplaced_authorization() const;
   Effect choose_challenges();
   std::optional<PresentedChallenge> proof_for(const Authorization& authorization,
                                               const Challenge& challenge) const;

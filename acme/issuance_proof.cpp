@@ -1,6 +1,7 @@
 // What an issuance has to present for a challenge. Apart from the flow, because each type of
 // challenge has its own idea of a proof. [RFC 8555 §8]
 #include <algorithm>
+#include <set>
 
 #include "acme/challenge_response.h"
 #include "acme/issuance.h"
@@ -17,6 +18,27 @@ bool is_quotable(const std::string& uri) {
 }
 
 }  // namespace
+
+// Proof is given of what was ordered and of nothing else, whatever the CA asks for.
+bool Issuance::is_ordered(const Authorization& authorization) const {
+  const Identifier name{authorization.identifier.type, authorization.ordered_name()};
+  const auto& all = request_.identifiers;
+  return !authorization.identifier.value.starts_with("*.") &&
+         std::find(all.begin(), all.end(), name) != all.end();
+}
+
+std::optional<Error> Issuance::misplaced_authorization() const {
+  std::set<std::string> names;
+  for (const Authorization& authorization : authorizations_) {
+    if (authorization.status == "valid") continue;
+    const std::string name = printable(authorization.ordered_name(), 300);
+    if (!is_ordered(authorization)) {
+      return bad_authorization("for \"" + name + "\", which was not ordered");
+    }
+    if (!names.insert(name).second) return bad_authorization("for " + name + " twice");
+  }
+  return {};
+}
 
 // Nothing where the challenge is unusable: its token is no file name, or the record that it asks
 // for is not this account's at this CA.

@@ -94,10 +94,14 @@ Result<Authorization> parse_authorization(std::string_view body) {
     authorization.challenges.push_back(std::move(challenge));
   }
   if (authorization.status.empty()) {
-    return fail(ErrorKind::transient, "BAD_AUTHORIZATION",
-                "the CA sent an authorization without a status");
+    return fail(bad_authorization("without a status"));
   }
   return authorization;
+}
+
+Error bad_authorization(const std::string& what) {
+  return {
+      ErrorKind::transient, "BAD_AUTHORIZATION", "the CA sent an authorization " + what, {}, {}};
 }
 
 }  // namespace nolapse::acme

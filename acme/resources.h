@@ -65,5 +65,7 @@ struct Authorization {  // [RFC 8555 §7.1.4]
   std::string ordered_name() const { return (wildcard ? "*." : "") + identifier.value; }
 };
 Result<Authorization> parse_authorization(std::string_view body);
+// "the CA sent an authorization WHAT"
+Error bad_authorization(const std::string& what);
 
 }  // namespace nolapse::acme

@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Levels of EXPIRY_NEAR: the last threshold.
+// Levels of expiry, whatever the code: the last threshold.
 constexpr int last_threshold = 3;
 
 Alert* find_open(AlertState& state, const Finding& finding) {
@@ -84,7 +84,7 @@ const char* name_of(AlertNews news) {
 
 const Silence* silence_of(const AlertState& state, const Finding& finding, Time now) {
   const bool last = finding.code == "EXPIRED" || finding.code == "SERVED_EXPIRED" ||
-                    (finding.code == "EXPIRY_NEAR" && finding.level >= last_threshold);
+                    finding.level >= last_threshold;
   if (last) return nullptr;
   for (const Silence& silence : state.silences) {
     if (now >= silence.until) continue;

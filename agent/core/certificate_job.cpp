@@ -153,7 +153,11 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   const acme::Certificate& leaf = outcome_.generation->leaf();
   const SavedRenewalInfo before = schedule_.renewal_info.value_or(SavedRenewalInfo{});
   SavedRenewalInfo info = before;
-  if (info.fingerprint_sha256 != leaf.fingerprint_sha256) info = SavedRenewalInfo{};
+  if (info.fingerprint_sha256 != leaf.fingerprint_sha256) {
+    info = SavedRenewalInfo{};
+    info.recall_answered_at = before.recall_answered_at;
+  }
+  const bool recalled_before = recalled(parts_.world.clock.now());
   info.fingerprint_sha256 = leaf.fingerprint_sha256;
   if (advice) {
     parts_.remembered[spec_.name].advice_failed = false;
@@ -178,6 +182,7 @@ void CertificateJob::advised(Result<CaClient::RenewalAdvice> advice) {
   parts_.remembered[spec_.name].poll_after = info.poll_after;
   const bool as_before = schedule_.renewal_info && info.says_the_same(before);
   schedule_.renewal_info = std::move(info);
+  if (recalled(parts_.world.clock.now()) && !recalled_before) note_recall(schedule_);
   if (as_before && options_.by_daemon) return ask_whether_revoked();
   save_schedule([this] { ask_whether_revoked(); });
 }
@@ -211,7 +216,7 @@ void CertificateJob::decide() {
   input.newest = outcome_.generation ? &*outcome_.generation : nullptr;
   input.requested = options_.force;
   input.under_way = issuance && *issuance;
-  input.now = now_or_later();
+  input.now = judged_at_ = now_or_later();
   if (schedule_.renewal_info) input.renewal_info = &*schedule_.renewal_info;
   if (schedule_.revocation) input.revocation = &*schedule_.revocation;
   input.failed = schedule_.failures > 0;
@@ -220,6 +225,7 @@ void CertificateJob::decide() {
   outcome_.reason = due_.reason;
   if (options_.work != RenewOptions::Work::renew) return deploy_wanted();
   tell_of_ignored_renew_before();
+  tell_of_recall();
   if (!due_.now) return deploy_or_probe();
   if (options_.dry_run) return end(Action::would_renew);
   take_over_or(false, [this] { renew_or_wait(); });
@@ -252,6 +258,18 @@ void CertificateJob::end(Action action, std::optional<Error> error) {
     const bool waits = issuance_error_->kind == ErrorKind::deferred;
     outcome_.action = waits ? Action::waiting : Action::failed;
     outcome_.error = issuance_error_;
+  }
+  // All is well for the others only: somebody has to see to the name.
+  if (!left_out_.empty() && outcome_.action == Action::renewed) {
+    outcome_.action = Action::failed;
+    outcome_.error =
+        Error{ErrorKind::validation,
+              "NAME_QUARANTINED",
+              join(left_out_, " ") + " left out, since it could not be proved; the others are in " +
+                  "generation " + std::to_string(outcome_.generation->number) + ", valid until " +
+                  acme::format_rfc3339(outcome_.generation->leaf().not_after),
+              {},
+              {}};
   }
   const bool proven = note_what_was_proven();
   if (told_of_expiry() || proven) return save_schedule([this] { report(); });

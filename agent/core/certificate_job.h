@@ -112,6 +112,8 @@ class CertificateJob {
   void ask_whether_revoked();
   void told_whether_revoked(Result<RevocationCheck::Answer> answer);
   bool revoked() const;
+  bool recalled(Time now) const;
+  void tell_of_recall();
   const acme::Certificate* usable_leaf() const;
   Time now_or_later();
   void decide();
@@ -167,6 +169,7 @@ class CertificateJob {
   bool anew_ = false;                      // what the disk has of the schedule is to be replaced
   bool reconfigured_ = false;  // since the last attempt: what held it up then no longer counts
   Due due_;
+  Time judged_at_{};  // the moment that `due_` is about, see now_or_later()
   std::optional<Error> issuance_error_;
   std::optional<Generation> expected_;        // to be served, see generation_to_serve()
   std::vector<acme::Identifier> left_out_;    // of the attempt, see names_to_leave_out()

@@ -41,6 +41,7 @@ Renewal::Request CertificateJob::request(const std::string& challenge) {
   request.unseen_before = schedule_.proof && schedule_.proof->challenge == challenge &&
                           !schedule_.proof->seen && schedule_.failures == 0;
   request.wait_for_person = schedule_.failures < 2 && !options_.again;
+  request.reason = due_.reason;
   request.spent = &*outcome_.spent;
   if (revoked() && schedule_.revocation->revocation.reason == "keyCompromise") {
     request.spec.reuse_key = false;
@@ -135,6 +136,7 @@ void CertificateJob::issued(Result<Generation> generation) {
 }
 
 void CertificateJob::obtained(Generation generation) {
+  if (recalled(judged_at_)) schedule_.renewal_info->recall_answered_at = judged_at_;
   outcome_.generation = std::move(generation);
   outcome_.issued = true;
   if (!outcome_.generation->leaf().revocation_list_urls.empty()) {
@@ -173,7 +175,8 @@ void CertificateJob::failed(const Error& error) {
   const acme::Certificate* leaf = usable_leaf();
   // The next CA may be the one that the DNS allows.
   const bool forbidden = error.code == "CAA_FORBIDS_CA" || error.code == "CA_CAA";
-  if (!cas_left_.empty() && (forbidden || may_fail_over({error.kind, leaf, options_.force, now}))) {
+  const FailOverInput input{error.kind, leaf, options_.force, now, renewal_->over_our_count()};
+  if (!cas_left_.empty() && (forbidden || may_fail_over(input))) {
     parts_.events.emit(Severity::warning, spec_.name, "CA_FAILED_OVER",
                        "asking " + cas_left_.front() + " instead");
     return ask_next_ca();
@@ -184,9 +187,12 @@ void CertificateJob::failed(const Error& error) {
 }
 
 void CertificateJob::came_to_nothing(const Error& error) {
-  ++schedule_.failures;
-  schedule_.last_error = save_error(error, parts_.world.clock.now());
-  retry_later(error.kind, error.retry_after);
+  // A person's wish for which no CA was asked says nothing of the renewals to come.
+  if (!options_.force || error.code != "RATE_LEDGER") {
+    ++schedule_.failures;
+    schedule_.last_error = save_error(error, parts_.world.clock.now());
+    retry_later(error.kind, error.retry_after);
+  }
   // The names that did not fail need not wait for the next attempt.
   if (left_out_.empty() && !failing_names().empty()) {
     return save_schedule([this] { issue(); });

@@ -1,5 +1,5 @@
-// The part of a certificate's life in which its CA takes it back: noticed by the CA's list, told
-// of, and a reason to renew now. A list that cannot be had holds up nothing.
+// The part of a certificate's life in which its CA takes it back: noticed by the CA's advice or by
+// its list, told of, and a reason to renew now. A list that cannot be had holds up nothing.
 #include "agent/core/certificate_job.h"
 
 namespace nolapse {
@@ -62,6 +62,23 @@ void CertificateJob::told_whether_revoked(Result<RevocationCheck::Answer> answer
 bool CertificateJob::revoked() const {
   return is_revoked(outcome_.generation ? &*outcome_.generation : nullptr,
                     schedule_.revocation ? &*schedule_.revocation : nullptr);
+}
+
+bool CertificateJob::recalled(Time now) const {
+  return is_recalled(outcome_.generation ? &*outcome_.generation : nullptr,
+                     schedule_.renewal_info ? &*schedule_.renewal_info : nullptr, now);
+}
+
+void CertificateJob::tell_of_recall() {
+  if (!recalled(judged_at_) || revoked() || options_.dry_run ||
+      told_today(parts_.remembered[spec_.name].told_of_revocation_at)) {
+    return;
+  }
+  parts_.events.emit(Severity::error, spec_.name, "RECALLED",
+                     describe_recall(*schedule_.renewal_info) +
+                         (due_.now ? "; it is to be replaced now"
+                                   : "; so was the one before it, so that the next is ordered at " +
+                                         acme::format_rfc3339(due_.at)));
 }
 
 // Nothing where there is none, or it is revoked: then it is as if there were none.

@@ -9,6 +9,9 @@
 
 namespace nolapse {
 
+// Of the file that others look at; older is nobody's who is alive.
+inline constexpr Duration oldest_heartbeat = std::chrono::minutes(20);  // four were missed
+
 // Moments by uptime, so that a wall clock that is set makes nobody ill.
 struct DaemonVitals {
   std::chrono::milliseconds now{};

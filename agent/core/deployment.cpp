@@ -191,24 +191,29 @@ bool Deployment::has_generation(const DeploymentRecord& record) const {
 }
 
 // Nothing to wait for where nothing was reloaded.
-bool Deployment::may_still_change(const std::string& worse) const {
+bool Deployment::may_still_change(const std::string& worse,
+                                  const std::vector<EndpointState>& endpoints) const {
   const Duration waited = world_.clock.uptime() - probing_began_;
   if (!worse.empty()) return waited < recovery_limit;
+  const Duration limit = may_change(before_, endpoints) ? verification_limit : recovery_limit;
   const auto& records = journal_.records();
   const bool reloaded = std::any_of(records.begin(), records.end(), [this](const auto& entry) {
     return has_generation(entry.second);
   });
-  return reloaded && !journal_.first_error() && !window_closed_ && waited < verification_limit;
+  return reloaded && !journal_.first_error() && !window_closed_ && waited < limit;
 }
 
 void Deployment::verified(std::vector<EndpointState> endpoints) {
   const std::string worse = made_worse(before_, endpoints);
-  if (!all_ok(endpoints) && may_still_change(worse)) {
+  if (!all_ok(endpoints) && may_still_change(worse, endpoints)) {
     world_.clock.start_timer(pause_before(probes_++), [this] { verify(); });
     return;
   }
   endpoints_ = std::move(endpoints);
   if (!worse.empty()) return roll_back(worse);
+  for (const auto& deployment : deployments_) {
+    journal_.record(deployment->target().name).judged = true;
+  }
   if (!all_ok(endpoints_)) return mark_unverified();
   mark_verified();
 }
@@ -232,12 +237,20 @@ void Deployment::mark_verified() {
   switch_live_then_end();
 }
 
+// What cannot be reached from here says nothing about a target: it has what it was to have, and is
+// looked at again instead of being reloaded for as long as another server is down.
 void Deployment::mark_unverified() {
-  const auto bad = std::find_if(endpoints_.begin(), endpoints_.end(),
-                                [](const EndpointState& state) { return !state.ok(); });
+  const auto is_bad = [](const EndpointState& state) { return !state.ok(); };
+  const auto is_seen_bad = [](const EndpointState& state) {
+    return !state.ok() && state.verdict != Verdict::unreachable;
+  };
+  auto bad = std::find_if(endpoints_.begin(), endpoints_.end(), is_seen_bad);
+  const bool worse = bad != endpoints_.end();
+  if (!worse) bad = std::find_if(endpoints_.begin(), endpoints_.end(), is_bad);
   const std::string where =
       bad->address.empty() ? bad->endpoint : bad->endpoint + " (" + bad->address + ")";
-  Error error{ErrorKind::transient, "NOT_SERVED", where + ": " + bad->detail, {}, {}};
+  const char* const code = worse ? "NOT_SERVED" : "ENDPOINT_UNREACHABLE";
+  Error error{ErrorKind::transient, code, where + ": " + bad->detail, {}, {}};
   const Time now = world_.clock.now();
   for (const auto& [target, known] : journal_.records()) {
     if (known.stage != DeploymentStage::reloaded || known.generation != generation_.number) {
@@ -246,14 +259,14 @@ void Deployment::mark_unverified() {
     DeploymentRecord& record = journal_.record(target);
     record.judged = true;
     if (window_closed_) continue;
-    ++record.failures;
+    record.failures = worse ? record.failures + 1 : 0;
+    record.last_error.reset();
+    record.next_attempt.reset();
+    if (!worse) continue;
     record.last_error = save_error(error, now);
     record.next_attempt = next_deployment(record.failures, now, world_.random.next());
   }
-  if (!window_closed_) journal_.note(std::move(error));
-  const bool worse = std::any_of(endpoints_.begin(), endpoints_.end(), [](const auto& state) {
-    return state.verdict == Verdict::wrong || state.verdict == Verdict::expired;
-  });
+  if (!window_closed_) journal_.note(std::move(error), worse ? Severity::error : Severity::warning);
   const bool seen = std::any_of(endpoints_.begin(), endpoints_.end(),
                                 [](const EndpointState& state) { return state.ok(); });
   // Served somewhere and wrong nowhere: what cannot be reached does not hold live/ back.

@@ -45,7 +45,7 @@ bool deployment_is_due(const World& world, const Store& store, const Config& con
 class Deployment {
  public:
   // After a reload old workers may serve for a moment: an endpoint gets this long to change, and
-  // where it is worse than before, this long to recover.
+  // where it is worse than before, or was never reached, this long to recover.
   static constexpr Duration verification_limit = std::chrono::seconds(10);
   static constexpr Duration recovery_limit = std::chrono::seconds(4);
 
@@ -64,7 +64,8 @@ class Deployment {
   void probe(const Generation& generation, std::function<void(std::vector<EndpointState>)> done);
   void verify();
   void verified(std::vector<EndpointState> endpoints);
-  bool may_still_change(const std::string& worse) const;
+  bool may_still_change(const std::string& worse,
+                        const std::vector<EndpointState>& endpoints) const;
   void mark_verified();
   void mark_unverified();
   void switch_live_then_end();

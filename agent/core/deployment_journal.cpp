@@ -46,8 +46,8 @@ void DeploymentJournal::write() {
   });
 }
 
-void DeploymentJournal::note(Error error) {
-  events_.emit(Severity::error, name_, error.code, error.message);
+void DeploymentJournal::note(Error error, Severity severity) {
+  events_.emit(severity, name_, error.code, error.message);
   if (!first_error_) first_error_ = std::move(error);
 }
 

@@ -31,7 +31,7 @@ class DeploymentJournal {
   void save(FileWork more, std::function<void()> then);
 
   // Emits it, and keeps the first.
-  void note(Error error);
+  void note(Error error, Severity severity = Severity::error);
   const std::optional<Error>& first_error() const { return first_error_; }
 
  private:

@@ -1,5 +1,6 @@
 // The way back from a deployment that made an endpoint worse: to what each target had before, as
-// long as that is still good, and seen to be served again.
+// long as that is still good, and seen to be served again. A hook that said it failed may have done
+// the damage, too: it was stopped after the reload, or its service took what it refused.
 #include <algorithm>
 
 #include "agent/core/deployment.h"
@@ -18,7 +19,6 @@ void Deployment::roll_back(const std::string& why) {
   journal_.note(error);
   open_ = 1;
   for (const auto& deployment : deployments_) {
-    if (!has_generation(*journal_.find(deployment->target().name))) continue;
     ++open_;
     go_back(*deployment, error);
   }
@@ -40,13 +40,13 @@ void Deployment::go_back(TargetDeployment& deployment, const Error& error) {
   if (!unfit.empty()) {
     journal_.note({ErrorKind::local,
                    "CANNOT_ROLL_BACK",
-                   "target " + target.name + " stays at generation " +
-                       std::to_string(generation_.number) + ": " + unfit,
+                   "target " + target.name + " stays as generation " +
+                       std::to_string(generation_.number) + " left it: " + unfit,
                    {},
                    {}});
     DeploymentRecord& record = journal_.record(target.name);
     record.judged = true;
-    ++record.failures;
+    if (before.stage != DeploymentStage::failed) ++record.failures;  // else it was counted
     record.last_error = save_error(error, world_.clock.now());
     record.next_attempt =
         next_deployment(record.failures, world_.clock.now(), world_.random.next());
@@ -64,11 +64,11 @@ void Deployment::went_back(const DeployTarget& target, const Generation& former,
                            const Error& error) {
   const Time now = world_.clock.now();
   DeploymentRecord& record = journal_.record(target.name);
+  if (record.stage != DeploymentStage::failed) ++record.failures;  // else it was counted
   record.stage = DeploymentStage::rolled_back;
   record.generation = former.number;
   record.former = 0;
   record.judged = true;
-  ++record.failures;
   record.last_error = save_error(error, now);
   record.next_attempt = next_deployment_after_rollback(record.failures, now, world_.random.next());
   events_.emit(Severity::error, spec_.name, "ROLLED_BACK",

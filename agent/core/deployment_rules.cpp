@@ -127,18 +127,37 @@ DeploymentRecord begin_deployment(const DeploymentRecord* before, unsigned gener
 }
 
 bool was_left_unjudged(const DeploymentRecord& record) {
-  const bool may_be_served =
-      record.stage == DeploymentStage::installed || record.stage == DeploymentStage::reloaded;
+  const bool may_be_served = record.stage == DeploymentStage::installed ||
+                             record.stage == DeploymentStage::reloaded ||
+                             record.stage == DeploymentStage::failed;
   return may_be_served && !record.judged && record.former != 0;
+}
+
+namespace {
+
+// The same endpoint at the same address as it was then; nothing: it was not there.
+const EndpointState* same_of(const std::vector<EndpointState>& before, const EndpointState& now) {
+  const auto same = std::find_if(before.begin(), before.end(), [&](const EndpointState& then) {
+    return then.endpoint == now.endpoint && then.address == now.address;
+  });
+  return same == before.end() ? nullptr : &*same;
+}
+
+}  // namespace
+
+bool may_change(const std::vector<EndpointState>& before, const std::vector<EndpointState>& now) {
+  return std::any_of(now.begin(), now.end(), [&](const EndpointState& state) {
+    if (state.verdict != Verdict::unreachable) return !state.ok();
+    const EndpointState* const same = same_of(before, state);
+    return same != nullptr && same->verdict != Verdict::unreachable;
+  });
 }
 
 std::string made_worse(const std::vector<EndpointState>& before,
                        const std::vector<EndpointState>& now) {
   for (const EndpointState& state : now) {
-    const auto same = std::find_if(before.begin(), before.end(), [&](const EndpointState& then) {
-      return then.endpoint == state.endpoint && then.address == state.address;
-    });
-    if (same == before.end() || !same->service || !state.service) continue;
+    const EndpointState* const same = same_of(before, state);
+    if (same == nullptr || !same->service || !state.service) continue;
     if (*state.service < *same->service) {
       const std::string where =
           state.address.empty() ? state.endpoint : state.endpoint + " (" + state.address + ")";

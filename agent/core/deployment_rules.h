@@ -67,6 +67,10 @@ bool was_left_unjudged(const DeploymentRecord& record);
 std::string made_worse(const std::vector<EndpointState>& before,
                        const std::vector<EndpointState>& now);
 
+// May what is served still become what it should be? What could not be reached before the
+// deployment either, most likely will not be by waiting.
+bool may_change(const std::vector<EndpointState>& before, const std::vector<EndpointState>& now);
+
 // Why nobody should go back to it; empty: it is as good as on its first day.
 std::string unfit_to_go_back_to(const Generation& generation,
                                 const std::optional<SavedRevocation>& revocation, Time now);

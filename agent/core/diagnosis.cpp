@@ -114,12 +114,17 @@ class Judgement {
     return judged.fault->cause == Cause::unknown;
   }
 
-  const Judged* worst_behind(Cause cause, bool known) const {
+  template <class Accept>
+  const Judged* find_behind(Cause cause, Accept accept) const {
     const auto found = std::find_if(behind_.begin(), behind_.end(), [&](const Judged& each) {
-      return counts(each) && each.fault->cause == cause &&
-             (each.endpoint->role == Role::known) == known;
+      return counts(each) && each.fault->cause == cause && accept(*each.endpoint);
     });
     return found == behind_.end() ? nullptr : &*found;
+  }
+  const Judged* worst_behind(Cause cause, bool known) const {
+    return find_behind(cause, [&](const SeenEndpoint& endpoint) {
+      return (endpoint.role == Role::known) == known;
+    });
   }
 
   static std::string with_place(const Judged& hop) {
@@ -137,7 +142,10 @@ class Judgement {
 
   void judge_behind(const std::string& trouble) {
     const std::string begin = diagnosis_.target + " " + trouble + " behind a healthy handshake";
-    if (const Judged* hop = worst_behind(Cause::certificate, false)) {
+    const auto is_on_the_way = [](const SeenEndpoint& endpoint) {
+      return endpoint.role != Role::known && endpoint.surely;
+    };
+    if (const Judged* hop = find_behind(Cause::certificate, is_on_the_way)) {
       guilty_ = hop;
       return conclude(Cause::certificate, "INNER_" + hop->fault->code,
                       begin + how_it_is_behind(*hop) + hop->fault->what, fix(*hop));
@@ -147,6 +155,10 @@ class Judgement {
       return conclude(Cause::unknown, "INNER_" + hop->fault->code,
                       begin + how_it_is_behind(*hop) + hop->fault->what, fix(*hop));
     }
+    if (const Judged* hop = worst_behind(Cause::certificate, false)) {
+      return suspect(begin + "; perhaps it goes to " + with_place(*hop) + ", which ", *hop);
+    }
+    if (!evidence_.hidden.empty()) return conclude_hidden(begin);
     if (const Judged* hop = worst_behind(Cause::other, false)) {
       guilty_ = hop;
       return conclude(Cause::other,
@@ -157,13 +169,28 @@ class Judgement {
                       begin + how_it_is_behind(*hop) + hop->fault->what, fix(*hop));
     }
     if (const Judged* known = worst_behind(Cause::certificate, true)) {
-      guilty_ = known;
-      return conclude(
-          Cause::unknown, "INNER_SUSPECTED",
-          begin + "; perhaps " + with_place(*known) + " is behind it, which " + known->fault->what,
-          fix(*known));
+      return suspect(begin + "; perhaps " + with_place(*known) + " is behind it, which ", *known);
     }
     judge_healthy_hops(begin);
+  }
+
+  void suspect(const std::string& begin, const Judged& suspected) {
+    guilty_ = &suspected;
+    conclude(Cause::unknown, "INNER_SUSPECTED", begin + suspected.fault->what, fix(suspected));
+  }
+
+  void conclude_hidden(const std::string& begin) {
+    constexpr std::size_t most_shown = 3;
+    std::string hidden;
+    for (std::size_t i = 0; i < std::min(most_shown, evidence_.hidden.size()); ++i) {
+      hidden += (i > 0 ? ", " : "") + acme::printable(evidence_.hidden[i], 200);
+    }
+    if (evidence_.hidden.size() > most_shown) {
+      hidden += " and " + std::to_string(evidence_.hidden.size() - most_shown) + " more";
+    }
+    conclude(Cause::unknown, "HOPS_UNKNOWN",
+             begin + ", and nobody looked at all that may be behind it: " + hidden,
+             "name the server behind it: nolapse diagnose " + diagnosis_.target + " HOST:PORT");
   }
 
   void judge_healthy_hops(const std::string& begin) {

@@ -83,6 +83,7 @@ struct SeenEndpoint {
   std::optional<ManagedCertificate> managed;
   std::string port_holder;  // of this host; empty: nobody, or not to be seen
   // Of a hop.
+  bool surely = true;        // what was asked for goes there; false: perhaps
   ConfigurationPlace place;  // that passes on to it
   bool tls = true;
   bool verified = true;  // its certificate must validate; of other roles nobody knows
@@ -93,6 +94,7 @@ struct SeenEndpoint {
 struct Evidence {
   SeenEndpoint asked;
   std::vector<SeenEndpoint> behind;  // all but the one that was asked for
+  std::vector<std::string> hidden;   // where it may go besides, and nobody could look
   Time now{};
 };
 

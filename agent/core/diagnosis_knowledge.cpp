@@ -1,5 +1,7 @@
 #include "agent/core/diagnosis_knowledge.h"
 
+#include <regex.h>
+
 #include <algorithm>
 
 #include "agent/core/deployment.h"
@@ -24,11 +26,21 @@ std::string port_of(const std::string& listen) {
   return listen.substr(listen.rfind(':') + 1);  // the whole where there is no colon
 }
 
+bool has_port(const std::vector<std::string>& listens, std::uint16_t port) {
+  return std::any_of(listens.begin(), listens.end(), [&](const std::string& each) {
+    return port_of(each) == std::to_string(port);
+  });
+}
+
+// Where a server listens that is not told where.
+std::vector<std::string> usual_ports(const std::string& server) {
+  if (server == "dovecot") return {"110", "143", "993", "995", "4190"};
+  if (server == "postfix") return {"25", "465", "587"};
+  return {"443"};
+}
+
 bool listens_on(const ShownCertificate& shown, std::uint16_t port) {
-  return shown.listens.empty() ||
-         std::any_of(shown.listens.begin(), shown.listens.end(), [&](const std::string& each) {
-           return port_of(each) == std::to_string(port);
-         });
+  return has_port(shown.listens.empty() ? usual_ports(shown.place.server) : shown.listens, port);
 }
 
 // Those that name it, or else those that answer for any name.
@@ -105,6 +117,55 @@ bool is_same(const Endpoint& a, const Endpoint& b) {
   return a.host == b.host && a.port == b.port && a.server_name == b.server_name;
 }
 
+enum class Passage { never, perhaps, surely };
+
+// The servers' own dialect knows more than this one: what that may be is not guessed at.
+Passage matches(const std::string& pattern, bool any_case, const std::string& path) {
+  for (const char* foreign : {"(?", "*?", "+?", "\\d", "\\D", "\\A", "\\z"}) {
+    if (pattern.find(foreign) != std::string::npos) return Passage::perhaps;
+  }
+  regex_t compiled;
+  const int flags = REG_EXTENDED | REG_NOSUB | (any_case ? REG_ICASE : 0);
+  if (regcomp(&compiled, pattern.c_str(), flags) != 0) return Passage::perhaps;
+  const bool found = regexec(&compiled, path.c_str(), 0, nullptr, 0) == 0;
+  regfree(&compiled);
+  return found ? Passage::surely : Passage::never;
+}
+
+// Does a location, as in Upstream, hold for this path? "perhaps": its pattern cannot be read here.
+Passage holds_for(const std::string& location, const std::string& path) {
+  const auto answer = [](bool holds) { return holds ? Passage::surely : Passage::never; };
+  if (location.starts_with('@')) return Passage::never;  // only what others name
+  if (location.starts_with('=')) return answer(path == location.substr(1));
+  if (!location.starts_with('~')) return answer(path.starts_with(location));
+  const bool any_case = location.starts_with("~*");
+  return matches(location.substr(any_case ? 2 : 1), any_case, path);
+}
+
+// Of two locations that hold, which one takes the request? An exact one, then a pattern, then the
+// longer. (Between patterns the first; their order is not known here.)
+bool goes_before(const std::string& other, const std::string& own) {
+  const auto rank = [](const std::string& location) {
+    return location.starts_with('=') ? 2 : location.starts_with('~') ? 1 : 0;
+  };
+  if (rank(other) != rank(own)) return rank(other) > rank(own);
+  return rank(own) == 1 || other.size() > own.size();
+}
+
+Passage passage(const Upstream& upstream, const Endpoint& asked, const std::string& path) {
+  if (!upstream.listens.empty() && !has_port(upstream.listens, asked.port)) return Passage::never;
+  Passage passage = holds_for(upstream.location, path);
+  for (const std::string& other : upstream.other_locations) {
+    const Passage elsewhere = holds_for(other, path);
+    if (elsewhere == Passage::never || !goes_before(other, upstream.location)) continue;
+    const bool both_patterns = upstream.location.starts_with('~') && other.starts_with('~');
+    const Passage most =
+        elsewhere == Passage::surely && !both_patterns ? Passage::never : Passage::perhaps;
+    passage = std::min(passage, most);
+  }
+  return upstream.conditional ? std::min(passage, Passage::perhaps) : passage;
+}
+
 Behind hop_of(const Upstream& upstream) {
   Behind behind;
   SeenEndpoint& hop = behind.endpoint;
@@ -130,11 +191,21 @@ class Collected {
 
   void add(Behind behind) {
     const Endpoint& endpoint = behind.endpoint.endpoint;
-    const bool is_known =
-        is_same(endpoint, asked_) || std::any_of(all_.begin(), all_.end(), [&](const Behind& each) {
-          return is_same(each.endpoint.endpoint, endpoint);
-        });
-    if (!is_known && all_.size() < most_behind) all_.push_back(std::move(behind));
+    if (is_same(endpoint, asked_)) return;
+    const auto known = std::find_if(all_.seen.begin(), all_.seen.end(), [&](const Behind& each) {
+      return is_same(each.endpoint.endpoint, endpoint);
+    });
+    if (known != all_.seen.end()) {
+      known->endpoint.surely = known->endpoint.surely || behind.endpoint.surely;
+    } else if (all_.seen.size() < most_behind) {
+      all_.seen.push_back(std::move(behind));
+    } else {
+      hide(endpoint.text);
+    }
+  }
+  void hide(const std::string& what) {
+    auto& hidden = all_.hidden;
+    if (std::find(hidden.begin(), hidden.end(), what) == hidden.end()) hidden.push_back(what);
   }
   void add(const Endpoint& endpoint, SeenEndpoint::Role role, const std::string& roots_file) {
     Behind behind;
@@ -143,11 +214,11 @@ class Collected {
     behind.roots_file = roots_file;
     add(std::move(behind));
   }
-  std::vector<Behind> take() { return std::move(all_); }
+  AllBehind take() { return std::move(all_); }
 
  private:
   const Endpoint& asked_;
-  std::vector<Behind> all_;
+  AllBehind all_;
 };
 
 std::vector<Endpoint> listeners(const Files& files, const std::string& server_name) {
@@ -219,15 +290,25 @@ std::string roots_for(const SeenEndpoint& endpoint, const KnownHost& host, const
   return {};
 }
 
-std::vector<Behind> what_is_behind(const Endpoint& asked, const KnownHost& host) {
+AllBehind what_is_behind(const DiagnosisTarget& target, const KnownHost& host) {
+  const Endpoint& asked = target.endpoint;
+  const std::string path =
+      target.path.empty() ? "/" : target.path.substr(0, target.path.find_first_of("?#"));
   Collected collected(asked);
   const bool is_named =
       std::any_of(host.servers.upstreams.begin(), host.servers.upstreams.end(),
                   [&](const Upstream& each) { return covers(each.names, asked.server_name); });
   for (const Upstream& upstream : host.servers.upstreams) {
-    if (is_named ? covers(upstream.names, asked.server_name) : upstream.names.empty()) {
-      collected.add(hop_of(upstream));
+    if (is_named ? !covers(upstream.names, asked.server_name) : !upstream.names.empty()) continue;
+    const Passage passage = nolapse::passage(upstream, asked, path);
+    if (passage == Passage::never) continue;
+    if (upstream.host.empty()) {
+      collected.hide("what " + upstream.place.text() + " passes on to");
+      continue;
     }
+    Behind hop = hop_of(upstream);
+    hop.endpoint.surely = passage == Passage::surely;
+    collected.add(std::move(hop));
   }
   if (const CertificateSpec* spec = managed_for(asked.server_name, host)) {
     for (const Endpoint& each : spec->endpoints.value_or(std::vector<Endpoint>{})) {
@@ -250,7 +331,7 @@ std::vector<Behind> what_else_is_known(const Endpoint& asked, const KnownHost& h
       collected.add(each, SeenEndpoint::Role::known, watch.roots_file);
     }
   }
-  return collected.take();
+  return collected.take().seen;
 }
 
 std::vector<KnownTarget> known_targets(const KnownHost& host, const Files& files) {

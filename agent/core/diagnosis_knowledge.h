@@ -36,7 +36,11 @@ struct Behind {
   SeenEndpoint endpoint;
   std::string roots_file;  // trust anchors of whoever passes on to it; empty: not known
 };
-std::vector<Behind> what_is_behind(const Endpoint& asked, const KnownHost& host);
+struct AllBehind {
+  std::vector<Behind> seen;         // those that can be looked at, a bounded number
+  std::vector<std::string> hidden;  // the others
+};
+AllBehind what_is_behind(const DiagnosisTarget& asked, const KnownHost& host);
 // What might be, for all that is known: all other endpoints of the configuration.
 std::vector<Behind> what_else_is_known(const Endpoint& asked, const KnownHost& host);
 

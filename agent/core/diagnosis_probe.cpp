@@ -31,7 +31,9 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
     evidence_.now = clock.now();
     evidence_.asked.endpoint = target_.endpoint;
     prepare(evidence_.asked, {});
-    for (Behind& each : what_is_behind(target_.endpoint, tools_.host)) add(std::move(each));
+    AllBehind behind = what_is_behind(target_, tools_.host);
+    evidence_.hidden = std::move(behind.hidden);
+    for (Behind& each : behind.seen) add(std::move(each));
     deadline_ = clock.start_timer(tools_.options.whole_limit,
                                   [self = shared_from_this()] { self->finish(); });
     for (std::size_t i = 0; i <= evidence_.behind.size(); ++i) look(i);

@@ -1,9 +1,10 @@
 #include "agent/core/heartbeat.h"
 
+#include "agent/core/daemon_health.h"
+
 namespace nolapse {
 namespace {
 
-constexpr Duration oldest_heartbeat = std::chrono::minutes(20);  // four were missed
 constexpr Duration clock_tolerance = std::chrono::minutes(5);
 
 }  // namespace

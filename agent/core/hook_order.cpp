@@ -9,6 +9,7 @@ namespace nolapse {
 namespace {
 
 constexpr std::size_t longest_quote = 80;
+constexpr const char* no_such_verb = " knows no verb ";
 
 tl::unexpected<Error> refuse(const std::string& why) {
   return fail(ErrorKind::input, "HOOK_ORDER_REFUSED", why);
@@ -74,9 +75,23 @@ Result<OrderedHook> find_ordered_hook(const Config& config, const HookOrder& ord
                   "that is meant");
   }
   if (!is_verb_of(order.verb, target->second.kind)) {
-    return refuse("the hook of target " + order.target + " knows no verb " + quoted(order.verb));
+    return refuse("the hook of target " + order.target + no_such_verb + quoted(order.verb));
   }
   return OrderedHook{target->second, *spec};
+}
+
+bool refuses_verb(const Error& error) {
+  return error.code == "HOOK_ORDER_REFUSED" &&
+         error.message.find(no_such_verb) != std::string::npos;
+}
+
+Result<void> check_asked_port(const Config& config, std::uint16_t port) {
+  const std::string end = ":" + std::to_string(port);
+  if (config.daemon.status_listen.ends_with(end)) return {};
+  for (const auto& [name, challenge] : config.challenges) {
+    if (challenge.listen.ends_with(end)) return {};
+  }
+  return refuse("nothing in " + config.files.front() + " listens on port " + std::to_string(port));
 }
 
 Result<OrderedPair> check_ordered_pair(const CertificateSpec& spec, const GenerationTexts& texts) {
@@ -105,6 +120,22 @@ Result<OrderedPair> check_ordered_pair(const CertificateSpec& spec, const Genera
   pair.files.push_back({"chain.pem", intermediates});
   pair.files.push_back({"fullchain.pem", first + intermediates});
   return pair;
+}
+
+Result<void> check_ordered_validity(const OrderedPair& pair, const std::string& verb, Time now) {
+  const Time not_after = pair.chain.front().not_after;
+  if (verb == "check" || now < not_after) return {};
+  return refuse("the certificate expired at " + acme::format_rfc3339(not_after));
+}
+
+std::vector<std::string> roots_of_issuers(const Config& config) {
+  std::vector<std::string> files;
+  for (const CaConfig& ca : config.cas) {
+    if (std::find(files.begin(), files.end(), ca.issuer_roots_file) == files.end()) {
+      files.push_back(ca.issuer_roots_file);
+    }
+  }
+  return files;
 }
 
 Generation ordered_generation(const OrderedPair& pair, unsigned number, std::string directory) {

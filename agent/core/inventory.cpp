@@ -54,16 +54,21 @@ const char* name_of(FoundPlace::Kind kind) {
   return "file";
 }
 
+bool FoundCertificate::is_late(Time now, const AlertsConfig& alerts) const {
+  const Duration lifetime = leaf.not_after - leaf.not_before;
+  return renewed() && leaf.not_after - now <= std::min(alerts.expiry_days[1], lifetime / 6);
+}
+
 Urgency urgency_of(const FoundCertificate& certificate, Time now, const AlertsConfig& alerts) {
-  if (!certificate.faults.empty()) return Urgency::over;
-  if (certificate.renewed()) return Urgency::attended;
   const Duration left = certificate.leaf.not_after - now;
-  if (left <= Duration{0}) return Urgency::over;
+  if (!certificate.faults.empty() || left <= Duration{0}) return Urgency::over;
+  if (certificate.is_late(now, alerts)) return Urgency::near;
+  if (certificate.renewed()) return Urgency::attended;
   return left <= alerts.expiry_days.front() ? Urgency::near : Urgency::unattended;
 }
 
-Inventory::Inventory(const Files& files, const Config& config)
-    : files_(files), config_(config), renewers_(files, config) {
+Inventory::Inventory(const Files& files, const Config& config, Time now)
+    : files_(files), config_(config), renewers_(files, config, now) {
   problems_ = renewers_.problems();
 }
 
@@ -143,7 +148,8 @@ void Inventory::add_path(const std::string& path) {
   if (!status) {
     problems_.push_back(status.error().message);
   } else if (status->kind == FileStatus::Kind::directory) {
-    add_folder(path, 0);
+    // A link that is named is followed; those below it need not be.
+    add_folder(real_path(files_, path).value_or(path), 0);
   } else {
     add_file(path, true);
   }

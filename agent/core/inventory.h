@@ -34,6 +34,8 @@ struct FoundCertificate {
   bool watched = false;  // by a [[watch]]
 
   bool renewed() const { return renewer && renewer->renews(); }
+  // Somebody is said to renew it, and has not when it was time: all clients do it earlier.
+  bool is_late(Time now, const AlertsConfig& alerts) const;
 };
 
 // How much somebody has to do something; the worst first.
@@ -43,7 +45,7 @@ Urgency urgency_of(const FoundCertificate& certificate, Time now, const AlertsCo
 class Inventory {
  public:
   // `config` may be empty, and outlives it.
-  Inventory(const Files& files, const Config& config);
+  Inventory(const Files& files, const Config& config, Time now);
 
   void add_server_configuration(const ServerConfiguration& configuration);
   // A file, or all below a folder that begin with a certificate, in bounds of depth and number.

@@ -1,6 +1,7 @@
 #include "agent/core/rate_ledger.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 namespace nolapse {
@@ -50,12 +51,11 @@ std::string set_key(const std::vector<Identifier>& identifiers) {
   return key;
 }
 
-// Each key once: a limit counts an order, not its names.
-template <class KeyOf>
-std::set<std::string> keys_of(const std::vector<Identifier>& identifiers, KeyOf key_of) {
-  std::set<std::string> keys;
-  for (const Identifier& identifier : identifiers) keys.insert(key_of(identifier));
-  return keys;
+// Each once: the limit counts a certificate, not its names.
+std::set<std::string> domains_of(const std::vector<Identifier>& identifiers) {
+  std::set<std::string> domains;
+  for (const Identifier& identifier : identifiers) domains.insert(registered_domain(identifier));
+  return domains;
 }
 
 // A wait that begins in the future was recorded before the clock was set back: it begins now.
@@ -122,12 +122,34 @@ RateLimit RateLimits::*RateLimits::member(RateLimitKind kind) {
   return &RateLimits::orders_per_account;
 }
 
+RateCosts costs_of_creation(OrderKind kind) {
+  RateCosts costs;
+  if (kind == OrderKind::new_set) costs[index_of(RateLimitKind::orders_per_account)][{}] = 1;
+  return costs;
+}
+
+RateCosts costs_of_outcome(const std::vector<Identifier>& identifiers, OrderKind kind) {
+  RateCosts costs;
+  costs[index_of(RateLimitKind::certificates_per_set)][set_key(identifiers)] = 1;
+  // A name and its wildcard are validated each for itself, and counted as one.
+  for (const Identifier& identifier : identifiers) {
+    ++costs[index_of(RateLimitKind::failed_validations)][base_name(identifier)];
+  }
+  if (kind != OrderKind::new_set) return costs;
+  for (const std::string& domain : domains_of(identifiers)) {
+    costs[index_of(RateLimitKind::certificates_per_domain)][domain] = 1;
+  }
+  return costs;
+}
+
 // What one order asks of one bucket.
 struct RateLedger::Claim {
   RateLimitKind kind;
   std::string key;
-  std::int64_t left;
-  Time ready;  // when enough is left for this asker
+  std::int64_t cost;
+  std::int64_t held;  // for others
+  std::int64_t left;  // beside that
+  Time ready;         // when enough is left for this asker
 };
 
 RateLedger::RateLedger(const RateLimits& limits) : RateLedger(limits, RateLedgerState()) {}
@@ -157,38 +179,42 @@ Time RateLedger::full_at(RateLimitKind kind, const std::string& key, Time now) c
   return std::clamp(at, now, now + limit.capacity * limit.refill);
 }
 
-RateLedger::Claim RateLedger::claim(RateLimitKind kind, std::string key, Who who, Time now) const {
+RateLedger::Claim RateLedger::claim(RateLimitKind kind, std::string key, std::int64_t cost, Who who,
+                                    Time now) const {
   const RateLimit& limit = limits_.of(kind);
   const Time full = full_at(kind, key, now);
   const std::int64_t spent = (full - now + limit.refill - 1ms) / limit.refill;
   const bool keeps_last = who == Who::daemon && (kind == RateLimitKind::certificates_per_set ||
                                                  kind == RateLimitKind::failed_validations);
-  const std::int64_t held = kind == RateLimitKind::orders_per_account ? orders_under_way_ : 0;
+  const auto held_by_key = held_[index_of(kind)].find(key);
+  const std::int64_t held = held_by_key == held_[index_of(kind)].end() ? 0 : held_by_key->second;
   // A bucket of one has no last token to keep, or the daemon could never order.
-  const std::int64_t needed = std::min<std::int64_t>(keeps_last ? 2 : 1, limit.capacity) + held;
-  return {kind, std::move(key), limit.capacity - spent - held,
-          full - (limit.capacity - needed) * limit.refill};
+  const std::int64_t needed = std::min<std::int64_t>(cost + (keeps_last ? 1 : 0), limit.capacity);
+  const Time if_held_come_back = full - (limit.capacity - needed) * limit.refill;
+  const Time if_held_are_spent = if_held_come_back + held * limit.refill;
+  return {kind,
+          std::move(key),
+          cost,
+          held,
+          limit.capacity - spent - held,
+          std::clamp(now + pause_for_held, if_held_come_back, if_held_are_spent)};
 }
 
 std::vector<RateLedger::Claim> RateLedger::claims_of(const std::vector<Identifier>& identifiers,
                                                      OrderKind kind, Who who, Time now) const {
+  const RateCosts creation = costs_of_creation(kind);
+  const RateCosts outcome = costs_of_outcome(identifiers, kind);
   std::vector<Claim> claims;
-  const auto add = [&](RateLimitKind limit, const std::string& key) {
-    if (limits_.of(limit).capacity > 0) claims.push_back(claim(limit, key, who, now));
-  };
-  if (kind != OrderKind::inside_window) {
-    add(RateLimitKind::certificates_per_set, set_key(identifiers));
-  }
-  if (kind != OrderKind::inside_window || who == Who::daemon) {
-    for (const std::string& name : keys_of(identifiers, base_name)) {
-      add(RateLimitKind::failed_validations, name);
+  for (const RateLimitKind limit : rate_limit_kinds) {
+    if (limits_.of(limit).capacity == 0) continue;
+    // Inside its window the CA asks for none of them; the failed validations are our own care.
+    const bool cares = limit == RateLimitKind::failed_validations && who == Who::daemon;
+    if (kind == OrderKind::inside_window && !cares) continue;
+    for (const RateCosts& costs : {std::cref(outcome), std::cref(creation)}) {
+      for (const auto& [key, cost] : costs[index_of(limit)]) {
+        claims.push_back(claim(limit, key, cost, who, now));
+      }
     }
-  }
-  if (kind == OrderKind::new_set) {
-    for (const std::string& domain : keys_of(identifiers, registered_domain)) {
-      add(RateLimitKind::certificates_per_domain, domain);
-    }
-    add(RateLimitKind::orders_per_account, {});
   }
   return claims;
 }
@@ -207,7 +233,7 @@ std::optional<RateVerdict> RateLedger::waiting(const std::vector<Identifier>& id
                      (account_until >= set_until ? "of this account" : "for these names");
   if (who == Who::person) text += "; --again asks it all the same";
   if (again) text += "; asking it all the same";
-  return RateVerdict{again, again ? now : until, "retry_after", 0, true, std::move(text)};
+  return RateVerdict{again, again ? now : until, "retry_after", 0, true, false, std::move(text)};
 }
 
 RateVerdict RateLedger::verdict_on(const Claim& claim, Who who, Time now) const {
@@ -215,11 +241,11 @@ RateVerdict RateLedger::verdict_on(const Claim& claim, Who who, Time now) const 
   const bool enough = claim.ready <= now;
   const bool allowed = enough || who == Who::person_again;
   std::string text = std::to_string(claim.left) + " of " + std::to_string(limit.capacity) + " " +
-                     subject_of(claim.kind, claim.key) +
-                     " left by our count, one comes back every " +
-                     acme::format_duration(limit.refill) + "; ";
+                     subject_of(claim.kind, claim.key) + " left by our count, ";
+  if (claim.held > 0) text += std::to_string(claim.held) + " held for orders under way, ";
+  text += "one comes back every " + acme::format_duration(limit.refill) + "; ";
   if (enough) {
-    text += "this order costs 1";
+    text += "this order costs " + std::to_string(claim.cost);
     if (claim.kind == RateLimitKind::failed_validations) text += " if it fails";
   } else if (allowed) {
     text += "asking the CA all the same";
@@ -231,7 +257,8 @@ RateVerdict RateLedger::verdict_on(const Claim& claim, Who who, Time now) const 
     text += " goes on at " + acme::format_rfc3339(claim.ready);
   }
   const Time until = allowed ? now : claim.ready;
-  return {allowed, until, name_of(claim.kind), claim.left, claim.left <= 1, std::move(text)};
+  return {allowed, until,          name_of(claim.kind), claim.left, claim.left <= claim.cost,
+          false,   std::move(text)};
 }
 
 RateVerdict RateLedger::may_order(const std::vector<Identifier>& identifiers, OrderKind kind,
@@ -253,6 +280,34 @@ RateVerdict RateLedger::may_order(const std::vector<Identifier>& identifiers, Or
   return free;
 }
 
+RateVerdict RateLedger::may_renew(const std::vector<Identifier>& identifiers, OrderKind kind,
+                                  Time little_is_left_from, Time now) const {
+  RateVerdict verdict = may_order(identifiers, kind, Who::daemon, now);
+  if (verdict.allowed) return verdict;
+  // Inside a window our estimate of all else does not count.
+  RateVerdict firm = may_order(identifiers, OrderKind::inside_window, Who::daemon, now);
+  const bool little_is_left = now > little_is_left_from;
+  if (!firm.allowed && (little_is_left || firm.until >= verdict.until)) return firm;
+  if (little_is_left) {
+    verdict.allowed = verdict.past_estimate = true;
+    verdict.until = now;
+    verdict.text += "; little time is left, so the CA is asked all the same";
+    return verdict;
+  }
+  verdict.until =
+      std::min<Time>(verdict.until, std::max<Time>(firm.until, little_is_left_from + 1s));
+  return verdict;
+}
+
+void RateLedger::change_held(const RateCosts& costs, std::int64_t sign) {
+  for (const RateLimitKind kind : rate_limit_kinds) {
+    auto& held = held_[index_of(kind)];
+    for (const auto& [key, cost] : costs[index_of(kind)]) {
+      if ((held[key] += sign * cost) == 0) held.erase(key);
+    }
+  }
+}
+
 void RateLedger::spend(RateLimitKind kind, const std::string& key, Time now) {
   const RateLimit& limit = limits_.of(kind);
   if (limit.capacity == 0) return;
@@ -270,7 +325,7 @@ void RateLedger::record_certificate(const std::vector<Identifier>& identifiers, 
                                     Time now) {
   spend(RateLimitKind::certificates_per_set, set_key(identifiers), now);
   if (kind != OrderKind::new_set) return;
-  for (const std::string& domain : keys_of(identifiers, registered_domain)) {
+  for (const std::string& domain : domains_of(identifiers)) {
     spend(RateLimitKind::certificates_per_domain, domain, now);
   }
 }

@@ -7,9 +7,9 @@
 // clock that is set back makes no tokens: an instant further ahead than an empty bucket explains
 // means "empty now", and a wait keeps its length; prune() makes that stick.
 //
-// A token is spent when its event is recorded, not when may_order() allows it: two orders that
-// share names and run at once can each be told of the same one.
-// Numbers: Let's Encrypt, "Rate limits", 2026-08.
+// A token is spent when its event is recorded, not when may_order() allows it. What orders under
+// way may yet cost is held for them, or those that share names and run at once would each be told
+// of the same token. Numbers: Let's Encrypt, "Rate limits", 2026-08.
 #pragma once
 
 #include <array>
@@ -77,9 +77,16 @@ struct RateVerdict {
   Time until{};           // the earliest instant at which it is allowed; now, when it is
   std::string limit;      // name_of() the limit that decides, or "retry_after"; empty: none counts
   std::int64_t left = 0;  // of that limit, before this order
-  bool spends_last = false;  // of any limit; or goes past it
-  std::string text;          // one line for people: what is left and what this order costs
+  bool spends_last = false;    // of any limit; or goes past it
+  bool past_estimate = false;  // refused by our count, and allowed because little time is left
+  std::string text;            // one line for people: what is left and what this order costs
 };
+
+// How many tokens, by RateLimitKind and the keys of RateLedgerState.
+using RateCosts = std::array<std::map<std::string, std::int64_t>, rate_limit_kinds.size()>;
+// What the CA counts when it creates an order, and what it may count until that has ended.
+RateCosts costs_of_creation(OrderKind kind);
+RateCosts costs_of_outcome(const std::vector<acme::Identifier>& identifiers, OrderKind kind);
 
 struct RateLedgerState {
   using Buckets = std::map<std::string, Time>;  // key -> when it is full again
@@ -105,6 +112,9 @@ class RateLedger {
  public:
   // No wait that a CA asks for is longer.
   static constexpr Duration longest_wait = std::chrono::hours(24 * 30);
+  // Within that time most orders under way have ended: what is only held for them is asked for
+  // again.
+  static constexpr Duration pause_for_held = std::chrono::minutes(10);
 
   explicit RateLedger(const RateLimits& limits);
   RateLedger(const RateLimits& limits, RateLedgerState state);
@@ -117,9 +127,16 @@ class RateLedger {
   RateVerdict may_order(const std::vector<acme::Identifier>& identifiers, OrderKind kind, Who who,
                         Time now) const;
 
-  // Orders that were allowed and that the CA has not created yet: they have their share already.
-  void order_begins() { ++orders_under_way_; }
-  void order_ends() { --orders_under_way_; }
+  // The same for the daemon, which renews: our estimate must never cost a certificate. When little
+  // of its lifetime is left, only what the CA itself asked for holds an order up, and the last
+  // failed validation: a proof that failed again and again does not succeed by being asked for more
+  // often.
+  RateVerdict may_renew(const std::vector<acme::Identifier>& identifiers, OrderKind kind,
+                        Time little_is_left_from, Time now) const;
+
+  // For an order that was allowed, until its costs are recorded or cannot come any more.
+  void hold(const RateCosts& costs) { change_held(costs, 1); }
+  void release(const RateCosts& costs) { change_held(costs, -1); }
 
   // The CA created an order.
   void record_order(OrderKind kind, Time now);
@@ -141,18 +158,19 @@ class RateLedger {
   struct Claim;
 
   Time full_at(RateLimitKind kind, const std::string& key, Time now) const;
-  Claim claim(RateLimitKind kind, std::string key, Who who, Time now) const;
+  Claim claim(RateLimitKind kind, std::string key, std::int64_t cost, Who who, Time now) const;
   std::vector<Claim> claims_of(const std::vector<acme::Identifier>& identifiers, OrderKind kind,
                                Who who, Time now) const;
   std::optional<RateVerdict> waiting(const std::vector<acme::Identifier>& identifiers, Who who,
                                      Time now) const;
   RateVerdict verdict_on(const Claim& claim, Who who, Time now) const;
   void spend(RateLimitKind kind, const std::string& key, Time now);
+  void change_held(const RateCosts& costs, std::int64_t sign);
   bool assumption_is_over(Time now) const;
 
   RateLimits limits_;
   RateLedgerState state_;
-  std::int64_t orders_under_way_ = 0;
+  RateCosts held_;
 };
 
 }  // namespace nolapse

@@ -38,11 +38,13 @@ void Renewal::start(Completion<Generation> done) {
   done_ = [this, done = std::move(done)](Result<Generation> generation) {
     enter(TimeSpent::Phase::nolapse);
     key_held_.reset();
-    order_held_.reset();
+    creation_held_.reset();
+    outcome_held_.reset();
     done(std::move(generation));
   };
-  info("ISSUANCE_STARTED",
-       "asking " + ca_.config().name + " for " + join(request_.spec.domains, " "));
+  info("ISSUANCE_STARTED", "asking " + ca_.config().name + " for " +
+                               join(request_.spec.domains, " ") +
+                               (request_.reason.empty() ? "" : ": " + request_.reason));
   enter(TimeSpent::Phase::ca);
   ca_.prepare([this](Result<void> ready) {
     enter(TimeSpent::Phase::nolapse);
@@ -118,6 +120,7 @@ void Renewal::take_up() {
   }
   saved_ = std::move(**saved);
   info("ORDER_RESUMED", "going on with the order " + saved_.state.order_url);
+  outcome_held_ = ca_.ledger().hold(costs_of_outcome(saved_.identifiers, order_kind_));
   run();
 }
 
@@ -196,29 +199,24 @@ OrderKind Renewal::order_kind() const {
   return inside ? OrderKind::inside_window : kind;
 }
 
-// Our estimate spares the CA and a person's reserve. It must never cost a certificate: when little
-// is left, only what the CA itself asked for holds the order up.
+// Our estimate spares the CA and a person's reserve.
 std::optional<Error> Renewal::refused_by_ledger() {
   order_kind_ = order_kind();
-  RateVerdict verdict = ca_.ledger().may_order(saved_.identifiers, order_kind_, request_.asker);
-  // A proof that failed again and again does not succeed by being asked for more often.
-  const bool estimate =
-      verdict.limit != "retry_after" && verdict.limit != name_of(RateLimitKind::failed_validations);
-  if (!verdict.allowed && estimate && request_.asker == Who::daemon && newest_) {
-    if (little_is_left(&newest_->leaf(), world_.clock.now())) {
-      info("RATE_LEDGER", verdict.text + "; little time is left, so the CA is asked all the same");
-      return {};
-    }
-    verdict.until = std::min(verdict.until, little_is_left_from(newest_->leaf()) + 1s);
-  }
+  SavedLedger& ledger = ca_.ledger();
+  RateVerdict verdict =
+      request_.asker == Who::daemon && newest_
+          ? ledger.may_renew(saved_.identifiers, order_kind_, little_is_left_from(newest_->leaf()))
+          : ledger.may_order(saved_.identifiers, order_kind_, request_.asker);
   if (verdict.allowed && verdict.spends_last && request_.asker == Who::person) {
     verdict.allowed = false;
     verdict.text += ", and it would be the last; --again spends it";
   }
   if (verdict.allowed) {
-    if (request_.asker != Who::daemon && !verdict.text.empty()) info("RATE_LEDGER", verdict.text);
+    const bool told = request_.asker != Who::daemon || verdict.past_estimate;
+    if (told && !verdict.text.empty()) info("RATE_LEDGER", verdict.text);
     return {};
   }
+  over_our_count_ = verdict.limit != "retry_after";
   return Error{ErrorKind::deferred,
                "RATE_LEDGER",
                ca_.config().name + ": " + verdict.text,
@@ -229,7 +227,8 @@ std::optional<Error> Renewal::refused_by_ledger() {
 void Renewal::begin() {
   if (auto refusal = refused_by_profile()) return done_(fail(std::move(*refusal)));
   if (auto refusal = refused_by_ledger()) return done_(fail(std::move(*refusal)));
-  order_held_ = ca_.ledger().hold_order(order_kind_);
+  creation_held_ = ca_.ledger().hold(costs_of_creation(order_kind_));
+  outcome_held_ = ca_.ledger().hold(costs_of_outcome(saved_.identifiers, order_kind_));
   check_caa();
 }
 

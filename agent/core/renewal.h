@@ -33,6 +33,7 @@ class Renewal {
     // What a person has to set is told before the CA is asked. After two attempts it is asked all
     // the same: it may see what this host does not.
     bool wait_for_person = false;
+    std::string reason = {};     // why it is renewed, for people
     TimeSpent* spent = nullptr;  // where its time is noted; must outlive the attempt
   };
 
@@ -48,6 +49,8 @@ class Renewal {
   // After a failure: it is the proof's. It could not be presented, the CA does not offer this
   // challenge or did not see it. Another challenge may succeed.
   bool proof_failed() const { return proof_failed_; }
+  // After a failure: our own count of the CA's limits refused, and no CA was asked.
+  bool over_our_count() const { return over_our_count_; }
   // The names, as ordered, that a proof was presented for: the CA did not go by an earlier one.
   const std::set<std::string>& proved() const { return proved_; }
   // How the proof was seen from here; nothing: none was asked for.
@@ -116,8 +119,11 @@ class Renewal {
   std::optional<Time> proof_until_;
   std::string caa_;   // what our own look at the CAA records found against it; empty: nothing
   std::string hint_;  // what the solver saw of the CA
-  std::shared_ptr<const void> order_held_;  // its share of the CA's limit, until that is counted
-  std::shared_ptr<const void> key_held_;    // the account's, see CaClient::hold_key()
+  // What it may cost of the CA's limits, until that is counted.
+  std::shared_ptr<const void> creation_held_;
+  std::shared_ptr<const void> outcome_held_;
+  std::shared_ptr<const void> key_held_;  // the account's, see CaClient::hold_key()
+  bool over_our_count_ = false;
 };
 
 }  // namespace nolapse

@@ -43,7 +43,7 @@ void Renewal::count_order(const std::function<void()>& then) {
   if (order_kind_ == OrderKind::inside_window && !issuance_->replaces()) {
     order_kind_ = OrderKind::same_set;
   }
-  order_held_.reset();
+  creation_held_.reset();
   ca_.ledger().tell([this](RateLedger& ledger, Time now) { ledger.record_order(order_kind_, now); },
                     then);
 }
@@ -138,6 +138,7 @@ void Renewal::carry_out(const effect::Finished& effect) {
                      [this, error = sound.error()](Result<void>) { done_(fail(error)); });
     return;
   }
+  outcome_held_.reset();
   ca_.ledger().tell(
       [this](RateLedger& ledger, Time at) {
         ledger.record_certificate(saved_.identifiers, order_kind_, at);
@@ -173,6 +174,7 @@ void Renewal::carry_out(const effect::Failed& effect) {
   proof_failed_ =
       proof_failed_ || error.kind == ErrorKind::validation || error.code == "CHALLENGE_NOT_OFFERED";
   note_rejected_names(error);
+  outcome_held_.reset();
   ca_.ledger().tell(
       [this, &effect, &error](RateLedger& ledger, Time now) {
         for (const auto& name : effect.refused) ledger.record_failed_validation(name, now);

@@ -1,11 +1,16 @@
 #include "agent/core/renewers.h"
 
+#include <sstream>
+
 #include "agent/core/config_files.h"
+#include "agent/core/daemon_health.h"
 #include "agent/core/pem_file.h"
 #include "agent/core/store.h"
 
 namespace nolapse {
 namespace {
+
+constexpr const char* watch_timer = "nolapse-watch.timer";  // tells, and renews nothing
 
 std::string name_in(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
@@ -35,8 +40,8 @@ std::string value_of(const std::string& text, const std::string& key) {
 
 }  // namespace
 
-Renewers::Renewers(const Files& files, const Config& config) : files_(files) {
-  find_nolapse(config);
+Renewers::Renewers(const Files& files, const Config& config, Time now) : files_(files) {
+  find_nolapse(config, now);
   find_certbot();
   std::vector<std::string> homes = expand("/home/*");
   for (const char* home : {"/root", "/var/lib/caddy"}) homes.emplace_back(home);
@@ -86,35 +91,61 @@ const Renewer* Renewers::of_fingerprint(const std::string& fingerprint) const {
 }
 
 std::string Renewers::idle_without(const std::string& word) const {
-  const auto mentions = [&](const std::string& pattern, bool by_name) {
-    const auto paths = expand_pattern(files_, pattern);
-    if (!paths) return false;
-    for (const std::string& path : *paths) {
-      if (name_in(path).find(word) != std::string::npos) return true;
-      if (by_name) continue;
-      const auto content = files_.read(path);
-      if (content && content->find(word) != std::string::npos) return true;
-    }
-    return false;
-  };
-  for (const char* timers : {"/etc/systemd/system/timers.target.wants/*",
-                             "/usr/lib/systemd/system/timers.target.wants/*"}) {
-    if (mentions(timers, true)) return {};
-  }
-  for (const char* table :
-       {"/etc/crontab", "/etc/cron.d/*", "/etc/cron.hourly/*", "/etc/cron.daily/*",
-        "/etc/cron.weekly/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/*"}) {
-    if (mentions(table, false)) return {};
-  }
+  if (has_timer(word) || has_crontab(word)) return {};
   return "no timer and no crontab runs " + word;
 }
 
-void Renewers::find_nolapse(const Config& config) {
+bool Renewers::has_timer(const std::string& word) const {
+  for (const char* wanted : {"/etc/systemd/system/timers.target.wants/*",
+                             "/usr/lib/systemd/system/timers.target.wants/*"}) {
+    const auto paths = expand_pattern(files_, wanted);
+    for (const std::string& path : paths.value_or(std::vector<std::string>{})) {
+      const std::string unit = name_in(path);
+      const auto mask = files_.read_link("/etc/systemd/system/" + unit);
+      const bool is_masked = mask && *mask == "/dev/null";
+      if (unit.find(word) != std::string::npos && unit != watch_timer && !is_masked) return true;
+    }
+  }
+  return false;
+}
+
+// Debian's packages bring a crontab beside their timer, which does nothing where systemd runs.
+bool Renewers::has_crontab(const std::string& command) const {
+  const bool is_systemd = bool(files_.status("/run/systemd/system"));
+  for (const char* table :
+       {"/etc/crontab", "/etc/cron.d/*", "/etc/cron.hourly/*", "/etc/cron.daily/*",
+        "/etc/cron.weekly/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/*"}) {
+    const auto paths = expand_pattern(files_, table);
+    for (const std::string& path : paths.value_or(std::vector<std::string>{})) {
+      std::istringstream lines(files_.read(path).value_or(""));
+      for (std::string line; std::getline(lines, line);) {
+        const std::size_t first = line.find_first_not_of(" \t");
+        if (first == std::string::npos || line[first] == '#') continue;
+        const bool gives_way = is_systemd && line.find("/run/systemd/system") != std::string::npos;
+        if (!gives_way && line.find(command) != std::string::npos) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// The daemon says that it runs, or something else runs `nolapse renew`.
+void Renewers::find_nolapse(const Config& config, Time now) {
   const Store store(config.state_directory, files_);
-  for (const std::string& name : store.names()) {
+  const auto names = store.names();
+  if (names.empty()) return;
+  const auto heartbeat = files_.read(config.state_directory + "/heartbeat");
+  const bool hidden = !heartbeat && heartbeat.error().code == "PERMISSION_DENIED";
+  if (hidden) problems_.push_back("who renews what: " + heartbeat.error().message);
+  const std::string text = heartbeat.value_or("");
+  const auto beat = acme::parse_rfc3339(text.substr(0, text.find('\n')));
+  const bool runs = hidden || (beat && now - *beat <= oldest_heartbeat) || has_timer("nolapse") ||
+                    has_crontab("nolapse renew");
+  for (const std::string& name : names) {
     Renewer renewer{"nolapse", name, {}};
     const bool configured =
         config.files.empty() || config.find_certificate(certificate_of(name)) != nullptr;
+    if (!runs) renewer.idle = "its daemon does not run, and no timer and no crontab renews";
     if (!configured) renewer.idle = "its [[certificate]] section is gone";
     know_folder(config.state_directory + "/certificates/" + name, renewer);
     const auto newest = store.newest_generation(name);

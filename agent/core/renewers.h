@@ -23,7 +23,7 @@ struct Renewer {
 class Renewers {
  public:
   // Looks at the usual places. What may not be looked at is told in problems().
-  Renewers(const Files& files, const Config& config);
+  Renewers(const Files& files, const Config& config, Time now);
 
   // Nothing: nobody. The path is a real one, see real_path(); empty: it is not in a file.
   const Renewer* of_file(const std::string& real_path) const;
@@ -31,7 +31,7 @@ class Renewers {
   const std::vector<std::string>& problems() const { return problems_; }
 
  private:
-  void find_nolapse(const Config& config);
+  void find_nolapse(const Config& config, Time now);
   void find_certbot();
   void find_acme_sh(const std::string& home);
   void find_lego(const std::string& folder);
@@ -43,6 +43,8 @@ class Renewers {
   void know_file(const std::string& file, const Renewer& renewer);
   // Why nothing runs a program with this word in its name; empty: something does.
   std::string idle_without(const std::string& word) const;
+  bool has_timer(const std::string& word) const;
+  bool has_crontab(const std::string& command) const;
   std::vector<std::string> expand(const std::string& pattern);
 
   const Files& files_;

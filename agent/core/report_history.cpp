@@ -38,6 +38,7 @@ constexpr std::array code_kinds = {
     CodeKind{"ROLLBACK_VERIFIED", MomentKind::rolled_back},
     CodeKind{"GENERATION_WITHDRAWN", MomentKind::rolled_back},
     CodeKind{"REVOKED", MomentKind::revoked},
+    CodeKind{"RECALLED", MomentKind::revoked},
     CodeKind{"REVOKED_ON_REQUEST", MomentKind::revoked},
     CodeKind{"REHEARSAL_PASSED", MomentKind::rehearsed},
     CodeKind{"REHEARSAL_PARTIAL", MomentKind::rehearsed},

@@ -31,19 +31,29 @@ void SavedLedger::load(bool expected) {
 
 RateVerdict SavedLedger::may_order(const std::vector<acme::Identifier>& identifiers, OrderKind kind,
                                    Who who) {
+  const Time now = pruned();
+  return ledger_.may_order(identifiers, kind, who, now);
+}
+
+RateVerdict SavedLedger::may_renew(const std::vector<acme::Identifier>& identifiers, OrderKind kind,
+                                   Time little_is_left_from) {
+  const Time now = pruned();
+  return ledger_.may_renew(identifiers, kind, little_is_left_from, now);
+}
+
+// Not at every order: it looks at all that a whole fleet has spent.
+Time SavedLedger::pruned() {
   const Time now = world_.clock.now();
-  // Not at every order: it looks at all that a whole fleet has spent.
   if (!pruned_at_ || now < *pruned_at_ || now - *pruned_at_ >= std::chrono::hours(1)) {
     ledger_.prune(now);
     pruned_at_ = now;
   }
-  return ledger_.may_order(identifiers, kind, who, now);
+  return now;
 }
 
-std::shared_ptr<const void> SavedLedger::hold_order(OrderKind kind) {
-  if (kind != OrderKind::new_set) return nullptr;
-  ledger_.order_begins();
-  return {this, [this](const void*) { ledger_.order_ends(); }};
+std::shared_ptr<const void> SavedLedger::hold(RateCosts costs) {
+  ledger_.hold(costs);
+  return {this, [this, costs = std::move(costs)](const void*) { ledger_.release(costs); }};
 }
 
 void SavedLedger::tell(const Told& told, std::function<void()> saved) {

@@ -25,17 +25,21 @@ class SavedLedger {
   void load(bool expected);
   bool loaded() const { return loaded_; }
 
+  // Both as the ledger's own, and kept in order meanwhile.
   RateVerdict may_order(const std::vector<acme::Identifier>& identifiers, OrderKind kind, Who who);
+  RateVerdict may_renew(const std::vector<acme::Identifier>& identifiers, OrderKind kind,
+                        Time little_is_left_from);
 
-  // An order that may be placed keeps its share for itself, until the CA has counted it or this is
+  // What an order that may be placed can cost is held for it, until that is counted or this is
   // gone: others that are as far must not count on it, too.
-  std::shared_ptr<const void> hold_order(OrderKind kind);
+  std::shared_ptr<const void> hold(RateCosts costs);
 
   using Told = std::function<void(RateLedger&, Time now)>;
   // `saved` is called later, whether or not the disk took it; what it did not take is reported.
   void tell(const Told& told, std::function<void()> saved);
 
  private:
+  Time pruned();
   void save();
 
   World world_;

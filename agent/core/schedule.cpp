@@ -83,9 +83,15 @@ void follow_advice(const RenewalInput& input, Due& due) {
   if (input.spec.renew_before) latest = std::min(latest, due.at);
   due.at = std::min(info.instant, latest);
   // A CA that wants each new certificate replaced at once is wrong about some of them: one a day.
-  const Time issued_at = input.newest->issued_at;
-  const Duration lifetime = leaf.not_after - leaf.not_before;
-  due.at = std::max<Time>(due.at, issued_at + std::min<Duration>(24h, lifetime / 10));
+  const Duration pause = std::min<Duration>(24h, (leaf.not_after - leaf.not_before) / 10);
+  if (is_recalled(input.newest, &info, input.now)) {
+    due.reason = describe_recall(info);
+    if (!info.recall_answered_at) return;
+    const Time next = *info.recall_answered_at + pause;
+    if (must_wait(next, pause, input.now)) due.at = next;
+    return;
+  }
+  due.at = std::max<Time>(due.at, input.newest->issued_at + pause);
   due.reason = "the CA advises " + acme::format_rfc3339(info.instant);
   if (info.instant > latest) {
     due.reason += ", which is too late; the latest is " + acme::format_rfc3339(latest);
@@ -153,8 +159,24 @@ bool is_revoked(const Generation* generation, const SavedRevocation* revocation)
          generation->leaf().fingerprint_sha256 == revocation->fingerprint_sha256;
 }
 
+bool is_recalled(const Generation* generation, const SavedRenewalInfo* advice, Time now) {
+  if (generation == nullptr || advice == nullptr) return false;
+  const acme::Certificate& leaf = generation->leaf();
+  return advice->fingerprint_sha256 == leaf.fingerprint_sha256 && advice->window_known() &&
+         advice->end <= now && advice->end < renewal_point(leaf, {});
+}
+
+std::string describe_recall(const SavedRenewalInfo& advice) {
+  return "the CA wants it replaced before its time, by " + acme::format_rfc3339(advice.end) +
+         (advice.explanation_url.empty() ? "" : " (" + advice.explanation_url + ")");
+}
+
 void note_revocation(ScheduleRecord& schedule, SavedRevocation revocation) {
   schedule.revocation = std::move(revocation);
+  note_recall(schedule);
+}
+
+void note_recall(ScheduleRecord& schedule) {
   if (!schedule.last_error || !schedule.last_error->retry_after) schedule.next_attempt.reset();
 }
 
@@ -186,7 +208,7 @@ bool may_fail_over(const FailOverInput& input) {
       input.kind == ErrorKind::held) {
     return false;
   }
-  return input.requested || little_is_left(input.leaf, input.now);
+  return (input.requested && !input.over_our_count) || little_is_left(input.leaf, input.now);
 }
 
 namespace {

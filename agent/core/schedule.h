@@ -43,9 +43,17 @@ std::string changed_specification(const RenewalInput& input);
 // Is it this one that is revoked?
 bool is_revoked(const Generation* generation, const SavedRevocation* revocation);
 
-// Notes that a certificate is revoked: what failed before failed for one that could wait; only what
-// the CA asked us to wait for stays.
+// Does the CA want it replaced before its time, because of an incident or a revocation? The sign is
+// a window of the CA's that was over before the certificate was due by its age: one that was merely
+// missed ends later. [RFC 9773 §4.2]
+bool is_recalled(const Generation* generation, const SavedRenewalInfo* advice, Time now);
+// For people, with the CA's explanation.
+std::string describe_recall(const SavedRenewalInfo& advice);
+
+// Notes that a certificate is revoked, or recalled: what failed before failed for one that could
+// wait; only what the CA asked us to wait for stays.
 void note_revocation(ScheduleRecord& schedule, SavedRevocation revocation);
+void note_recall(ScheduleRecord& schedule);
 
 // When the lifetime alone asks for a renewal. A `renew_before` that leaves less than a sixth of
 // the lifetime for use is ignored: it would renew for ever.
@@ -71,10 +79,12 @@ struct FailOverInput {
   const acme::Certificate* leaf = nullptr;  // in use; nothing: there is none
   bool requested = false;                   // by an operator
   Time now{};
+  bool over_our_count = false;  // our own count of its limits refused
 };
 
 // May the next configured CA be asked at once? When the fault is the CA's (a proof that it could
-// not see, or a full disk, is not) and little is left, or an operator wants one now.
+// not see, or a full disk, is not) and little is left, or an operator wants one now. What our count
+// refuses to an operator is not the CA's fault: he would only spend what the next one allows.
 bool may_fail_over(const FailOverInput& input);
 
 struct RetryInput {

@@ -33,7 +33,14 @@ struct ShownCertificate {
 struct Upstream {
   ConfigurationPlace place;
   std::vector<std::string> names;  // of the site that passes on; empty: any
-  std::string host;                // name or address
+  // Where that site listens, as in ShownCertificate; empty: not known.
+  std::vector<std::string> listens;
+  // The paths that are passed on: empty: all; "/a/": what begins so; "=/a": that one; "~RE" and
+  // "~*RE": what matches, in the second without regard to case.
+  std::string location;
+  std::vector<std::string> other_locations;  // of the same site, likewise: what goes elsewhere
+  bool conditional = false;  // something decides besides that cannot be read from the files
+  std::string host;          // name or address; empty: it cannot be told, or not be reached
   std::uint16_t port = 443;
   bool tls = false;
   std::string server_name;  // that is asked for, or checked; empty: none

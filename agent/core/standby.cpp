@@ -30,10 +30,7 @@ std::vector<std::string> other_cas(const CertificateSpec& spec, const Config& co
 
 bool is_revoked(const Generation& generation, const ScheduleRecord& schedule, Time now) {
   if (is_revoked(&generation, schedule.revocation ? &*schedule.revocation : nullptr)) return true;
-  const acme::Certificate& leaf = generation.leaf();
-  const auto& advice = schedule.renewal_info;
-  return advice && advice->fingerprint_sha256 == leaf.fingerprint_sha256 &&
-         advice->window_known() && advice->end <= now && advice->end < renewal_point(leaf, {});
+  return is_recalled(&generation, schedule.renewal_info ? &*schedule.renewal_info : nullptr, now);
 }
 
 namespace {

@@ -22,9 +22,7 @@ CertificateSpec standby_of(const CertificateSpec& certificate);
 std::vector<std::string> other_cas(const CertificateSpec& spec, const Config& config,
                                    const Generation& in_use);
 
-// Has its CA taken it back, by what is known? `schedule` is of its own series. The sign is a window
-// of the CA's that was over before the certificate was due by its age: one that was merely missed
-// ends later. [RFC 9773 §4.2]
+// Has its CA taken it back, or recalled it, by what is known? `schedule` is of its own series.
 bool is_revoked(const Generation& generation, const ScheduleRecord& schedule, Time now);
 
 struct TakeOverInput {

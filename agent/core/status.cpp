@@ -97,6 +97,10 @@ void describe_renewal(const StatusInput& input, CertificateStatus& status) {
     status.next_attempt = std::max(due.at, *input.schedule.next_attempt);
   }
   status.renew_reason = due.reason;
+  if (input.records_readable) return;
+  status.next_attempt.reset();
+  status.renew_reason =
+      "its records cannot be read; run this as root or as the user who runs nolapse";
 }
 
 void take_account_of_standby(CertificateStatus& status) {

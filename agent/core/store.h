@@ -149,6 +149,8 @@ struct SavedRenewalInfo {
   Time instant{};
   std::string explanation_url;
   Time poll_after{};
+  // When a certificate was replaced last because the CA recalled it, see is_recalled().
+  std::optional<Time> recall_answered_at = {};
 
   bool window_known() const { return start < end; }  // else only when to ask again is known
   bool says_the_same(const SavedRenewalInfo& other) const {
@@ -287,8 +289,9 @@ class Store {
   // used twice, wherever a standby moves.
   Result<unsigned> next_number(const std::string& name) const;
   Result<Generation> load_generation(const std::string& name, unsigned number) const;
-  // The newest that is whole; nothing where none was ever issued. Damaged newer ones are named in
-  // `damaged`. Whether the key fits is only looked at where keys may be read.
+  // The newest that is whole, which has all its files; nothing where none was ever issued. Damaged
+  // newer ones are named in `damaged`. Whether the key fits is only looked at where keys may be
+  // read.
   enum class Keys { unread, checked };
   Result<std::optional<Generation>> newest_generation(
       const std::string& name, Keys keys = Keys::unread,
@@ -405,11 +408,11 @@ class Store {
 
   // Reading and parsing cost a hundred times what a look at a file's version does, and almost
   // always nothing has changed. By certificate, the newest generation each, and by path.
-  using Versions = std::array<std::uint64_t, 4>;
+  using Versions = std::array<std::uint64_t, 6>;
   struct Parsed {
     Versions versions{};  // of the certificate's folder and the generation's files
     Generation generation;
-    std::string fault;  // of the pair; empty: it matches
+    std::string fault;  // of its files; empty: they are whole and belong together
   };
   template <class T>
   struct Document {
@@ -429,6 +432,7 @@ class Store {
   const Parsed* unchanged(const std::string& name) const;
   Result<Parsed> load_checked(const std::string& name, unsigned number) const;
   std::string fault_of_pair(const Generation& generation) const;
+  std::string fault_of_parts(const std::string& directory) const;
 
   std::string root_;
   const Files& files_;

@@ -203,6 +203,7 @@ json renewal_info_or_null(const std::optional<SavedRenewalInfo>& info) {
       .add("instant", acme::format_rfc3339(info->instant))
       .add("explanation_url", info->explanation_url)
       .add("poll_after", acme::format_rfc3339(info->poll_after))
+      .add("recall_answered_at", time_or_null(info->recall_answered_at))
       .take();
 }
 
@@ -212,7 +213,8 @@ std::optional<SavedRenewalInfo> read_renewal_info(const json& object) {
   return SavedRenewalInfo{
       string_member(object, "fingerprint_sha256"), time_member(object, "start").value_or(Time{}),
       time_member(object, "end").value_or(Time{}), time_member(object, "instant").value_or(Time{}),
-      string_member(object, "explanation_url"),    *poll_after};
+      string_member(object, "explanation_url"),    *poll_after,
+      time_member(object, "recall_answered_at")};
 }
 
 json revocation_or_null(const std::optional<SavedRevocation>& saved) {
@@ -274,9 +276,37 @@ std::string write_document(const ScheduleRecord& record) {
       .text();
 }
 
+namespace {
+
+// The first member that is of another kind than nolapse writes; empty: none. It may be missing.
+std::string damaged_member(const json& document) {
+  const auto is_time = [](const json& value) {
+    return value.is_null() || (value.is_string() && acme::parse_rfc3339(value.get<std::string>()));
+  };
+  const auto is_object = [](const json& value) { return value.is_null() || value.is_object(); };
+  for (const auto& [name, value] : document.items()) {
+    const bool number = name == "failures";
+    const bool text = name == "configuration" || name == "challenge";
+    const bool time = name == "last_attempt" || name == "next_attempt" || name == "proven_at";
+    const bool object = name == "last_error" || name == "renewal_info" || name == "refused" ||
+                        name == "revocation" || name == "proof" || name == "alarm" ||
+                        name == "proven";
+    if ((number && !value.is_number_integer()) || (text && !value.is_string()) ||
+        (time && !is_time(value)) || (object && !is_object(value))) {
+      return name;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<ScheduleRecord> read_schedule(std::string_view text) {
   const auto document = open_state_document(text);
   if (!document) return fail(document.error());
+  if (const std::string member = damaged_member(*document); !member.empty()) {
+    return fail(ErrorKind::local, "BAD_STATE", member + " is not what nolapse writes there");
+  }
   const json& alarm = acme::object_member(*document, "alarm");
   std::map<std::string, int> refused;
   const json& counts = acme::object_member(*document, "refused");

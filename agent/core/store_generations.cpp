@@ -74,7 +74,10 @@ Result<Generation> Store::load_generation(const std::string& name, unsigned numb
 Store::Versions Store::versions_of(const std::string& name, unsigned number) const {
   const std::string directory = certificate_path(name) + "/" + std::to_string(number);
   const auto key = version_of(directory + "/privkey.pem");
-  return {version_of(certificate_path(name)), version_of(directory + "/fullchain.pem"),
+  return {version_of(certificate_path(name)),
+          version_of(directory + "/fullchain.pem"),
+          version_of(directory + "/cert.pem"),
+          version_of(directory + "/chain.pem"),
           key != 0 ? key : version_of(directory + "/request.pem"),
           version_of(directory + "/meta.json")};
 }
@@ -88,6 +91,7 @@ Result<Store::Parsed> Store::load_checked(const std::string& name, unsigned numb
   auto generation = parse_generation(directory, number, *fullchain, meta);
   if (!generation) return fail(generation.error());
   std::string fault = fault_of_pair(*generation);
+  if (fault.empty()) fault = fault_of_parts(directory);
   return parsed_[name] = Parsed{versions, std::move(*generation), std::move(fault)};
 }
 
@@ -109,6 +113,20 @@ std::string Store::fault_of_pair(const Generation& generation) const {
   if (*public_key == generation.leaf().public_key_der) return {};
   return path + " is not " + (generation.has_key ? "the key" : "of the key") +
          " of the certificate";
+}
+
+// Hooks are given the leaf and the rest of its chain as files of their own.
+std::string Store::fault_of_parts(const std::string& directory) const {
+  std::string parts;
+  for (const char* file : {"/cert.pem", "/chain.pem"}) {
+    const auto part = files_.read(directory + file);
+    if (!part) return part.error().message;
+    parts += *part;
+  }
+  const auto fullchain = files_.read(directory + "/fullchain.pem");
+  if (!fullchain) return fullchain.error().message;
+  if (parts == *fullchain) return {};
+  return directory + ": cert.pem and chain.pem are not the two parts of fullchain.pem";
 }
 
 // The folder's version says that no newer one has come.
@@ -140,8 +158,8 @@ Result<std::optional<Generation>> Store::newest_generation(
       }
     } else {
       auto generation = load_generation(name, *number);
-      if (generation) return std::optional<Generation>(std::move(*generation));
-      fault = generation.error().message;
+      fault = generation ? fault_of_parts(generation->directory) : generation.error().message;
+      if (fault.empty()) return std::optional<Generation>(std::move(*generation));
     }
     if (damaged != nullptr) damaged->push_back(std::move(fault));
   }

@@ -2,6 +2,7 @@
 // environment and the listeners that a renewal will have; else by this process.
 #include <algorithm>
 #include <iostream>
+#include <set>
 
 #include "acme/json_read.h"
 #include "agent/core/agent.h"
@@ -62,6 +63,7 @@ int run_check(const GlobalOptions& global, const CheckCommand& command, const Co
   if (const auto error = unknown_name(command.names, config)) {
     return refuse_check(global, command.nagios, *error);
   }
+  const std::set<std::string> names(command.names.begin(), command.names.end());
   RealWorld real(world_options(config));
   ControlRequest request;
   request.command = ControlRequest::Command::check;
@@ -79,9 +81,8 @@ int run_check(const GlobalOptions& global, const CheckCommand& command, const Co
   int interrupted = 0;
   const auto findings = check_alone(real, global, command, config, interrupted);
   if (!findings) return 128 + interrupted;
-  const std::size_t certificates = command.names.empty()
-                                       ? config.certificates.size() + config.watches.size()
-                                       : command.names.size();
+  const std::size_t certificates =
+      command.names.empty() ? config.certificates.size() + config.watches.size() : names.size();
   return write_findings(std::cout, style_of(global, command), *findings, certificates);
 }
 

@@ -6,8 +6,10 @@
 #include "agent/front/commands.h"
 #include "agent/world/foreign_folder.h"
 #include "agent/world/hook_message.h"
+#include "agent/world/port_holder.h"
 #include "agent/world/root_owned.h"
 #include "agent/world/system_user.h"
+#include "agent/world/trust_store.h"
 
 namespace nolapse {
 namespace {
@@ -63,6 +65,37 @@ Result<OrderedPair> read_ordered_pair(const std::string& state_directory,
   return fail(std::move(error));
 }
 
+namespace {
+
+// Why these anchors do not stand behind the pair; empty: they do. Anchors that others could write
+// would let those say what is trusted.
+std::string objection_of(const std::string& roots_file, const OrderedPair& pair) {
+  if (!roots_file.empty()) {
+    if (const auto owned = check_root_owned(roots_file); !owned) return owned.error().message;
+  }
+  const auto anchors = load_trust_store(roots_file);
+  if (!anchors) return anchors.error().message;
+  std::vector<std::string> chain;
+  for (const acme::Certificate& certificate : pair.chain) chain.push_back(certificate.der);
+  const std::string error = issuer_error(*anchors, chain);
+  if (error.empty()) return {};
+  return (roots_file.empty() ? "by the system's anchors" : "by " + roots_file) + ", " + error;
+}
+
+}  // namespace
+
+Result<void> check_issuer(const Config& config, const OrderedPair& pair) {
+  std::string objections;
+  for (const std::string& file : roots_of_issuers(config)) {
+    const std::string objection = objection_of(file, pair);
+    if (objection.empty()) return {};
+    objections += (objections.empty() ? "" : "; ") + objection;
+  }
+  return fail(ErrorKind::input, "HOOK_ORDER_REFUSED",
+              "no configured CA stands behind the certificate: " + objections +
+                  "; for a private CA set `issuer_roots` in its [[ca]]");
+}
+
 Result<void> check_hook_owned(const DeployTarget& target,
                               const std::vector<ProcessSpec>& processes) {
   // The hook itself is a folder, or an argument of the shim, where it is no program.
@@ -72,6 +105,18 @@ Result<void> check_hook_owned(const DeployTarget& target,
   }
   return {};
 }
+
+namespace {
+
+// What a rehearsal obtained is of the CA's directory for tests, and nobody will serve it.
+Result<void> check_fit(const Config& config, const HookOrder& order, const OrderedPair& pair,
+                       Time now) {
+  if (order.rehearsed) return {};
+  if (auto valid = check_ordered_validity(pair, order.verb, now); !valid) return valid;
+  return check_issuer(config, pair);
+}
+
+}  // namespace
 
 // One order, from its line to its answer.
 struct HookDesk::Visit {
@@ -99,8 +144,10 @@ HookDesk::HookDesk(EventLoop& loop, const Files& files, Processes& processes, St
       workers_(loop) {}
 
 void HookDesk::take(const std::shared_ptr<ControlConnection>& connection, const std::string& line) {
-  auto order = parse_hook_order(line);
   const auto error = objection(connection->peer());
+  const auto port = parse_port_question(line);
+  if (port && !error) return tell_holder(connection, *port);
+  auto order = parse_hook_order(line);
   if (error || !order) {
     const Error& why = error ? *error : order.error();
     events_.emit(Severity::warning, {}, why.code,
@@ -171,6 +218,8 @@ Result<std::shared_ptr<HookDesk::Run>> HookDesk::prepare(const HookOrder& order)
   const auto pair = read_ordered_pair((*configuration)->state_directory, hook->spec,
                                       order.generation, order.rehearsed);
   if (!pair) return fail(pair.error());
+  const auto fit = check_fit(**configuration, order, *pair, loop_.now());
+  if (!fit) return fail(fit.error());
   auto staged = staging_.stage(hook->spec.name, staged_files(*pair), hook->target.user);
   if (!staged) return fail(staged.error());
   run->staged = std::move(*staged);
@@ -230,6 +279,31 @@ void HookDesk::end(const std::shared_ptr<Visit>& visit, const Result<ProcessResu
                  visit->text() + (failure ? *failure : ": done"));
   }
   answer(*visit->connection, result);
+}
+
+// ---- who has a port
+
+void HookDesk::tell_holder(const std::shared_ptr<ControlConnection>& connection,
+                           std::uint16_t port) {
+  ++open_;
+  workers_.run(
+      [this, port]() -> Result<std::string> {
+        std::string warning;  // it is told with the orders
+        const auto configuration = current_configuration(warning);
+        if (!configuration) return fail(refusal(configuration.error()));
+        if (auto asked = check_asked_port(**configuration, port); !asked) {
+          return fail(refusal(std::move(asked).error()));
+        }
+        return port_holder(port);
+      },
+      [this, connection](const Result<std::string>& holder) {
+        --open_;
+        if (!holder) {
+          events_.emit(Severity::warning, {}, holder.error().code, holder.error().message);
+        }
+        connection->send_line(format_port_answer(holder));
+        connection->close_after_sending();
+      });
 }
 
 }  // namespace nolapse

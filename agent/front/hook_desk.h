@@ -47,6 +47,7 @@ class HookDesk {
   std::optional<Error> objection(const ControlPeer& peer) const;
   Result<Configuration> current_configuration(std::string& warning);
   Result<std::shared_ptr<Run>> prepare(const HookOrder& order);
+  void tell_holder(const std::shared_ptr<ControlConnection>& connection, std::uint16_t port);
   void begin(const std::shared_ptr<Visit>& visit, Result<std::shared_ptr<Run>> prepared);
   void run_next(const std::shared_ptr<Visit>& visit);
   void end(const std::shared_ptr<Visit>& visit, const Result<ProcessResult>& result);
@@ -68,6 +69,10 @@ class HookDesk {
 Result<OrderedPair> read_ordered_pair(const std::string& state_directory,
                                       const CertificateSpec& spec, unsigned generation,
                                       bool rehearsed);
+
+// One of the configured CAs issued it, as the anchors say that root has for them. Errors: input
+// HOOK_ORDER_REFUSED.
+Result<void> check_issuer(const Config& config, const OrderedPair& pair);
 
 // Everything that the run of a hook relies on belongs to root. Errors as of check_root_owned().
 Result<void> check_hook_owned(const DeployTarget& target,

@@ -35,6 +35,9 @@ std::string headline(const CertificateOutcome& outcome) {
     case Action::failed:
       break;
   }
+  if (outcome.error->code == "NAME_QUARANTINED") {
+    return "RENEWED WITHOUT A NAME" + took + ": " + outcome.error->message;
+  }
   return (outcome.issued ? "ISSUED BUT NOT SERVED: " : "FAILED: ") + outcome.error->message;
 }
 

@@ -169,7 +169,7 @@ int run_scan(const GlobalOptions& global, const ScanCommand& command, const Conf
   if (!targets) return refuse(global, targets.error());
   RealWorld real(world_options(config));
   const World world = real.world();
-  Inventory inventory(world.files, config);
+  Inventory inventory(world.files, config, world.clock.now());
   if (command.targets.empty() && command.endpoints_file.empty()) {
     add_own(world.files, inventory, *targets);
   }

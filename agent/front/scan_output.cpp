@@ -52,7 +52,7 @@ std::string padded(std::string text, std::size_t width) {
 }
 
 void print(std::ostream& out, const FoundCertificate& certificate, const ScanStyle& style,
-           Time now) {
+           const AlertsConfig& alerts, Time now) {
   const auto& places = certificate.found;
   out << padded(life_of(certificate.leaf, now), 20) << "  " << padded(renewed_by(certificate), 10)
       << "  " << names_of(certificate.leaf, style.verbosity > 0) << "  "
@@ -71,32 +71,43 @@ void print(std::ostream& out, const FoundCertificate& certificate, const ScanSty
         << printable(certificate.renewer->subject) << ", but "
         << printable(certificate.renewer->idle) << '\n';
   }
+  if (certificate.is_late(now, alerts)) {
+    out << "  " << certificate.renewer->who << " is to renew it, as "
+        << printable(certificate.renewer->subject) << ", and has not: look at its log\n";
+  }
 }
 
 struct Summary {
   std::size_t unattended = 0;
-  std::size_t unwatched = 0;  // of these
+  std::size_t late = 0;
+  std::size_t unwatched = 0;  // of both
   bool urgent = false;
 };
+
+bool needs_watching(const FoundCertificate& certificate, const AlertsConfig& alerts, Time now) {
+  return !certificate.watched && (!certificate.renewed() || certificate.is_late(now, alerts));
+}
 
 Summary summary_of(const std::vector<FoundCertificate>& all, const AlertsConfig& alerts, Time now) {
   Summary summary;
   for (const FoundCertificate& each : all) {
     if (!each.renewed()) ++summary.unattended;
-    if (!each.renewed() && !each.watched) ++summary.unwatched;
+    if (each.is_late(now, alerts)) ++summary.late;
+    if (needs_watching(each, alerts, now)) ++summary.unwatched;
     const Urgency urgency = urgency_of(each, now, alerts);
     if (urgency == Urgency::over || urgency == Urgency::near) summary.urgent = true;
   }
   return summary;
 }
 
-json object_of(const FoundCertificate& certificate) {
+json object_of(const FoundCertificate& certificate, const AlertsConfig& alerts, Time now) {
   json object = facts_object(&certificate.leaf);
   object["renewed_by"] = renewed_by(certificate);
   object["known_to"] = certificate.renewer ? json(certificate.renewer->who) : json(nullptr);
   object["why_not"] = certificate.renewer && !certificate.renewed()
                           ? json(certificate.renewer->idle)
                           : json(nullptr);
+  object["late"] = certificate.is_late(now, alerts);
   object["watched"] = certificate.watched;
   object["faults"] = certificate.faults;
   json found = json::array();
@@ -110,9 +121,9 @@ json object_of(const FoundCertificate& certificate) {
 }
 
 void write_document(std::ostream& out, const std::vector<FoundCertificate>& all,
-                    const Inventory& inventory) {
+                    const Inventory& inventory, const AlertsConfig& alerts, Time now) {
   json list = json::array();
-  for (const FoundCertificate& each : all) list.push_back(object_of(each));
+  for (const FoundCertificate& each : all) list.push_back(object_of(each, alerts, now));
   out << acme::dump(json{{"schema", 1},
                          {"certificates", std::move(list)},
                          {"problems", inventory.problems()}},
@@ -121,14 +132,16 @@ void write_document(std::ostream& out, const std::vector<FoundCertificate>& all,
 }
 
 void write_text(std::ostream& out, const std::vector<FoundCertificate>& all,
-                const Inventory& inventory, const ScanStyle& style, const Summary& summary,
+                const Inventory& inventory, const ScanStyle& style, const AlertsConfig& alerts,
                 Time now) {
-  for (const FoundCertificate& each : all) print(out, each, style, now);
+  const Summary summary = summary_of(all, alerts, now);
+  for (const FoundCertificate& each : all) print(out, each, style, alerts, now);
   for (const std::string& problem : inventory.problems()) {
     out << "not looked at: " << printable(problem) << '\n';
   }
   out << "found: " << all.size() << " certificate(s), " << summary.unattended
       << " that nobody renews";
+  if (summary.late > 0) out << ", " << summary.late << " not renewed in time";
   if (summary.unwatched > 0) {
     out << "; `nolapse scan --watch` prints the [[watch]] sections with which nolapse tells you "
            "before they expire, a [[certificate]] makes it renew them";
@@ -167,13 +180,12 @@ bool is_plain(const std::string& text) {
 int write_inventory(std::ostream& out, const ScanStyle& style, const Inventory& inventory,
                     const AlertsConfig& alerts, Time now) {
   const auto all = inventory.certificates(now);
-  const Summary summary = summary_of(all, alerts, now);
   if (style.json) {
-    write_document(out, all, inventory);
+    write_document(out, all, inventory, alerts, now);
   } else {
-    write_text(out, all, inventory, style, summary, now);
+    write_text(out, all, inventory, style, alerts, now);
   }
-  if (summary.urgent) return exit_status::failed;
+  if (summary_of(all, alerts, now).urgent) return exit_status::failed;
   return inventory.problems().empty() ? exit_status::ok : exit_status::undecided;
 }
 
@@ -183,7 +195,7 @@ void write_watch_sections(std::ostream& out, const Inventory& inventory, const C
   for (const CertificateSpec& spec : config.certificates) taken.insert({spec.name, spec.family});
   for (const WatchSpec& watch : config.watches) taken.insert(watch.name);
   for (const FoundCertificate& each : inventory.certificates(now)) {
-    if (each.renewed() || each.watched) continue;
+    if (!needs_watching(each, config.alerts, now)) continue;
     // A file says all, whoever may connect; several places hold the same certificate.
     std::string files;
     std::string endpoints;

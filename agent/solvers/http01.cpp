@@ -5,6 +5,7 @@
 
 #include "acme/challenge_response.h"
 #include "agent/solvers/front_door.h"
+#include "agent/solvers/taken_port.h"
 
 namespace nolapse {
 namespace {
@@ -26,12 +27,15 @@ class Standalone : public Solver {
       if (!outcome) break;
     }
     if (!outcome) {
-      Error error = outcome.error();
-      error.message = "challenge." + challenge_.name + ": " + error.message;
-      outcome = fail(std::move(error));
       for (const PresentedChallenge& challenge : challenges) withdraw(challenge);
     }
-    world_.clock.start_timer(Duration{0}, [done, outcome] { done(outcome); });
+    world_.clock.start_timer(Duration{0}, [done, outcome, world = world_, challenge = challenge_] {
+      if (outcome) return done(outcome);
+      Error error = outcome.error();
+      error.message = "challenge." + challenge.name + ": " + error.message;
+      name_listener(world, challenge.listen, std::move(error),
+                    [done](Error named) { done(fail(std::move(named))); });
+    });
   }
 
   void await_proof(std::vector<PresentedChallenge> challenges, Patience patience,

@@ -4,6 +4,7 @@
 
 #include "acme/tls_alpn_certificate.h"
 #include "agent/solvers/front_door.h"
+#include "agent/solvers/taken_port.h"
 
 namespace nolapse {
 namespace {
@@ -27,7 +28,8 @@ class TlsAlpn01 : public Solver {
         Error error = served.error();
         error.message = "challenge." + challenge_.name + ": " + error.message;
         for (const PresentedChallenge& each : challenges) withdraw(each);
-        return done(fail(std::move(error)));
+        return name_listener(world_, challenge_.listen, std::move(error),
+                             [done](Error named) { done(fail(std::move(named))); });
       }
       done({});
     });

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "agent/world/port_holder.h"
 #include "agent/world/spawn.h"
 
 namespace nolapse {
@@ -125,6 +126,10 @@ ChildProcesses::~ChildProcesses() {
     ::kill(child->process.pid, SIGKILL);  // may not have reached setsid yet
     ::waitpid(child->process.pid, nullptr, WNOHANG);
   }
+}
+
+void ChildProcesses::find_listener(std::uint16_t port, std::function<void(std::string)> done) {
+  workers_.run([port] { return port_holder(port); }, std::move(done));
 }
 
 bool ChildProcesses::may_become(const std::string& user) {

@@ -32,6 +32,7 @@ class ChildProcesses final : public Processes {
 
   bool may_become(const std::string& user) override;
   void run(ProcessSpec spec, Completion<ProcessResult> done) override;
+  void find_listener(std::uint16_t port, std::function<void(std::string)> done) override;
 
  private:
   struct Child;

@@ -40,6 +40,12 @@ std::optional<Ending> ending_of(const std::string& name) {
   return {};
 }
 
+std::string format_error(const Error& error) {
+  return acme::dump(
+      {{"error",
+        {{"kind", acme::name_of(error.kind)}, {"code", error.code}, {"message", error.message}}}});
+}
+
 ErrorKind kind_of(const std::string& name) {
   if (name == acme::name_of(ErrorKind::input)) return ErrorKind::input;
   return name == acme::name_of(ErrorKind::transient) ? ErrorKind::transient : ErrorKind::local;
@@ -83,12 +89,7 @@ Result<HookOrder> parse_hook_order(const std::string& line) {
 }
 
 std::string format_hook_answer(const Result<ProcessResult>& answer) {
-  if (!answer) {
-    return acme::dump({{"error",
-                        {{"kind", acme::name_of(answer.error().kind)},
-                         {"code", answer.error().code},
-                         {"message", answer.error().message}}}});
-  }
+  if (!answer) return format_error(answer.error());
   return acme::dump({{"result",
                       {{"ending", name_of(answer->ending)},
                        {"code", answer->code},
@@ -111,6 +112,28 @@ std::optional<Result<ProcessResult>> parse_hook_answer(const std::string& line) 
   if (!ending || !code) return {};
   return ProcessResult{*ending, static_cast<int>(*code), acme::string_member(result, "output"),
                        acme::string_member(result, "errors")};
+}
+
+std::string format_port_question(std::uint16_t port) {
+  return acme::dump({{"schema", schema}, {"holder", {{"port", port}}}});
+}
+
+std::optional<std::uint16_t> parse_port_question(const std::string& line) {
+  const json object = json::parse(line, nullptr, false);
+  if (!object.is_object() || acme::integer_member(object, "schema") != schema) return {};
+  if (!has_only(object, {"schema", "holder"}) || !has_only(object["holder"], {"port"})) return {};
+  const auto port = acme::integer_member(object["holder"], "port").value_or(0);
+  if (port < 1 || port > std::numeric_limits<std::uint16_t>::max()) return {};
+  return static_cast<std::uint16_t>(port);
+}
+
+std::string format_port_answer(const Result<std::string>& holder) {
+  return holder ? acme::dump({{"holder", *holder}}) : format_error(holder.error());
+}
+
+std::string parse_port_answer(const std::string& line) {
+  const json object = json::parse(line, nullptr, false);
+  return object.is_object() ? acme::string_member(object, "holder") : std::string();
 }
 
 }  // namespace nolapse

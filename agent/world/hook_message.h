@@ -7,8 +7,11 @@
 //            {"error":{"kind":"input"|"local"|"transient","code":"…","message":"…"}}   it did not
 //            run
 //
-// Root reads the order, and whoever sends it may have been taken over: there is no other message,
-// and what is not exactly this is refused.
+//   question {"schema":1,"holder":{"port":80}}   who listens on that port?
+//   answer   {"holder":"nginx (pid 123)"}, an empty text where nobody is seen, or an error as above
+//
+// Root reads both, and whoever sends it may have been taken over: there is no other message,
+// and what is not exactly one of these is refused.
 #pragma once
 
 #include <optional>
@@ -25,5 +28,13 @@ Result<HookOrder> parse_hook_order(const std::string& line);
 std::string format_hook_answer(const Result<ProcessResult>& answer);
 // Nothing for a line that is no answer.
 std::optional<Result<ProcessResult>> parse_hook_answer(const std::string& line);
+
+std::string format_port_question(std::uint16_t port);
+// Nothing for any other line.
+std::optional<std::uint16_t> parse_port_question(const std::string& line);
+
+std::string format_port_answer(const Result<std::string>& holder);
+// Empty where the service does not know, or may not tell.
+std::string parse_port_answer(const std::string& line);
 
 }  // namespace nolapse

@@ -27,6 +27,21 @@ void HookProcesses::order(const ProcessSpec& spec, Completion<ProcessResult> don
       });
 }
 
+void HookProcesses::find_listener(std::uint16_t port, std::function<void(std::string)> done) {
+  own_.find_listener(port, [this, port, done = std::move(done)](const std::string& seen) {
+    if (!seen.empty() || socket_.empty()) return done(seen);
+    const std::uint64_t id = next_id_++;
+    Call& call = calls_[id];
+    call.call = std::make_unique<ControlCall>(
+        loop_, socket_, format_port_question(port), patience_for_listener,
+        [&call](const std::string& line) { call.answer = line; },
+        [this, id, done](const Result<void>& called) {
+          const std::string answer = calls_.extract(id).mapped().answer;
+          done(called ? parse_port_answer(answer) : std::string());
+        });
+  });
+}
+
 Error HookProcesses::describe(const Error& error, const ProcessSpec& spec) const {
   const std::string service = "the hook service on " + socket_;
   if (error.code == "NO_DAEMON") {

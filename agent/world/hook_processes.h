@@ -15,6 +15,8 @@ class HookProcesses final : public Processes {
  public:
   // How much later than the hook's deadline the service is given up. It enforces that itself.
   static constexpr Duration grace = std::chrono::seconds(15);
+  // So long it may take to look who has a port.
+  static constexpr Duration patience_for_listener = std::chrono::seconds(5);
 
   // `socket` is the service's path; empty: there is none.
   HookProcesses(EventLoop& loop, Processes& own, std::string socket)
@@ -28,6 +30,7 @@ class HookProcesses final : public Processes {
   // start), PERMISSION_DENIED; transient HOOK_SERVICE_ENDED, HOOK_SERVICE_SILENT; and what the
   // service itself says.
   void run(ProcessSpec spec, Completion<ProcessResult> done) override;
+  void find_listener(std::uint16_t port, std::function<void(std::string)> done) override;
 
  private:
   struct Call {

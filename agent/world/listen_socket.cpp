@@ -62,7 +62,7 @@ tl::unexpected<Error> listen_error(int error_number, const std::string& listen, 
   if (error_number == EADDRINUSE) {
     const std::string holder = port_holder(port);
     return fail(ErrorKind::local, "PORT_IN_USE",
-                what + "the port is in use by " + (holder.empty() ? "another process" : holder) +
+                what + "the port is in use by " + (holder.empty() ? unknown_listener : holder) +
                     "; " + remedy);
   }
   if (error_number == EACCES || error_number == EPERM) {

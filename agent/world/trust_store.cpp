@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <functional>
 
 #include "acme/identifier.h"
 #include "agent/world/system_error.h"
@@ -69,7 +70,9 @@ Result<void> load_file(X509_STORE* store, const std::string& path) {
   return {};
 }
 
-Result<TrustStore> load(const std::string& roots_file) {
+}  // namespace
+
+Result<TrustStore> load_trust_store(const std::string& roots_file) {
   TrustStore store;
   store.identity = identity_of(roots_file);
   store.anchors = {X509_STORE_new(), &X509_STORE_free};
@@ -84,6 +87,8 @@ Result<TrustStore> load(const std::string& roots_file) {
   }
   return store;
 }
+
+namespace {
 
 std::string text_of(const ASN1_TIME* time) {
   std::tm fields{};
@@ -160,7 +165,7 @@ void TrustStores::get(const std::string& roots_file, Completion<TrustStore> done
   workers_.run(
       [roots_file, before = std::move(before)]() -> Result<TrustStore> {
         if (before.anchors && before.identity == identity_of(roots_file)) return before;
-        return load(roots_file);
+        return load_trust_store(roots_file);
       },
       [this, roots_file](const Result<TrustStore>& result) {
         if (result) known_[roots_file] = *result;
@@ -170,9 +175,27 @@ void TrustStores::get(const std::string& roots_file, Completion<TrustStore> done
       });
 }
 
-std::string chain_error(const TrustStore& store, const std::vector<X509*>& chain,
-                        const std::string& name) {
-  if (chain.empty()) return "no certificate was served";
+namespace {
+
+void limit_to_name(X509_VERIFY_PARAM* parameters, const std::string& name) {
+  X509_VERIFY_PARAM_set_hostflags(
+      parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  if (acme::canonical_address(name).empty()) {
+    X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size());
+  } else {
+    X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str());
+  }
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string text;
+  for (const auto& each : texts) text += (text.empty() ? "" : "; ") + each;
+  return text;
+}
+
+// `limit` sets what is asked besides the issuers.
+std::string verify(const TrustStore& store, const std::vector<X509*>& chain,
+                   const std::string& name, const std::function<void(X509_VERIFY_PARAM*)>& limit) {
   const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> context(
       X509_STORE_CTX_new(), &X509_STORE_CTX_free);
   const std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> untrusted(
@@ -186,13 +209,7 @@ std::string chain_error(const TrustStore& store, const std::vector<X509*>& chain
   X509_STORE_CTX_set_default(context.get(), "ssl_server");
   X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context.get());
   X509_VERIFY_PARAM_set_auth_level(parameters, 1);
-  X509_VERIFY_PARAM_set_hostflags(
-      parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-  if (acme::canonical_address(name).empty()) {
-    X509_VERIFY_PARAM_set1_host(parameters, name.data(), name.size());
-  } else {
-    X509_VERIFY_PARAM_set1_ip_asc(parameters, name.c_str());
-  }
+  limit(parameters);
   Reasons reasons{name, {}};
   X509_STORE_CTX_set_ex_data(context.get(), next_reason_index(), &reasons);
   X509_STORE_CTX_set_verify_cb(context.get(), &collect);
@@ -201,9 +218,33 @@ std::string chain_error(const TrustStore& store, const std::vector<X509*>& chain
         X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
   }
   ERR_clear_error();
-  std::string text;
-  for (const auto& reason : reasons.texts) text += (text.empty() ? "" : "; ") + reason;
-  return text;
+  return joined(reasons.texts);
+}
+
+}  // namespace
+
+std::string chain_error(const TrustStore& store, const std::vector<X509*>& chain,
+                        const std::string& name) {
+  if (chain.empty()) return "no certificate was served";
+  return verify(store, chain, name,
+                [&name](X509_VERIFY_PARAM* parameters) { limit_to_name(parameters, name); });
+}
+
+std::string issuer_error(const TrustStore& store, const std::vector<std::string>& chain_der) {
+  std::vector<std::unique_ptr<X509, decltype(&X509_free)>> owners;
+  std::vector<X509*> chain;
+  for (const std::string& der : chain_der) {
+    const auto* data = reinterpret_cast<const unsigned char*>(der.data());
+    owners.emplace_back(d2i_X509(nullptr, &data, static_cast<long>(der.size())), &X509_free);
+    chain.push_back(owners.back().get());
+    if (chain.back() != nullptr) continue;
+    ERR_clear_error();
+    return "a certificate of the chain cannot be read";
+  }
+  if (chain.empty()) return "there is no certificate";
+  return verify(store, chain, {}, [](X509_VERIFY_PARAM* parameters) {
+    X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME);
+  });
 }
 
 }  // namespace nolapse

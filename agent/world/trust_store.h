@@ -22,6 +22,9 @@ struct TrustStore {
   std::string identity;  // differs whenever the anchors may differ
 };
 
+// Errors as of TrustStores. It blocks: for a worker, which asks seldom.
+Result<TrustStore> load_trust_store(const std::string& roots_file);
+
 class TrustStores {
  public:
   explicit TrustStores(WorkerPool& workers);
@@ -41,5 +44,9 @@ class TrustStores {
 // now; empty when it is. All reasons are collected, each with the certificate it concerns.
 std::string chain_error(const TrustStore& store, const std::vector<X509*>& chain,
                         const std::string& name);
+
+// Why none of the anchors stands behind the chain (DER, leaf first), whomever it names and whenever
+// it was valid; empty when one does.
+std::string issuer_error(const TrustStore& store, const std::vector<std::string>& chain_der);
 
 }  // namespace nolapse

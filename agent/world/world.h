@@ -258,6 +258,9 @@ class Processes {
   virtual bool may_become(const std::string& user) = 0;
   // Errors: local PROCESS_NOT_STARTED with path and cause; for an order those of hook_processes.h.
   virtual void run(ProcessSpec spec, Completion<ProcessResult> done) = 0;
+  // Who listens on this TCP port of this host: "nginx (pid 123)"; empty: nobody who may look sees
+  // it. The hook service is asked, too, which sees more than an ordinary user.
+  virtual void find_listener(std::uint16_t port, std::function<void(std::string)> done) = 0;
 };
 
 struct MailMessage {
@@ -286,13 +289,16 @@ class KeyMaker {
   virtual void generate(acme::KeyType type, Completion<acme::PrivateKey> done) = 0;
 };
 
+// Stands in PORT_IN_USE for a process that is not to be seen from here.
+inline constexpr const char* unknown_listener = "another process";
+
 // Answers http-01 on listeners of our own. A listener opens with its first token and closes with
 // its last; a socket passed by the service manager for the same port is adopted.
 class HttpResponder {
  public:
   virtual ~HttpResponder() = default;
   // `listen` is "ADDRESS:PORT", "[::]:80" serves both families. Errors: local PORT_IN_USE (names
-  // the holder where it can be found), PERMISSION_DENIED, LISTEN_FAILED.
+  // the holder, or `unknown_listener`), PERMISSION_DENIED, LISTEN_FAILED.
   virtual Result<void> serve(const std::string& listen, const std::string& token,
                              const std::string& body) = 0;
   // How often the token was asked for. Unknown tokens give 0.

@@ -106,6 +106,119 @@ TEST_CASE("a challenge with a hostile token is not provisioned") {
   CHECK(script.as<effect::Failed>().error.code == "CHALLENGE_NOT_OFFERED");
 }
 
+TEST_CASE("no proof is given of a name that was not ordered, nor of one twice") {
+  struct Offered {
+    Identifier identifier;
+    bool wildcard;
+  };
+  struct Case {
+    std::string what;
+    std::vector<Identifier> ordered;
+    std::vector<Offered> authorizations;
+    bool presented;
+  };
+  const auto dns = [](const char* name) { return Identifier{"dns", name}; };
+  const Case cases[] = {
+      {"as ordered, spelt otherwise", {{"dns", "shop.test"}}, {{dns("SHOP.test"), false}}, true},
+      {"a wildcard beside its name",
+       {{"dns", "*.shop.test"}, {"dns", "shop.test"}},
+       {{dns("shop.test"), true}, {dns("shop.test"), false}},
+       true},
+      {"another name", {{"dns", "shop.test"}}, {{dns("n77.shop.test"), false}}, false},
+      {"no name", {{"dns", "shop.test"}}, {{dns("../../../etc"), false}}, false},
+      {"a terminal's", {{"dns", "shop.test"}}, {{dns("\x1b[2J.shop.test"), false}}, false},
+      {"the wildcard of a name", {{"dns", "shop.test"}}, {{dns("shop.test"), true}}, false},
+      {"the name of a wildcard", {{"dns", "*.shop.test"}}, {{dns("shop.test"), false}}, false},
+      {"a literal star", {{"dns", "*.shop.test"}}, {{dns("*.shop.test"), false}}, false},
+      {"an address of that text", {{"dns", "shop.test"}}, {{{"ip", "shop.test"}, false}}, false},
+      {"one name twice",
+       {{"dns", "a.test"}, {"dns", "b.test"}},
+       {{dns("a.test"), false}, {dns("a.test"), false}},
+       false},
+  };
+  for (const Case& each : cases) {
+    CAPTURE(each.what);
+    IssuanceRequest request = IssuanceScript::default_request();
+    request.identifiers = each.ordered;
+    IssuanceScript script(request);
+    json order = IssuanceScript::order("pending");
+    order["authorizations"] = json::array();
+    for (std::size_t i = 0; i < each.authorizations.size(); ++i) {
+      order["authorizations"].push_back("https://ca/authz/" + std::to_string(i));
+    }
+    script.reply(order, IssuanceScript::location());
+    for (const auto& [identifier, wildcard] : each.authorizations) {
+      json authorization = IssuanceScript::authorization("pending");
+      authorization["identifier"] = {{"type", identifier.type}, {"value", identifier.value}};
+      authorization["wildcard"] = wildcard;
+      authorization["challenges"][1]["token"] = wildcard ? "token-w" : "token";
+      script.reply(authorization);
+    }
+    if (each.presented) {
+      CHECK(script.as<effect::Present>().challenges.size() == each.authorizations.size());
+      continue;
+    }
+    const auto& failed = script.as<effect::Failed>();
+    CHECK(failed.error.code == "BAD_AUTHORIZATION");
+    CHECK(failed.error.message.find('\x1b') == std::string::npos);
+    CHECK_FALSE(failed.order_kept);
+    CHECK(failed.refused.empty());
+  }
+}
+
+TEST_CASE("an authorization that changes its name while it is polled blames nobody") {
+  IssuanceScript script;
+  script.go_to_poll();
+  json authorization = IssuanceScript::authorization("invalid", connection_error);
+  authorization["identifier"]["value"] = "other.test";
+  script.reply(authorization);
+  script.cleaned_up();
+  CHECK(script.as<effect::Failed>().error.code == "BAD_AUTHORIZATION");
+  CHECK(script.as<effect::Failed>().refused.empty());
+}
+
+TEST_CASE("43: an authorization that expires before its proof is ready is ordered anew, once") {
+  IssuanceScript script;
+  const auto expiring = [&script](Duration in) {
+    json authorization = IssuanceScript::authorization("pending");
+    authorization["expires"] = format_rfc3339(script.now + in);
+    return authorization;
+  };
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  script.reply(expiring(3s));
+  script.now += 6s;
+  script.presented();
+  CHECK(script.as<effect::CleanUp>().challenges.size() == 1);
+  script.cleaned_up();
+  CHECK(script.call().target == Call::Target::new_order);
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  script.reply(expiring(3s));
+  SUBCASE("in time, it is answered") {
+    script.now += 2s;
+    script.presented();
+    CHECK(script.call().url == "https://ca/challenge/1");
+  }
+  SUBCASE("too late again, it says why") {
+    script.now += 6s;
+    script.presented();
+    script.cleaned_up();
+    const auto& failed = script.as<effect::Failed>();
+    CHECK(failed.error.code == "BAD_AUTHORIZATION");
+    CHECK(failed.error.message.find("before its proof was ready") != std::string::npos);
+    CHECK_FALSE(failed.order_kept);
+  }
+}
+
+TEST_CASE("43: by a clock that runs ahead every authorization looks expired, and is answered") {
+  IssuanceScript script;
+  script.reply(IssuanceScript::order("pending"), IssuanceScript::location());
+  json authorization = IssuanceScript::authorization("pending");
+  authorization["expires"] = format_rfc3339(script.now - 24h);
+  script.reply(authorization);
+  script.presented();
+  CHECK(script.call().url == "https://ca/challenge/1");
+}
+
 TEST_CASE("an order that the CA no longer knows is placed again, once") {
   IssuanceState state;
   state.order_url = "https://ca/order/old";

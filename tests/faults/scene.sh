@@ -198,7 +198,7 @@ pid $folder/nginx.pid;
 error_log $folder/logs/error.log;
 worker_processes 1;
 daemon off;
-events { worker_connections 64; }
+events { worker_connections 512; }
 http {
   access_log off;
   client_body_temp_path $folder/logs/body;

@@ -32,6 +32,20 @@ void break_on_anything_new(Shop& shop) {
   };
 }
 
+// The hook does what that verb asks for, and then says that it failed.
+void fail_after(Shop& shop, const std::string& verb) {
+  FakeProgram program = deploy_hook(shop.nginx, shop.world.files);
+  program.main = [&shop, verb, works = program.main](const ProcessSpec& spec) {
+    ProcessResult result = works(spec);
+    if (spec.argv.size() > 1 && spec.argv[1] == verb) {
+      if (verb == "install") shop.nginx.reload();
+      result.code = 1;
+    }
+    return result;
+  };
+  shop.world.processes.add("/hooks/nginx", program);
+}
+
 int count(const Shop& shop, const std::string& word) {
   return static_cast<int>(std::count_if(
       shop.trace.begin(), shop.trace.end(),
@@ -63,6 +77,63 @@ TEST_CASE("a certificate that breaks the service is taken back at once, and the 
   CHECK(shop.fingerprint_of_live() == first);
   CHECK(outcome.endpoints.front().fingerprint_sha256 == first);
   CHECK(shop.violation().empty());
+}
+
+TEST_CASE("a hook that says it failed is taken back, too, where it made the service worse") {
+  struct Row {
+    const char* verb;  // that does its work and fails all the same
+    const char* error;
+  };
+  const Row rows[] = {{"reload", "HOOK_FAILED"}, {"install", "HOOK_FAILED"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.verb);
+    Shop shop(31);
+    REQUIRE(shop.renewed().action == Action::renewed);
+    const std::string first = shop.fingerprint_served();
+    break_on_anything_new(shop);
+    fail_after(shop, row.verb);
+    const CertificateOutcome outcome = shop.renewed(forced());
+    CHECK(outcome.error->code == row.error);
+    CHECK(count(shop, "MADE_WORSE") == 1);
+    CHECK(count(shop, "ROLLED_BACK") == 1);
+    CHECK(count(shop, "ROLLBACK_VERIFIED") == 1);
+    CHECK(shop.fingerprint_served() == first);
+    CHECK(shop.nginx.shown_chain() != nullptr);
+    const DeploymentRecord& record = outcome.deployments.at("nginx");
+    CHECK(record.stage == Stage::rolled_back);
+    CHECK(record.generation == 1);
+    CHECK(record.failures == 1);
+    CHECK(shop.violation().empty());
+  }
+}
+
+TEST_CASE("a run that dies after such a failure leaves the way back to the next one") {
+  for (int steps = 0; steps < 400; steps += 5) {
+    Shop shop(32);
+    REQUIRE(shop.renewed().action == Action::renewed);
+    const std::string first = shop.fingerprint_served();
+    break_on_anything_new(shop);
+    fail_after(shop, "reload");
+    RenewOptions no_deploy = forced();
+    no_deploy.deploy = false;
+    REQUIRE(shop.renewed(no_deploy).action == Action::renewed);
+    CAPTURE(steps);
+    const auto ended = shop.renew_and_die_after_steps(steps, Shop::Death::kill);
+    if (!ended) shop.renew();
+    CHECK(shop.fingerprint_served() == first);
+    CHECK(shop.nginx.shown_chain() != nullptr);
+    if (ended) break;
+  }
+}
+
+TEST_CASE("a hook that fails beside a service that was bad before is no reason to go back") {
+  Shop shop(33);
+  REQUIRE(shop.renewed().action == Action::renewed);
+  shop.nginx.chokes_on = [](const acme::Certificate&) { return true; };
+  fail_after(shop, "reload");
+  CHECK(shop.renewed(forced()).error->code == "HOOK_FAILED");
+  CHECK(shop.renewed(forced()).error->code == "HOOK_FAILED");
+  CHECK(count(shop, "MADE_WORSE") == 0);
 }
 
 TEST_CASE("what was rolled back is tried again later, and goes out when the cause is gone") {
@@ -103,12 +174,42 @@ TEST_CASE("a service that cannot be reached after a reload is not rolled back") 
   Shop shop(4);
   CHECK(shop.renewed().action == Action::renewed);
   shop.nginx.unreachable = true;
-  CHECK(shop.renewed(forced()).error->code == "NOT_SERVED");
+  const CertificateOutcome outcome = shop.renewed(forced());
+  CHECK(outcome.error->code == "ENDPOINT_UNREACHABLE");
+  CHECK(outcome.deployments.at("nginx").stage == Stage::reloaded);
+  CHECK(outcome.deployments.at("nginx").failures == 0);
   CHECK(count(shop, "ROLLED_BACK") == 0);
   shop.nginx.unreachable = false;
   CHECK(shop.renewed().action != Action::failed);
   CHECK(shop.status().deployments.at("nginx").stage == Stage::verified);
   CHECK(started(shop, "/hooks/nginx install") == 2);
+}
+
+TEST_CASE("one server that is down makes no other one be reloaded, and is no target's failure") {
+  DaemonScene scene(34);
+  Shop& shop = scene.shop;
+  shop.config.certificates[0].endpoints->push_back({"shop.test:1", "shop.test", 1, "shop.test"});
+  REQUIRE(scene.start());
+  REQUIRE(scene.run_until_event("ENDPOINT_UNREACHABLE", 1h));
+  scene.run_for(48h);
+  const DeploymentRecord record = shop.status().deployments.at("nginx");
+  CHECK(record.stage == Stage::reloaded);
+  CHECK(record.failures == 0);
+  CHECK_FALSE(record.next_attempt);
+  CHECK(started(shop, "/hooks/nginx reload") == 1);
+  CHECK(shop.fingerprint_of_live() == shop.fingerprint_served());
+}
+
+TEST_CASE("where one is down and another serves the old one, it is that one that is told of") {
+  Shop shop(35);
+  shop.config.certificates[0].endpoints = {{{"shop.test:1", "shop.test", 1, "shop.test"},
+                                            {"shop.test:443", "shop.test", 443, "shop.test"}}};
+  shop.renew();
+  shop.nginx.ignores_reload = true;
+  const CertificateOutcome outcome = shop.renewed(forced());
+  CHECK(outcome.error->code == "NOT_SERVED");
+  CHECK(outcome.error->message.starts_with("shop.test:443"));
+  CHECK(outcome.deployments.at("nginx").failures == 1);
 }
 
 TEST_CASE("a crash at any moment of a roll-back ends with a service that works") {

@@ -1,6 +1,8 @@
 // Disks that refuse, CAs that have bad days, answers that get lost.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/simulation/shop.h"
 
 using namespace nolapse;
@@ -162,6 +164,34 @@ TEST_CASE("a generation whose files are damaged is reported and replaced") {
   const CertificateOutcome outcome = shop.renewed();
   CHECK(outcome.action == Action::renewed);
   CHECK(outcome.generation->number == 2);
+}
+
+TEST_CASE("a generation that lacks a file, or has another's, is reported and replaced") {
+  for (const char* file : {"cert.pem", "chain.pem"}) {
+    for (const bool missing : {true, false}) {
+      CAPTURE(file);
+      CAPTURE(missing);
+      Shop shop(13);
+      shop.renewed();
+      const std::string folder = std::string(Shop::state) + "/certificates/shop/1/";
+      shop.renewed();
+      REQUIRE(shop.status().renewal == RenewalHealth::ok);
+      if (missing) {
+        shop.world.files.erase(folder + file);
+      } else {
+        shop.world.files.put(folder + file, shop.world.files.text(folder + "fullchain.pem"));
+      }
+      CHECK(shop.status().renewal == RenewalHealth::missing);
+      shop.trace.clear();
+      const CertificateOutcome outcome = shop.renewed();
+      CHECK(outcome.action == Action::renewed);
+      CHECK(outcome.generation->number == 2);
+      CHECK(std::any_of(shop.trace.begin(), shop.trace.end(), [](const std::string& line) {
+        return line.find("GENERATION_DAMAGED") != std::string::npos;
+      }));
+      CHECK(shop.status().ok());
+    }
+  }
 }
 
 TEST_CASE("a port in use fails with its holder's name and keeps the order for the next run") {

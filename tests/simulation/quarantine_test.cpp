@@ -77,6 +77,21 @@ TEST_CASE("a new certificate is obtained for the names that work") {
   CHECK(scene.shop.status().renewal == RenewalHealth::failing);
 }
 
+TEST_CASE("a run that leaves a name out has failed, whatever it renewed") {
+  Shop shop(7);
+  shop.world.add_local_name("www.shop.test");
+  shop.config.certificates[0].domains.push_back({"dns", "www.shop.test"});
+  shop.world.dns.name("www.shop.test").addresses.clear();
+  CertificateOutcome outcome;
+  for (int runs = 0; runs < 5 && !outcome.issued; ++runs) outcome = shop.renewed();
+  REQUIRE(outcome.issued);
+  CHECK(outcome.action == CertificateOutcome::Action::failed);
+  REQUIRE(outcome.error);
+  CHECK(outcome.error->code == "NAME_QUARANTINED");
+  CHECK(outcome.error->message.find("www.shop.test") != std::string::npos);
+  CHECK(shop.fingerprint_served() == outcome.generation->leaf().fingerprint_sha256);
+}
+
 TEST_CASE("a certificate of which every name fails is not reduced to nothing") {
   DaemonScene scene(3);
   want_both(scene);

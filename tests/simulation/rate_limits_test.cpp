@@ -23,6 +23,20 @@ RenewOptions by_daemon() {
   return options;
 }
 
+FakeCa& add_second_ca(Shop& shop) {
+  FakeCaSettings settings;
+  settings.base_url = "https://second.test";
+  settings.name = "second";
+  FakeCa& second = shop.world.add_ca(settings);
+  CaConfig config = shop.config.cas.front();
+  config.name = "second";
+  config.directory = second.directory_url();
+  config.issuer_roots_file.clear();
+  shop.config.cas.push_back(config);
+  shop.config.certificates[0].cas = {"ca", "second"};
+  return second;
+}
+
 bool says(const CertificateOutcome& outcome, const std::string& text) {
   return outcome.error && outcome.error->message.find(text) != std::string::npos;
 }
@@ -93,6 +107,53 @@ TEST_CASE("certificates that are worked on at once do not spend the same order t
   CHECK(scene.shop.ca.counters().orders_created >= 45);
 }
 
+TEST_CASE("certificates that share a name and are worked on at once leave its last failure") {
+  FakeCaSettings settings;
+  settings.reuse_pending_authorizations = false;
+  DaemonScene scene(8, settings);
+  Shop& shop = scene.shop;
+  shop.world.add_local_name("bad.test");
+  shop.world.dns.public_name("bad.test").addresses = {"192.0.2.99"};
+  for (int i = 0; i < 6; ++i) {
+    const std::string name = "more" + std::to_string(i);
+    shop.add_certificate(name, name + ".test");
+    shop.config.certificates.back().domains.push_back({"dns", "bad.test"});
+  }
+  REQUIRE(scene.start());
+  for (int minutes = 0; minutes <= 60; minutes += 2) {
+    CHECK(shop.ca.counters().failed_validations <= 4 + minutes / 12);
+    scene.run_for(2min);
+  }
+  // What came back is used.
+  CHECK(shop.ca.counters().failed_validations >= 7);
+}
+
+TEST_CASE("certificates for the same names that are ordered at once leave the last duplicate") {
+  DaemonScene scene(9);
+  for (int i = 0; i < 6; ++i) scene.shop.add_certificate("more" + std::to_string(i), "shop.test");
+  REQUIRE(scene.start());
+  scene.run_for(30h);
+  CHECK(scene.issued() == 4);
+}
+
+TEST_CASE("an order that goes on after a crash is counted by those that begin beside it") {
+  FakeCaSettings settings;
+  settings.reuse_pending_authorizations = false;
+  Shop shop(10, settings);
+  shop.config.cas[0].rate_limits.failed_validations = {2, 24h};
+  shop.renewed();
+  shop.world.clock.run_for(61 * 24h);
+  shop.world.dns.public_name("shop.test").addresses = {"192.0.2.99"};
+  for (int steps = 20; steps < 200 && shop.ca.counters().orders_created == 1; ++steps) {
+    shop.renew_and_die_after_steps(steps, Shop::Death::kill);
+  }
+  REQUIRE(shop.ca.counters().orders_created == 2);
+  REQUIRE(shop.ca.counters().failed_validations == 0);
+  shop.add_certificate("twin", "shop.test");
+  shop.renew();
+  CHECK(shop.ca.counters().failed_validations == 1);
+}
+
 TEST_CASE("failed validations end before the last, and go on when one came back") {
   Shop shop(4);
   shop.config.cas[0].rate_limits = RateLimits::none();
@@ -130,6 +191,64 @@ TEST_CASE("the last failed validation is not spent, however little time is left"
   shop.world.dns.public_name("shop.test").addresses = {"192.0.2.99"};
   for (int i = 0; i < 8; ++i) shop.renewed();
   CHECK(shop.ca.counters().failed_validations == 4);
+}
+
+TEST_CASE("nor is it when our estimate of something else is used up, too") {
+  Shop shop(11);
+  shop.config.cas[0].rate_limits.certificates_per_set = {2, 200 * 24h};
+  shop.renewed();
+  shop.renewed(forced());
+  shop.world.clock.run_for(80 * 24h);
+  shop.world.dns.public_name("shop.test").addresses = {"192.0.2.99"};
+  for (int i = 0; i < 8; ++i) shop.renewed();
+  CHECK(shop.ca.counters().failed_validations == 4);
+}
+
+TEST_CASE("--force that our count refuses leaves a healthy certificate healthy") {
+  DaemonScene scene(12);
+  Shop& shop = scene.shop;
+  shop.renewed();
+  CertificateOutcome outcome;
+  for (int i = 0; i < 5; ++i) outcome = shop.renewed(forced());
+  CHECK(outcome.action == Action::waiting);
+  const int orders = shop.ca.counters().orders_created;
+  CHECK(orders == 4);
+  const CertificateStatus status = shop.status();
+  CHECK(status.renewal == RenewalHealth::ok);
+  CHECK(status.failures == 0);
+  CHECK_FALSE(status.last_error.has_value());
+  CHECK(shop.renewed().action == Action::not_due);
+  // Nor does the daemon finish what was refused once it could.
+  REQUIRE(scene.start());
+  scene.run_for(10 * 24h);
+  CHECK(shop.ca.counters().orders_created == orders);
+}
+
+TEST_CASE("--force that our count refuses leaves a failing certificate to its back-off") {
+  Shop shop(13);
+  shop.world.dns.public_name("shop.test").addresses = {"192.0.2.99"};
+  for (int i = 0; i < 4; ++i) shop.renewed();
+  const CertificateStatus before = shop.status();
+  REQUIRE(before.failures == 4);
+  CHECK(shop.renewed(forced()).error->code == "RATE_LEDGER");
+  const CertificateStatus after = shop.status();
+  CHECK(after.failures == 4);
+  CHECK(after.next_attempt == before.next_attempt);
+  CHECK(after.last_error->code == before.last_error->code);
+}
+
+TEST_CASE("--force stops at the first CA's reserve, with another CA behind it") {
+  Shop shop(14);
+  FakeCa& second = add_second_ca(shop);
+  shop.config.cas[0].rate_limits.certificates_per_set = {4, 200 * 24h};
+  shop.renewed();
+  for (int i = 0; i < 6; ++i) shop.renewed(forced());
+  CHECK(shop.ca.counters().certificates_issued == 3);
+  CHECK(second.counters().certificates_issued == 0);
+  // Little time is another matter.
+  shop.world.clock.run_for(80 * 24h);
+  CHECK(shop.renewed(forced()).action == Action::renewed);
+  CHECK(second.counters().certificates_issued == 1);
 }
 
 TEST_CASE("what the CA itself asks to wait for holds until a person asks again") {

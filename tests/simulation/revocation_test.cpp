@@ -252,3 +252,85 @@ TEST_CASE("a dry run asks for no list, and no certificate without one is asked a
   other.renewed();
   CHECK(requests_for_lists(other) == 0);
 }
+
+// ---- what the CA recalls, by its advice [RFC 9773 §4.2]
+
+namespace {
+
+const std::string incident = "https://ca.test/incident/7";
+
+// Every certificate, also those to come.
+void recall(DaemonScene& scene) {
+  const Time now = scene.shop.world.clock.true_time();
+  scene.shop.ca.settings.renewal_window = CaWindow{now - 3h, now - 1h};
+  scene.shop.ca.settings.alter = [](CaEndpoint endpoint, acme::HttpResponse& response) {
+    if (endpoint != CaEndpoint::renewal_info) return;
+    response.body.insert(response.body.rfind('}'), R"(,"explanationURL":")" + incident + '"');
+  };
+}
+
+std::string last_told(const DaemonScene& scene, const std::string& code) {
+  std::string message;
+  for (const Event& event : scene.events) {
+    if (event.code == code) message = event.message;
+  }
+  return message;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a certificate of an hour that the CA recalls is replaced at once, and an error says why") {
+  DaemonScene scene(300);
+  REQUIRE(scene.start());
+  scene.run_for(1h);
+  REQUIRE(scene.issued() == 1);
+  recall(scene);
+  REQUIRE(scene.run_until_event("RECALLED", 31h));  // the next poll of the CA's advice
+  CHECK(last_told(scene, "RECALLED").find(incident) != std::string::npos);
+  scene.run_for(1min);
+  CHECK(scene.issued() == 2);
+  CHECK(last_told(scene, "ISSUANCE_STARTED").find(incident) != std::string::npos);
+  CHECK(scene.shop.fingerprint_served() == scene.shop.fingerprint_of_live());
+  scene.shop.ca.settings.renewal_window.reset();
+  scene.run_for(2 * 24h);
+  CHECK(scene.count("RECALLED") == 1);
+  CHECK(scene.issued() == 2);
+  CHECK(scene.shop.status().ok());
+}
+
+TEST_CASE(
+    "what replaces a recalled certificate is replaced a day later, if it is recalled as well") {
+  DaemonScene scene(301);
+  REQUIRE(scene.start());
+  scene.run_for(1h);
+  recall(scene);
+  REQUIRE(scene.run_until_event("RECALLED", 31h));
+  scene.run_for(12h);
+  REQUIRE(scene.issued() == 2);
+  // Whoever begins anew knows it, too.
+  scene.kill();
+  REQUIRE(scene.start());
+  scene.run_for(11h);
+  CHECK(scene.issued() == 2);
+  CHECK(last_told(scene, "RECALLED").find("so was the one before it") != std::string::npos);
+  scene.run_for(2h);
+  CHECK(scene.issued() == 3);
+}
+
+TEST_CASE("a recall does not wait for what an earlier failure waits for") {
+  DaemonScene scene(302);
+  REQUIRE(scene.start());
+  scene.run_for(1h);
+  refuse_orders(scene);
+  scene.shop.config.certificates[0].key_type = acme::KeyType::ecdsa_p384;
+  scene.kill();
+  REQUIRE(scene.start());
+  scene.run_for(3 * 24h);
+  REQUIRE(scene.shop.status().failures > 8);
+  scene.shop.ca.settings.instead = nullptr;
+  recall(scene);
+  REQUIRE(scene.run_until_event("RECALLED", 31h));
+  scene.run_for(1min);
+  CHECK(scene.issued() == 2);
+}

@@ -90,7 +90,8 @@ std::string FakeCa::authorization_for(const std::string& account, const Identifi
            (each->second.status != "pending" && each->second.status != "valid");
   });
   for (const std::string& id : candidates) {
-    if (settings.reuse_authorizations || authorizations_.at(id).status == "pending") return id;
+    const bool pending = authorizations_.at(id).status == "pending";
+    if (pending ? settings.reuse_pending_authorizations : settings.reuse_authorizations) return id;
   }
   CaAuthorization fresh;
   fresh.id = new_id();

@@ -76,7 +76,8 @@ struct FakeCaSettings {
   // Orders and authorizations.
   acme::Duration order_lifetime = std::chrono::hours(24 * 7);
   acme::Duration authorization_lifetime = std::chrono::hours(24 * 30);  // once valid
-  bool reuse_authorizations = true;
+  bool reuse_authorizations = true;                                     // that are valid
+  bool reuse_pending_authorizations = true;  // of another order, with their failure
   bool reuse_orders = false;  // the same pending or ready order for the same request, as Boulder
   bool shuffle = true;        // lists in orders and authorizations have no order
   bool ip_identifiers = true;

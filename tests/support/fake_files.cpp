@@ -241,6 +241,7 @@ Result<void> FakeFiles::perform(const RemoveTree& operation) {
 }
 
 Result<std::string> FakeFiles::read(const std::string& path) const {
+  if (is_shut_away(path)) return file_error("PERMISSION_DENIED", path, "permission denied");
   const auto place = tree_.find(path, true);
   if (!place) return fail(place.error());
   if (!place->node) return file_error("FILE_MISSING", path, cause_of("FILE_MISSING"));
@@ -252,6 +253,8 @@ Result<std::string> FakeFiles::read(const std::string& path) const {
 }
 
 Result<std::vector<std::string>> FakeFiles::list(const std::string& directory) const {
+  if (is_shut_away(directory))
+    return file_error("PERMISSION_DENIED", directory, "permission denied");
   const auto place = tree_.find(directory, true);
   if (!place) return fail(place.error());
   if (!place->node) return file_error("FILE_MISSING", directory, cause_of("FILE_MISSING"));
@@ -265,6 +268,7 @@ Result<std::vector<std::string>> FakeFiles::list(const std::string& directory) c
 }
 
 Result<std::string> FakeFiles::read_link(const std::string& path) const {
+  if (is_shut_away(path)) return file_error("PERMISSION_DENIED", path, "permission denied");
   const auto place = tree_.find(path, false);
   if (!place) return fail(place.error());
   if (!place->node) return file_error("FILE_MISSING", path, cause_of("FILE_MISSING"));
@@ -274,6 +278,7 @@ Result<std::string> FakeFiles::read_link(const std::string& path) const {
 }
 
 Result<FileStatus> FakeFiles::status(const std::string& path) const {
+  if (is_shut_away(path)) return file_error("PERMISSION_DENIED", path, "permission denied");
   const auto place = tree_.find(path, false);
   if (!place) return fail(place.error());
   if (!place->node) return file_error("FILE_MISSING", path, cause_of("FILE_MISSING"));

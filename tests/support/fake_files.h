@@ -43,6 +43,8 @@ class FakeFiles final : public Files {
   void set_disk_full(bool full) { disk_full_ = full; }  // a write leaves half of its content
   void set_read_only(const std::string& path, bool read_only);
   void set_unreadable(const std::string& path, bool unreadable);
+  // Nothing below it can be looked at, nor its names.
+  void set_closed(const std::string& folder, bool closed);
   void hold_lock(const std::string& path, const std::string& holder);  // by another process
   void release_lock(const std::string& path);
 
@@ -91,6 +93,7 @@ class FakeFiles final : public Files {
   Result<FileTree::Place> new_name(const std::string& path) const;
   Result<void> check_space(const std::string& path) const;
   bool is_unreadable(const std::string& path) const;
+  bool is_shut_away(const std::string& path) const;
 
   FakeClock& clock_;
   SeededRandom random_;
@@ -104,6 +107,7 @@ class FakeFiles final : public Files {
   bool disk_full_ = false;
   std::set<std::string> read_only_;
   std::set<std::string> unreadable_;
+  std::set<std::string> closed_;
   std::shared_ptr<LockTable> locks_;
 };
 

@@ -1,5 +1,6 @@
 // FakeFiles as a test sees it: crashes, faults and direct access. Direct access goes through the
 // same tree and is durable at once, so that it never is what a crash takes away.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -61,8 +62,21 @@ void FakeFiles::set_unreadable(const std::string& path, bool unreadable) {
   }
 }
 
+void FakeFiles::set_closed(const std::string& folder, bool closed) {
+  if (closed) {
+    closed_.insert(folder);
+  } else {
+    closed_.erase(folder);
+  }
+}
+
+bool FakeFiles::is_shut_away(const std::string& path) const {
+  return std::any_of(closed_.begin(), closed_.end(),
+                     [&](const std::string& folder) { return path.starts_with(folder + "/"); });
+}
+
 bool FakeFiles::is_unreadable(const std::string& path) const {
-  return unreadable_.contains(path);
+  return unreadable_.contains(path) || closed_.contains(path);
 }
 
 void FakeFiles::hold_lock(const std::string& path, const std::string& holder) {

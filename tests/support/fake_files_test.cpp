@@ -209,6 +209,10 @@ TEST_CASE("a full disk leaves half of a file, a read-only path nothing") {
   CHECK(fixture.run({RemoveTree{"/s/new"}}).error().code == "PERMISSION_DENIED");
   fixture.files.set_unreadable("/s/old", true);
   CHECK(fixture.files.read("/s/old").error().code == "PERMISSION_DENIED");
+  fixture.files.set_closed("/s", true);
+  CHECK(fixture.files.list("/s").error().code == "PERMISSION_DENIED");
+  CHECK(fixture.files.status("/s").has_value());
+  CHECK(fixture.files.status("/s/missing").error().code == "PERMISSION_DENIED");
 }
 
 TEST_CASE("a relative link to a directory is followed on the way, not at the end") {

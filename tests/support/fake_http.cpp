@@ -87,7 +87,7 @@ void FakeHttp::arrive(std::uint64_t id, Route& route, const acme::HttpRequest& r
                       const HttpOptions& options) {
   Result<acme::HttpResponse> outcome = route.ca->handle(request, clock_.true_time());
   wake(route);
-  if (outcome) outcome->headers.push_back({"Date", http_date(clock_.true_time())});
+  if (outcome && dated) outcome->headers.push_back({"Date", http_date(clock_.true_time())});
   if (outcome && outcome->body.size() > options.body_limit)
     outcome = fail(ErrorKind::transient, "BODY_TOO_LONG", request.url + ": the reply is too long");
   deliver(id, route.latency / 2, std::move(outcome));

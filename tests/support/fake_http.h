@@ -45,6 +45,7 @@ class FakeHttp final : public Http {
   // refused connection, an empty body a 404.
   std::function<std::optional<std::string>(const std::string& address, const std::string& token)>
       front_door;
+  bool dated = true;             // answers have a Date
   bool record_exchanges = true;  // set before the first; years of a fleet are too many
 
  private:

@@ -56,7 +56,18 @@ ProcessResult reload(FakeService& service) {
 
 }  // namespace
 
+void FakeProcesses::find_listener(std::uint16_t port, std::function<void(std::string)> done) {
+  const auto found = listeners.find(port);
+  clock_.post([name = found == listeners.end() ? "" : found->second, done = std::move(done)] {
+    done(name);
+  });
+}
+
 void FakeProcesses::run(ProcessSpec spec, Completion<ProcessResult> done) {
+  if (spec.order && hook_service) {
+    clock_.post([answer = hook_service(*spec.order), done = std::move(done)] { done(answer); });
+    return;
+  }
   const std::string path = spec.argv.empty() ? "" : spec.argv.front();
   const std::uint64_t id = ++last_id_;
   const auto found = programs_.find(path);

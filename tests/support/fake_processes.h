@@ -25,8 +25,9 @@ class FakeProcesses final : public Processes {
  public:
   explicit FakeProcesses(FakeClock& clock) : clock_(clock) {}
 
-  bool may_become(const std::string&) override { return true; }
+  bool may_become(const std::string& user) override { return !hook_service || user.empty(); }
   void run(ProcessSpec spec, Completion<ProcessResult> done) override;
+  void find_listener(std::uint16_t port, std::function<void(std::string)> done) override;
 
   void add(const std::string& path, FakeProgram program) { programs_[path] = std::move(program); }
   void remove(const std::string& path) { programs_.erase(path); }
@@ -35,7 +36,10 @@ class FakeProcesses final : public Processes {
   std::size_t running() const { return running_.size(); }
   // What was started so far, e.g. "/hooks/nginx install".
   const std::vector<std::string>& started() const { return started_; }
-  bool record_started = true;  // years of a fleet are too many
+  // Answers the orders for other users, whom this process may not become then.
+  std::function<Result<ProcessResult>(const HookOrder&)> hook_service = {};
+  std::map<std::uint16_t, std::string> listeners;  // who has a port, for those who may see it
+  bool record_started = true;                      // years of a fleet are too many
 
  private:
   void finish(std::uint64_t id, Duration after, std::function<ProcessResult()> outcome);

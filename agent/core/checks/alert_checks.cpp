@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 
 namespace nolapse {
 namespace {
@@ -25,6 +26,10 @@ std::vector<Finding> check_channels(const CheckContext& context, const CheckSubj
 
 std::vector<Finding> check_delivery(const CheckContext& context, const CheckSubject&) {
   const auto state = context.store.load_alerts();
+  if (!state && is_denied(state.error())) {
+    return {not_known("ALERT_CHANNEL_FAILING", "nobody knows whether alerts are delivered",
+                      state.error())};
+  }
   if (!state) {
     return {{"STATE_UNREADABLE",
              {},

@@ -3,6 +3,7 @@
 #include "acme/json_read.h"
 #include "agent/core/checks/choices.h"
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/schedule.h"
 
 namespace nolapse {
@@ -115,7 +116,12 @@ class CaVisit {
 
   void judge_clock() {
     const auto time = client_.time();
-    if (!time) return;
+    if (!time) {
+      return add("CLOCK_WRONG", FindingSeverity::unknown,
+                 "nobody knows whether this machine's clock is right",
+                 "its answers have no Date, or none that can be read",
+                 "timedatectl; a CA, or a proxy before it, has to say the time");
+    }
     const Duration ahead = context_->world.clock.now() - *time;
     if (std::chrono::abs(ahead) <= clock_warning) return;
     add("CLOCK_WRONG",
@@ -220,7 +226,7 @@ std::vector<Finding> check_account_key(const CheckContext& context, const CheckS
              ca.name + ": the key of the account cannot be " + (broken ? "used" : "read"),
              account.error().message,
              broken ? "put the key back from a backup, or remove the file to register a new account"
-                    : "run `nolapse check` as root or as the user who runs nolapse",
+                    : look_as_owner,
              {}}};
   }
   if (*account || !has_issued(context, ca)) return {};
@@ -239,7 +245,14 @@ std::vector<Finding> check_budget(const CheckContext& context, const CheckSubjec
   const CaConfig& ca = *subject.ca;
   const CertificateSpec& spec = *subject.certificate;
   const auto state = context.store.load_ledger(ca.name);
-  if (!state || !*state) return {};
+  if (!state) {
+    Finding finding = not_known(
+        "RATE_BUDGET_LOW", spec.name + ": nobody knows what is left of what " + ca.name + " allows",
+        state.error());
+    finding.subject = "CA " + ca.name;
+    return {finding};
+  }
+  if (!*state) return {};
   const Time now = context.world.clock.now();
   RateLedger ledger(ca.rate_limits, **state);
   ledger.prune(now);

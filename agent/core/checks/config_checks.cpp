@@ -3,6 +3,7 @@
 
 #include "acme/base64url.h"
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/config_files.h"
 
 namespace nolapse {
@@ -103,6 +104,11 @@ std::vector<Finding> check_writable(const CheckContext& context, const CheckSubj
   std::vector<Finding> findings;
   for (const std::string& path : paths) {
     const auto status = status_through_links(context.world.files, path);
+    if (!status && is_denied(status.error())) {
+      findings.push_back(
+          not_known("CONFIG_WRITABLE", "nobody knows who may change " + path, status.error()));
+      findings.back().subject = path;
+    }
     if (!status || (status->mode & others_write) == 0 || (status->mode & 01000) != 0) continue;
     findings.push_back(finding("CONFIG_WRITABLE", path, FindingSeverity::error,
                                "anybody on this host may change " + path,
@@ -111,19 +117,43 @@ std::vector<Finding> check_writable(const CheckContext& context, const CheckSubj
   return findings;
 }
 
-void look_at_secret(const CheckContext& context, const std::string& path, const std::string& what,
-                    std::vector<Finding>& findings) {
-  if (path.empty()) return;
-  const auto status = status_through_links(context.world.files, path);
-  if (!status || (status->mode & others_read) == 0) return;
-  // A folder above that nobody may enter keeps it, too.
+// A folder above that nobody may enter keeps what is below, whoever may read that.
+bool is_shut_away(const CheckContext& context, const std::string& path) {
   for (std::string folder = directory_of(path); folder.size() > 1; folder = directory_of(folder)) {
     const auto above = status_through_links(context.world.files, folder);
-    if (!above || (above->mode & 0001) == 0) return;
+    if (above && (above->mode & 0001) == 0) return true;
   }
+  return false;
+}
+
+void look_at_secret(const CheckContext& context, const std::string& path, const std::string& what,
+                    std::vector<Finding>& findings) {
+  if (path.empty() || is_shut_away(context, path)) return;
+  const auto status = status_through_links(context.world.files, path);
+  if (!status && is_denied(status.error())) {
+    findings.push_back(
+        not_known("SECRET_EXPOSED", "nobody knows who may read " + what, status.error()));
+    findings.back().subject = path;
+  }
+  if (!status || (status->mode & others_read) == 0) return;
   findings.push_back(finding("SECRET_EXPOSED", path, FindingSeverity::warning,
                              "anybody on this host may read " + what, path,
                              "chmod o= " + path + ", and replace the secret"));
+}
+
+void look_at_key_of(const CheckContext& context, const CertificateSpec& spec,
+                    std::vector<Finding>& findings) {
+  const auto newest = newest_of(context, spec);
+  const std::string folder = context.config.state_directory + "/certificates/" + spec.name;
+  if (!newest && !is_shut_away(context, folder + "/1/privkey.pem")) {
+    findings.push_back(not_known("SECRET_EXPOSED",
+                                 "nobody knows who may read the private key of " + spec.name,
+                                 newest.error()));
+    findings.back().subject = folder;
+  }
+  if (!newest || *newest == nullptr || !(*newest)->has_key) return;
+  look_at_secret(context, (*newest)->directory + "/privkey.pem", "the private key of " + spec.name,
+                 findings);
 }
 
 std::vector<Finding> check_secrets(const CheckContext& context, const CheckSubject&) {
@@ -141,30 +171,59 @@ std::vector<Finding> check_secrets(const CheckContext& context, const CheckSubje
       look_at_secret(context, value, "the secret of challenge " + name, findings);
     }
   }
-  for (const auto& [name, status] : context.statuses) {
-    if (!status.generation || !status.generation->has_key) continue;
-    look_at_secret(context, status.generation->directory + "/privkey.pem",
-                   "the private key of " + name, findings);
+  for (const CertificateSpec& spec : config.certificates) look_at_key_of(context, spec, findings);
+  for (const std::string& name : context.orphans) {
+    const auto& generation = context.statuses.at(name).generation;
+    if (!generation || !generation->has_key) continue;
+    look_at_secret(context, generation->directory + "/privkey.pem", "the private key of " + name,
+                   findings);
   }
   return findings;
+}
+
+// Empty: it is not in this file, as where groups come from a directory service.
+std::string number_of_group(const Files& files, const std::string& group) {
+  const std::string text = "\n" + files.read("/etc/group").value_or(std::string());
+  const std::size_t begin = text.find("\n" + group + ":");
+  if (begin == std::string::npos) return {};
+  const std::string line = text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
+  const std::size_t password = line.find(':') + 1;
+  const std::size_t number = line.find(':', password);
+  if (number == std::string::npos) return {};
+  return line.substr(number + 1, line.find(':', number + 1) - number - 1);
 }
 
 // `group` promises a service that it can read the key; a folder above may break that promise.
 std::vector<Finding> check_group_access(const CheckContext& context, const CheckSubject& subject) {
   const CertificateSpec& spec = *subject.certificate;
-  const auto& generation = context.status_of(spec).generation;
-  if (spec.group.empty() || !generation || !generation->has_key) return {};
-  const std::string key = generation->directory + "/privkey.pem";
-  const auto status = context.world.files.status(key);
-  if (!status) return {};
+  if (spec.group.empty()) return {};
+  const auto newest = newest_of(context, spec);
+  if (newest && (*newest == nullptr || !(*newest)->has_key)) return {};
+  const std::string directory = newest ? (*newest)->directory : std::string();
+  const std::string key = directory + "/privkey.pem";
+  const auto status = newest ? context.world.files.status(key) : fail(newest.error());
+  if (!status) {
+    return {not_known(
+        "KEY_NOT_READABLE",
+        spec.name + ": nobody knows whether the group " + spec.group + " can read its key",
+        status.error())};
+  }
   std::string closed;
   if ((status->mode & 0040) == 0) closed = key;
-  for (std::string folder = generation->directory; folder.size() > 1 && closed.empty();
+  for (std::string folder = directory; folder.size() > 1 && closed.empty();
        folder = directory_of(folder)) {
     const auto above = status_through_links(context.world.files, folder);
     if (!above) continue;
     const bool by_group = (above->mode & 0010) != 0 && above->group == status->group;
     if (!by_group && (above->mode & 0001) == 0) closed = folder;
+  }
+  const std::string number = number_of_group(context.world.files, spec.group);
+  if (closed.empty() && !number.empty() && status->group != number) {
+    return {finding(
+        "KEY_NOT_READABLE", {}, FindingSeverity::error,
+        spec.name + ": the group " + spec.group + " cannot read its key",
+        key + " belongs to group " + status->group + ", and " + spec.group + " is " + number,
+        "chgrp " + spec.group + " " + key + "; the next look of the daemon does it, too")};
   }
   if (closed.empty()) return {};
   return {finding("KEY_NOT_READABLE", {}, FindingSeverity::error,

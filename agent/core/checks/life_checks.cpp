@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/expiry.h"
 
 namespace nolapse {
@@ -69,9 +70,14 @@ std::vector<Finding> check_renewal(const CheckContext& context, const CheckSubje
 }
 
 std::vector<Finding> check_expiry(const CheckContext& context, const CheckSubject& subject) {
-  const CertificateStatus& status = context.status_of(*subject.certificate);
-  if (!status.generation) return {};
-  const acme::Certificate& leaf = status.generation->leaf();
+  const auto newest = newest_of(context, *subject.certificate);
+  if (!newest) {
+    return {not_known("EXPIRY_NEAR",
+                      subject.certificate->name + ": nobody knows when its certificate expires",
+                      newest.error())};
+  }
+  if (*newest == nullptr) return {};
+  const acme::Certificate& leaf = (*newest)->leaf();
   const Time now = context.world.clock.now();
   const int step = expiry_step(leaf, renewal_point(leaf, subject.certificate->renew_before), now,
                                context.config.alerts.expiry_days);
@@ -82,7 +88,7 @@ std::vector<Finding> check_expiry(const CheckContext& context, const CheckSubjec
            {},
            step == 1 ? FindingSeverity::warning : FindingSeverity::error,
            name + ": " + describe_expiry(leaf, now) + " and is not renewed",
-           words_of(status.last_error),
+           words_of(context.status_of(*subject.certificate).last_error),
            renew_now(name),
            {},
            step}};
@@ -90,7 +96,12 @@ std::vector<Finding> check_expiry(const CheckContext& context, const CheckSubjec
 
 std::vector<Finding> check_order(const CheckContext& context, const CheckSubject& subject) {
   const auto issuance = context.store.load_issuance(subject.certificate->name);
-  if (!issuance || !*issuance) return {};
+  if (!issuance) {
+    return {not_known("ORDER_STUCK",
+                      subject.certificate->name + ": nobody knows whether an order is under way",
+                      issuance.error())};
+  }
+  if (!*issuance) return {};
   const Duration age = context.world.clock.now() - (*issuance)->placed_at;
   if (age < longest_order) return {};
   const std::string& name = subject.certificate->name;
@@ -106,9 +117,16 @@ std::vector<Finding> check_order(const CheckContext& context, const CheckSubject
 }
 
 std::vector<Finding> check_deployment(const CheckContext& context, const CheckSubject& subject) {
+  const std::string& name = subject.certificate->name;
+  const auto newest = newest_of(context, *subject.certificate);
+  const auto records = context.store.load_deployments(name);
+  if (!newest || !records) {
+    return {not_known("DEPLOYMENT_FAILING",
+                      name + ": nobody knows what target " + subject.target->name + " has got",
+                      newest ? records.error() : newest.error())};
+  }
   const CertificateStatus& status = context.status_of(*subject.certificate);
   const auto found = status.deployments.find(subject.target->name);
-  const std::string& name = subject.certificate->name;
   if (found == status.deployments.end()) {
     const bool fresh =
         !status.generation ||
@@ -138,26 +156,46 @@ std::vector<Finding> check_deployment(const CheckContext& context, const CheckSu
 }
 
 std::vector<Finding> check_revocation(const CheckContext& context, const CheckSubject& subject) {
-  const CertificateStatus& status = context.status_of(*subject.certificate);
-  const auto schedule = context.store.load_schedule(subject.certificate->name);
-  if (!schedule || !schedule->revocation || !status.generation ||
-      !is_revoked(&*status.generation, &*schedule->revocation)) {
-    return {};
-  }
   const std::string& name = subject.certificate->name;
-  return {{"REVOKED",
-           {},
-           {},
-           FindingSeverity::error,
-           name + ": " + schedule->revocation->describe(),
-           "since " + acme::format_rfc3339(schedule->revocation->revocation.at),
-           renew_now(name),
-           {}}};
+  const auto newest = newest_of(context, *subject.certificate);
+  const auto schedule = context.store.load_schedule(name);
+  if (!newest || !schedule) {
+    return {not_known("REVOKED", name + ": nobody knows whether the CA has revoked its certificate",
+                      newest ? schedule.error() : newest.error())};
+  }
+  if (*newest == nullptr) return {};
+  const auto finding = [&](const char* code, const std::string& what, std::string evidence) {
+    return std::vector<Finding>{{code,
+                                 {},
+                                 {},
+                                 FindingSeverity::error,
+                                 name + ": " + what,
+                                 std::move(evidence),
+                                 renew_now(name),
+                                 {}}};
+  };
+  const auto& revocation = schedule->revocation;
+  if (revocation && is_revoked(*newest, &*revocation)) {
+    return finding("REVOKED", revocation->describe(),
+                   "since " + acme::format_rfc3339(revocation->revocation.at));
+  }
+  const auto& advice = schedule->renewal_info;
+  if (advice && is_recalled(*newest, &*advice, context.world.clock.now())) {
+    return finding("RECALLED", describe_recall(*advice),
+                   "its age asks for a renewal at " +
+                       acme::format_rfc3339(renewal_point((*newest)->leaf(), {})));
+  }
+  return {};
 }
 
 std::vector<Finding> check_left_proofs(const CheckContext& context, const CheckSubject& subject) {
   const auto left = context.store.load_left_proofs(subject.certificate->name);
-  if (!left || left->proofs.empty()) return {};
+  if (!left) {
+    return {not_known("CHALLENGE_LEFT_BEHIND",
+                      subject.certificate->name + ": nobody knows whether proofs were left behind",
+                      left.error())};
+  }
+  if (left->proofs.empty()) return {};
   return {{"CHALLENGE_LEFT_BEHIND",
            {},
            {},
@@ -169,7 +207,21 @@ std::vector<Finding> check_left_proofs(const CheckContext& context, const CheckS
 }
 
 std::vector<Finding> check_orphans(const CheckContext& context, const CheckSubject&) {
+  const std::string folder = context.config.state_directory + "/certificates";
+  const auto there = context.world.files.list(folder);
+  if (!there && there.error().code != "FILE_MISSING") {
+    return {not_known("ORPHAN", "nobody knows whether there are certificates without configuration",
+                      there.error())};
+  }
   std::vector<Finding> findings;
+  for (const std::string& name : context.store.names()) {
+    const auto newest = context.store.newest_generation(name);
+    if (newest || context.config.find_certificate(name) != nullptr) continue;
+    findings.push_back(not_known(
+        "ORPHAN", name + ": its configuration is gone, and nobody knows what there is of it",
+        newest.error()));
+    findings.back().certificate = name;
+  }
   const Time now = context.world.clock.now();
   for (const std::string& name : context.orphans) {
     const CertificateStatus& status = context.statuses.at(name);
@@ -183,7 +235,8 @@ std::vector<Finding> check_orphans(const CheckContext& context, const CheckSubje
                         name + ": its configuration is gone and nobody renews it",
                         describe_expiry(leaf, now),
                         "put the configuration back, or end this: nolapse forget " + name,
-                        {}});
+                        {},
+                        step});
   }
   return findings;
 }
@@ -219,6 +272,12 @@ std::vector<CodePage> pages() {
       {"REVOKED", "the CA has revoked the certificate in use",
        "Its key was reported as compromised, or the CA issued it wrongly.", "nolapse status NAME",
        "nolapse renew --force NAME"},
+      {"RECALLED", "the CA wants the certificate in use replaced at once",
+       "The CA issued it wrongly or is about to revoke it; it says so by a renewal window (ARI) in "
+       "the past.",
+       "nolapse status NAME; the page that the finding names; the CA's status page",
+       "Nothing: it is renewed at once. One whose predecessor was recalled, too, waits for a day; "
+       "nolapse renew --force NAME does not."},
       {"CHALLENGE_LEFT_BEHIND", "a proof of control could not be taken away",
        "The DNS provider or the webroot refused the removal.",
        "dig TXT _acme-challenge.NAME; ls WEBROOT/.well-known/acme-challenge",
@@ -243,7 +302,7 @@ CheckFamily life_checks() {
                 check_renewal),
        for_each({"EXPIRY_NEAR", "EXPIRED"}, check_expiry), for_each({"ORDER_STUCK"}, check_order),
        plain_check({"DEPLOYMENT_FAILING"}, CheckDepth::cheap, CheckScope::target, check_deployment),
-       for_each({"REVOKED"}, check_revocation),
+       for_each({"REVOKED", "RECALLED"}, check_revocation),
        for_each({"CHALLENGE_LEFT_BEHIND"}, check_left_proofs),
        plain_check({"ORPHAN"}, CheckDepth::cheap, CheckScope::host, check_orphans)}};
 }

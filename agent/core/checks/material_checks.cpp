@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 
 namespace nolapse {
 namespace {
@@ -11,81 +12,103 @@ Finding finding(const char* code, FindingSeverity severity, std::string summary,
   return {code, {}, {}, severity, std::move(summary), std::move(evidence), std::move(fix), {}};
 }
 
-const Generation* newest(const CheckContext& context, const CheckSubject& subject) {
-  const auto& generation = context.status_of(*subject.certificate).generation;
-  return generation ? &*generation : nullptr;
+using Found = Result<std::vector<Finding>>;
+using MaterialCheck = Found (*)(const CheckContext&, const CertificateSpec&,
+                                const Generation& newest);
+
+// What the newest generation is made of; an error of the check is that nobody knows.
+Check check_of(const char* code, const char* question, MaterialCheck run) {
+  return plain_check(
+      {code}, CheckDepth::cheap, CheckScope::certificate,
+      [=](const CheckContext& context, const CheckSubject& subject) -> std::vector<Finding> {
+        const CertificateSpec& spec = *subject.certificate;
+        const auto newest = newest_of(context, spec);
+        if (newest && *newest == nullptr) return {};
+        auto found = newest ? run(context, spec, **newest) : fail(newest.error());
+        if (found) return std::move(*found);
+        return {not_known(code, spec.name + ": nobody knows " + question, found.error())};
+      });
 }
 
-// With the DER, and what stands above the leaf; empty where it cannot be read.
-std::vector<acme::Certificate> chain_of(const CheckContext& context, const Generation& generation) {
-  const auto pem = context.world.files.read(generation.directory + "/fullchain.pem");
-  if (!pem) return {};
-  return acme::parse_pem_chain(*pem).value_or(std::vector<acme::Certificate>{});
+// With the DER, and what stands above the leaf.
+Result<std::vector<acme::Certificate>> chain_of(const CheckContext& context,
+                                                const Generation& generation) {
+  const std::string path = generation.directory + "/fullchain.pem";
+  const auto pem = context.world.files.read(path);
+  if (!pem) return fail(pem.error());
+  auto chain = acme::parse_pem_chain(*pem);
+  if (chain) return std::move(*chain);
+  return fail(chain.error().kind, chain.error().code, path + ": " + chain.error().message);
 }
 
-std::vector<Finding> check_names(const CheckContext& context, const CheckSubject& subject) {
-  const Generation* const generation = newest(context, subject);
-  if (generation == nullptr) return {};
+Found check_names(const CheckContext&, const CertificateSpec& spec, const Generation& newest) {
   std::string missing;
-  for (const acme::Identifier& wanted : subject.certificate->domains) {
-    if (!acme::names(generation->leaf(), wanted)) missing += " " + wanted.value;
+  for (const acme::Identifier& wanted : spec.domains) {
+    if (!acme::names(newest.leaf(), wanted)) missing += " " + wanted.value;
   }
-  if (missing.empty()) return {};
-  const std::string& name = subject.certificate->name;
-  return {finding("NAMES_DIFFER", FindingSeverity::error,
-                  name + ": the certificate lacks configured names",
-                  "missing:" + missing +
-                      "; a name whose proof fails is left out at last so that "
-                      "the others keep their certificate",
-                  "nolapse renew --force " + name + ", and see why these names are refused")};
+  std::vector<Finding> findings;
+  if (missing.empty()) return findings;
+  findings.push_back(
+      finding("NAMES_DIFFER", FindingSeverity::error,
+              spec.name + ": the certificate lacks configured names",
+              "missing:" + missing +
+                  "; a name whose proof fails is left out at last so that "
+                  "the others keep their certificate",
+              "nolapse renew --force " + spec.name + ", and see why these names are refused"));
+  return findings;
 }
 
 // An intermediate that expires before its leaf ends it.
-std::vector<Finding> check_chain(const CheckContext& context, const CheckSubject& subject) {
-  const Generation* const generation = newest(context, subject);
-  if (generation == nullptr) return {};
+Found check_chain(const CheckContext& context, const CertificateSpec& spec,
+                  const Generation& newest) {
   const Time now = context.world.clock.now();
-  const std::string& name = subject.certificate->name;
-  for (const acme::Certificate& issuer : chain_of(context, *generation)) {
-    if (issuer.not_after >= generation->leaf().not_after) continue;
+  const auto chain = chain_of(context, newest);
+  if (!chain) return fail(chain.error());
+  std::vector<Finding> findings;
+  for (const acme::Certificate& issuer : *chain) {
+    if (issuer.not_after >= newest.leaf().not_after) continue;
     const bool soon = issuer.not_after - now < std::chrono::hours(24 * 14);
-    return {finding("INTERMEDIATE_EXPIRES",
-                    soon ? FindingSeverity::error : FindingSeverity::warning,
-                    name + ": a certificate of its chain expires before it does, on " +
-                        acme::format_rfc3339(issuer.not_after),
-                    "\"" + issuer.subject_common_name + "\"",
-                    "nolapse renew --force " + name + ", or choose another preferred_chain")};
+    findings.push_back(
+        finding("INTERMEDIATE_EXPIRES", soon ? FindingSeverity::error : FindingSeverity::warning,
+                spec.name + ": a certificate of its chain expires before it does, on " +
+                    acme::format_rfc3339(issuer.not_after),
+                "\"" + issuer.subject_common_name + "\"",
+                "nolapse renew --force " + spec.name + ", or choose another preferred_chain"));
+    break;
   }
-  return {};
+  return findings;
 }
 
-std::vector<Finding> check_strength(const CheckContext& context, const CheckSubject& subject) {
-  const Generation* const generation = newest(context, subject);
-  if (generation == nullptr) return {};
-  const auto chain = chain_of(context, *generation);
-  const std::string weakness = chain.empty() ? "" : acme::weakness_of(chain.front());
-  if (weakness.empty()) return {};
-  const std::string& name = subject.certificate->name;
-  const bool own = !subject.certificate->csr_file.empty();
-  return {finding("WEAK_KEY", FindingSeverity::warning, name + ": its key is weak", weakness,
-                  own ? "make a new key and signing request for csr_file"
-                      : "set `key`, then nolapse renew --force " + name)};
+Found check_strength(const CheckContext& context, const CertificateSpec& spec,
+                     const Generation& newest) {
+  const auto chain = chain_of(context, newest);
+  if (!chain) return fail(chain.error());
+  const std::string weakness = acme::weakness_of(chain->front());
+  std::vector<Finding> findings;
+  if (weakness.empty()) return findings;
+  findings.push_back(
+      finding("WEAK_KEY", FindingSeverity::warning, spec.name + ": its key is weak", weakness,
+              spec.csr_file.empty() ? "set `key`, then nolapse renew --force " + spec.name
+                                    : "make a new key and signing request for csr_file"));
+  return findings;
 }
 
 bool key_may_stay(const CertificateSpec& spec) {
   return spec.reuse_key || !spec.csr_file.empty() || !spec.key_file.empty();
 }
 
-std::vector<Finding> check_key_reuse(const CheckContext& context, const CheckSubject& subject) {
-  const Generation* const generation = newest(context, subject);
-  const CertificateSpec& spec = *subject.certificate;
-  if (generation == nullptr || key_may_stay(spec)) return {};
-  const std::string& key = generation->leaf().public_key_der;
+Found check_key_reuse(const CheckContext& context, const CertificateSpec& spec,
+                      const Generation& newest) {
+  std::vector<Finding> findings;
+  if (key_may_stay(spec)) return findings;
+  const std::string& key = newest.leaf().public_key_der;
   std::string others;
   const auto numbers = context.store.generation_numbers(spec.name);
-  for (const unsigned number : numbers.value_or(std::vector<unsigned>{})) {
-    if (number >= generation->number) continue;
+  if (!numbers) return fail(numbers.error());
+  for (const unsigned number : *numbers) {
+    if (number >= newest.number) continue;
     const auto older = context.store.load_generation(spec.name, number);
+    if (!older && is_denied(older.error())) return fail(older.error());
     if (older && older->leaf().public_key_der == key) {
       others += " generation " + std::to_string(number);
     }
@@ -95,45 +118,47 @@ std::vector<Finding> check_key_reuse(const CheckContext& context, const CheckSub
       others += " certificate " + name;
     }
   }
-  if (others.empty()) return {};
-  return {finding("KEY_REUSED", FindingSeverity::warning,
-                  spec.name + ": its key is used elsewhere too, without reuse_key",
-                  "the same as of" + others, "nolapse renew --force " + spec.name)};
+  if (others.empty()) return findings;
+  findings.push_back(finding("KEY_REUSED", FindingSeverity::warning,
+                             spec.name + ": its key is used elsewhere too, without reuse_key",
+                             "the same as of" + others, "nolapse renew --force " + spec.name));
+  return findings;
 }
 
 // The root above: clients that pin or lack it fail from one renewal to the next.
-std::string root_of(const CheckContext& context, const Generation& generation) {
+Result<std::string> root_of(const CheckContext& context, const Generation& generation) {
   const auto chain = chain_of(context, generation);
-  return chain.empty() ? "" : chain.back().issuer_common_name;
+  if (!chain) return fail(chain.error());
+  return chain->back().issuer_common_name;
 }
 
-std::vector<Finding> check_issuer(const CheckContext& context, const CheckSubject& subject) {
+Found check_issuer(const CheckContext& context, const CertificateSpec& spec,
+                   const Generation& newest) {
   constexpr Duration told_for = std::chrono::hours(24 * 14);
-  const Generation* const generation = newest(context, subject);
-  const std::string& name = subject.certificate->name;
-  const auto numbers = context.store.generation_numbers(name);
-  if (generation == nullptr || !numbers || numbers->size() < 2 ||
-      context.world.clock.now() - generation->issued_at > told_for) {
-    return {};
+  std::vector<Finding> findings;
+  const auto numbers = context.store.generation_numbers(spec.name);
+  if (!numbers) return fail(numbers.error());
+  if (numbers->size() < 2 || context.world.clock.now() - newest.issued_at > told_for) {
+    return findings;
   }
-  const auto former = context.store.load_generation(name, (*numbers)[numbers->size() - 2]);
+  const auto former = context.store.load_generation(spec.name, (*numbers)[numbers->size() - 2]);
+  if (!former && is_denied(former.error())) return fail(former.error());
   // Another CA was chosen, by the operator or as the fallback: that is told otherwise.
-  if (!former || former->ca_directory != generation->ca_directory) return {};
-  const std::string before = root_of(context, *former);
-  const std::string now = root_of(context, *generation);
-  if (before.empty() || now.empty() || before == now) return {};
-  return {finding("ISSUER_CHANGED", FindingSeverity::warning,
-                  name + ": its chain leads to another root than before",
-                  "\"" + before + "\" before, \"" + now + "\" now",
-                  "see whether all clients know it; preferred_chain chooses another")};
+  if (!former || former->ca_directory != newest.ca_directory) return findings;
+  const auto before = root_of(context, *former);
+  const auto now = root_of(context, newest);
+  if (!before || !now) return fail(before ? now.error() : before.error());
+  if (before->empty() || now->empty() || *before == *now) return findings;
+  findings.push_back(finding("ISSUER_CHANGED", FindingSeverity::warning,
+                             spec.name + ": its chain leads to another root than before",
+                             "\"" + *before + "\" before, \"" + *now + "\" now",
+                             "see whether all clients know it; preferred_chain chooses another"));
+  return findings;
 }
 
 }  // namespace
 
 CheckFamily material_checks() {
-  const auto for_each = [](const char* code, PlainCheck run) {
-    return plain_check({code}, CheckDepth::cheap, CheckScope::certificate, std::move(run));
-  };
   return {
       {{"NAMES_DIFFER", "the certificate lacks configured names",
         "A name was refused again and again and left out, or names were added and not yet renewed.",
@@ -156,9 +181,11 @@ CheckFamily material_checks() {
         "The CA changed its chain, or preferred_chain is no longer offered.",
         "openssl x509 -in STATE_DIR/live/NAME/chain.pem -noout -issuer",
         "Check old clients and pins; set preferred_chain where another is offered."}},
-      {for_each("NAMES_DIFFER", check_names), for_each("INTERMEDIATE_EXPIRES", check_chain),
-       for_each("WEAK_KEY", check_strength), for_each("KEY_REUSED", check_key_reuse),
-       for_each("ISSUER_CHANGED", check_issuer)}};
+      {check_of("NAMES_DIFFER", "which names its certificate has", check_names),
+       check_of("INTERMEDIATE_EXPIRES", "when its chain expires", check_chain),
+       check_of("WEAK_KEY", "how strong its key is", check_strength),
+       check_of("KEY_REUSED", "whether its key is used elsewhere", check_key_reuse),
+       check_of("ISSUER_CHANGED", "whether its chain leads to another root", check_issuer)}};
 }
 
 }  // namespace nolapse

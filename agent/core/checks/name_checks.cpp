@@ -5,6 +5,7 @@
 #include "agent/core/caa_check.h"
 #include "agent/core/checks/choices.h"
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 
 namespace nolapse {
 namespace {
@@ -112,7 +113,16 @@ void check_signatures_of(const Context& context, const CertificateSpec& spec,
   dns.ask(validated, [=, &spec, &dns](const Result<DnsAnswer>& first) {
     if (first) return gathered->close_one();
     dns.ask(unchecked, [=, &spec, &dns](const Result<DnsAnswer>& there) {
-      if (!there) return gathered->close_one();  // for another reason
+      if (!there) {  // for another reason
+        Finding finding =
+            not_known("DNSSEC_BOGUS",
+                      spec.name + ": nobody knows whether the signatures of " + name + " hold",
+                      there.error());
+        finding.subject = name;
+        finding.fix = "make the name server answer, or set `resolver` to one that does";
+        gathered->findings.push_back(std::move(finding));
+        return gathered->close_one();
+      }
       dns.ask(validated, [=, &spec](const Result<DnsAnswer>& again) {
         if (!again) {
           gathered->findings.push_back(

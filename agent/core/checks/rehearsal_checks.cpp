@@ -1,5 +1,6 @@
 // What the rehearsals showed, and how long ago: nothing stays green for ever.
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/rehearsal_standing.h"
 
 namespace nolapse {
@@ -7,22 +8,16 @@ namespace {
 
 std::vector<Finding> check_rehearsal(const CheckContext& context, const CheckSubject& subject) {
   const CertificateSpec& spec = *subject.certificate;
-  const auto& newest = context.status_of(spec).generation;
   const Duration interval = context.config.daemon.rehearse_interval;
-  if (interval == Duration{0} || !newest) return {};
+  if (interval == Duration{0}) return {};
+  const auto newest = newest_of(context, spec);
   const auto records = context.store.load_rehearsals(spec.name);
-  if (!records) {
-    return {{"REHEARSAL_OLD",
-             {},
-             {},
-             FindingSeverity::unknown,
-             spec.name + ": nobody knows how its last rehearsals went",
-             records.error().message,
-             "nolapse rehearse " + spec.name,
-             {}}};
+  if (!newest || !records) {
+    return {not_known("REHEARSAL_OLD", spec.name + ": nobody knows how its last rehearsals went",
+                      newest ? records.error() : newest.error())};
   }
   const Time now = context.world.clock.now();
-  const auto found = finding_on(rehearsal_standing(*records, *subject.ca, &*newest, interval, now),
+  const auto found = finding_on(rehearsal_standing(*records, *subject.ca, *newest, interval, now),
                                 spec.name, subject.ca->name, now);
   return found ? std::vector{*found} : std::vector<Finding>{};
 }

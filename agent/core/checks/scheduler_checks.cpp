@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/heartbeat.h"
 
 namespace nolapse {
@@ -11,19 +12,19 @@ namespace {
 std::vector<Finding> check_heartbeat(const CheckContext& context, const CheckSubject&) {
   if (context.daemon) return {};  // it is alive: it asks
   const std::string path = context.config.state_directory + "/heartbeat";
-  Heartbeat heartbeat =
-      judge_heartbeat(context.world.files.read(path), path, context.world.clock.now());
+  const auto text = context.world.files.read(path);
+  Heartbeat heartbeat = judge_heartbeat(text, path, context.world.clock.now());
   if (heartbeat.state == Heartbeat::State::beating) return {};
-  const bool unknown = heartbeat.state == Heartbeat::State::unknown;
+  if (heartbeat.state == Heartbeat::State::unknown) {
+    return {not_known("HEARTBEAT_OLD", std::move(heartbeat.summary), text.error())};
+  }
   return {{"HEARTBEAT_OLD",
            {},
            {},
-           unknown ? FindingSeverity::unknown : FindingSeverity::error,
+           FindingSeverity::error,
            std::move(heartbeat.summary),
            std::move(heartbeat.evidence),
-           unknown
-               ? "run `nolapse check` as root or as the user who runs nolapse"
-               : "systemctl enable --now nolapse; systemctl status nolapse; journalctl -u nolapse",
+           "systemctl enable --now nolapse; systemctl status nolapse; journalctl -u nolapse",
            {}}};
 }
 
@@ -54,6 +55,16 @@ struct Unit {
   const char* link;  // that enables it
 };
 
+bool has_file(const Files& files, const std::string& path) {
+  return files.status(path).has_value();
+}
+
+// Its link to /dev/null wins over the unit's own file, and leaves the link that enables it.
+bool is_masked(const Files& files, const std::string& unit) {
+  return files.read_link("/etc/systemd/system/" + unit).value_or("") == "/dev/null" ||
+         files.read_link("/run/systemd/system/" + unit).value_or("") == "/dev/null";
+}
+
 // Only where the units are installed: a container or another init has its own ways.
 std::vector<Finding> check_units(const CheckContext& context, const CheckSubject&) {
   static constexpr Unit units[] = {{"nolapse.service", "multi-user.target.wants"},
@@ -62,20 +73,24 @@ std::vector<Finding> check_units(const CheckContext& context, const CheckSubject
   std::vector<Finding> findings;
   for (const Unit& unit : units) {
     const std::string name = unit.name;
-    const bool installed = files.status("/lib/systemd/system/" + name).has_value() ||
-                           files.status("/usr/lib/systemd/system/" + name).has_value() ||
-                           files.status("/etc/systemd/system/" + name).has_value();
-    const bool enabled =
-        files.status("/etc/systemd/system/" + std::string(unit.link) + "/" + name).has_value() ||
-        files.status("/usr/lib/systemd/system/" + std::string(unit.link) + "/" + name).has_value();
-    if (!installed || enabled) continue;
+    const std::string link = std::string(unit.link) + "/" + name;
+    const bool installed = has_file(files, "/lib/systemd/system/" + name) ||
+                           has_file(files, "/usr/lib/systemd/system/" + name) ||
+                           has_file(files, "/etc/systemd/system/" + name);
+    const bool enabled = has_file(files, "/etc/systemd/system/" + link) ||
+                         has_file(files, "/usr/lib/systemd/system/" + link);
+    const bool masked = is_masked(files, name);
+    if (!masked && (!installed || enabled)) continue;
     findings.push_back({"UNIT_NOT_ENABLED",
                         {},
                         "unit " + name,
                         FindingSeverity::error,
-                        name + " is installed but does not start with this host",
-                        "no link in /etc/systemd/system/" + std::string(unit.link),
-                        "systemctl enable --now " + name,
+                        name + (masked ? " is masked, so that nothing starts it"
+                                       : " is installed but does not start with this host"),
+                        masked ? "it is a link to /dev/null"
+                               : "no link in /etc/systemd/system/" + std::string(unit.link),
+                        (masked ? "systemctl unmask " + name + " && " : std::string()) +
+                            "systemctl enable --now " + name,
                         {}});
   }
   return findings;
@@ -92,7 +107,7 @@ CheckFamily scheduler_checks() {
             "A look at it hangs, or the daemon has lost it.", "journalctl -u nolapse | grep NAME",
             "Restart the daemon (that is safe at any moment), and report this."},
            {"UNIT_NOT_ENABLED", "the service or its watchdog will not start at the next boot",
-            "It was installed but never enabled, or disabled by hand.",
+            "It was installed but never enabled, disabled by hand, or masked.",
             "systemctl is-enabled nolapse.service nolapse-watch.timer",
             "systemctl enable --now nolapse.service nolapse-watch.timer"}},
           {plain_check({"HEARTBEAT_OLD"}, CheckDepth::cheap, CheckScope::host, check_heartbeat),

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 
 namespace nolapse {
 namespace {
@@ -69,12 +70,20 @@ std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject
 
 std::vector<Finding> check_endpoints(const CheckContext& context, const CheckSubject& subject) {
   const CertificateStatus& status = context.status_of(*subject.certificate);
+  const auto newest = newest_of(context, *subject.certificate);
   std::vector<Finding> findings;
   const Time now = context.world.clock.now();
   for (const EndpointState& state : status.endpoints) {
+    // Right or wrong by what was issued, and by the roots of whoever issued it.
+    const bool certificate_seen = state.service != Service::no_handshake;
+    if (!newest && certificate_seen && state.verdict == Verdict::wrong) continue;
     auto finding = finding_on(state, subject, status, now);
     if (finding) findings.push_back(std::move(*finding));
   }
+  if (newest) return findings;
+  findings.push_back(not_known(
+      "NOT_SERVED", subject.certificate->name + ": nobody knows whether what was issued is served",
+      newest.error()));
   return findings;
 }
 
@@ -82,7 +91,13 @@ std::vector<Finding> check_endpoints(const CheckContext& context, const CheckSub
 std::vector<Finding> check_verifiable(const CheckContext& context, const CheckSubject& subject) {
   const CertificateSpec& spec = *subject.certificate;
   const CertificateStatus& status = context.status_of(spec);
-  if (!status.generation || !status.endpoints.empty() || spec.endpoints) return {};
+  if (!status.endpoints.empty() || spec.endpoints) return {};
+  const auto newest = newest_of(context, spec);
+  if (!newest) {
+    return {not_known("UNVERIFIED", spec.name + ": nobody knows whether there is anything to serve",
+                      newest.error())};
+  }
+  if (*newest == nullptr) return {};
   return {{"UNVERIFIED",
            {},
            {},

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 
 namespace nolapse {
 namespace {
@@ -20,11 +21,11 @@ Finding finding(const char* code, std::string subject, FindingSeverity severity,
 
 // Of a file that may not be read nobody knows what is in it.
 Finding unreadable(const Error& error, const std::string& what) {
-  const bool denied = error.code == "PERMISSION_DENIED";
+  const bool denied = is_denied(error);
   return finding("STATE_UNREADABLE", what,
                  denied ? FindingSeverity::unknown : FindingSeverity::error,
                  what + " cannot be read", error.message,
-                 denied ? "run `nolapse check` as root or as the user who runs nolapse"
+                 denied ? look_as_owner
                         : "restore the file from a backup or move it away; the head of store.h "
                           "and README.md say what its loss costs");
 }
@@ -59,16 +60,45 @@ std::vector<Finding> check_shared_records(const CheckContext& context,
   return findings;
 }
 
+// Of a file whose reading is denied nobody knows whether it is whole; nothing: none is.
+std::optional<Error> denied_part(const CheckContext& context, const std::string& directory) {
+  for (const char* file : {"/fullchain.pem", "/privkey.pem", "/request.pem"}) {
+    const auto content = context.world.files.read(directory + file);
+    if (!content && is_denied(content.error())) return content.error();
+  }
+  return {};
+}
+
+Finding damaged_generation(const CheckContext& context, const std::string& name,
+                           const std::string& what, const std::string& directory) {
+  const auto denied = denied_part(context, directory);
+  if (denied && !context.daemon) {
+    return not_known("GENERATION_DAMAGED", name + ": nobody knows whether its pair is whole",
+                     *denied);
+  }
+  return finding("GENERATION_DAMAGED", {}, FindingSeverity::error,
+                 name + ": a generation is damaged and is not used", what,
+                 denied ? "give it back to the user who runs nolapse: chown -R --reference=" +
+                              context.config.state_directory + " " + directory
+                        : "nolapse renew --force " + name + "; then see to the disk");
+}
+
 std::vector<Finding> check_generations(const CheckContext& context, const CheckSubject& subject) {
   const std::string& name = subject.certificate->name;
-  std::vector<std::string> damaged;
+  const auto numbers = context.store.generation_numbers(name);
+  std::vector<std::string> damaged;  // from the newest on
   const auto newest = context.store.newest_generation(name, Store::Keys::checked, &damaged);
+  if (!numbers || !newest) {
+    const Error& error = newest ? numbers.error() : newest.error();
+    return {
+        not_known("GENERATION_DAMAGED", name + ": nobody knows whether its pair is whole", error),
+        unreadable(error, "certificates/" + name)};
+  }
   std::vector<Finding> findings;
-  if (!newest) findings.push_back(unreadable(newest.error(), "certificates/" + name));
-  for (const std::string& what : damaged) {
-    findings.push_back(finding("GENERATION_DAMAGED", {}, FindingSeverity::error,
-                               name + ": a generation is damaged and is not used", what,
-                               "nolapse renew --force " + name + "; then see to the disk"));
+  for (std::size_t i = 0; i < damaged.size() && i < numbers->size(); ++i) {
+    const std::string directory = context.config.state_directory + "/certificates/" + name + "/" +
+                                  std::to_string((*numbers)[numbers->size() - 1 - i]);
+    findings.push_back(damaged_generation(context, name, damaged[i], directory));
   }
   return findings;
 }
@@ -95,7 +125,7 @@ std::vector<Finding> check_lock(const CheckContext& context, const CheckSubject&
   if (lock.error().kind != ErrorKind::held) {
     return {finding("LOCK_HELD", {}, FindingSeverity::unknown,
                     "nobody knows whether the state directory is locked", lock.error().message,
-                    "run `nolapse check` as root or as the user who runs nolapse")};
+                    look_as_owner)};
   }
   const std::string& text = lock.error().message;
   const std::size_t since = text.rfind(" since ");
@@ -115,7 +145,13 @@ std::vector<Finding> check_lock(const CheckContext& context, const CheckSubject&
 std::vector<Finding> check_machine(const CheckContext& context, const CheckSubject&) {
   const auto known = context.store.load_machine();
   const auto here = context.world.files.read("/etc/machine-id");
-  if (!known || !here || known->empty() || *known == *here) return {};
+  const bool nowhere = !here && here.error().code == "FILE_MISSING";
+  if (!known || (!here && !nowhere)) {
+    return {not_known("STATE_FROM_ANOTHER_MACHINE",
+                      "nobody knows whether the state directory is this machine's",
+                      known ? here.error() : known.error())};
+  }
+  if (nowhere || known->empty() || *known == *here) return {};
   return {
       finding("STATE_FROM_ANOTHER_MACHINE", {}, FindingSeverity::error,
               "the state directory was copied from another machine",
@@ -142,7 +178,7 @@ void probe_writing(const std::shared_ptr<const CheckContext>& context, const Che
     context->world.files.run({RemoveTree{path}}, [seen, report, read](Result<void> removed) {
       const std::string why = seen.empty() && !removed ? removed.error().message : seen;
       if (why.empty()) return report({});
-      const bool denied = !read && read.error().code == "PERMISSION_DENIED";
+      const bool denied = !read && is_denied(read.error());
       report({finding("DISK_WRITE_FAILED", {},
                       denied ? FindingSeverity::unknown : FindingSeverity::error,
                       "the state directory takes no write", why,

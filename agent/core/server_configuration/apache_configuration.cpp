@@ -31,6 +31,10 @@ struct Scope {
   bool tls = false;
   std::vector<std::string> names;
   ProxySettings proxy;
+  std::vector<std::string> listens;
+  std::vector<std::string> locations;  // of each ProxyPass
+  std::string location;                // as in Upstream
+  bool conditional = false;
 };
 
 // Directives and sections have no case, their arguments have.
@@ -227,7 +231,11 @@ class Interpreter {
       Scope scope = main;
       scope.names.clear();
       settings(host.block, scope);
-      if (scope.tls) show_certificates(scope, listens_of(host));
+      scope.listens = listens_of(host);
+      for (const Directive& line : host.block) {
+        if (is(line, "proxypass")) scope.locations.push_back(line.word(1));
+      }
+      if (scope.tls) show_certificates(scope, scope.listens);
       passes(host.block, scope, {});
     }
   }
@@ -305,13 +313,20 @@ class Interpreter {
       const std::string name = lower_case(line.word(0));
       if (name == "proxypass" || name == "proxypassmatch") {
         // Within a section that says the path, the target comes first.
-        const bool has_path = line.word(1).find("://") == std::string::npos;
-        pass(line, scope, has_path && location.empty() ? line.word(2) : line.word(1));
+        const bool has_path = line.word(1).find("://") == std::string::npos && location.empty();
+        Scope own = scope;
+        if (has_path) own.location = (name == "proxypass" ? "" : "~") + line.word(1);
+        pass(line, own, has_path ? line.word(2) : line.word(1));
       } else if (name == "rewriterule" && is_proxied(line.word(3))) {
-        pass(line, scope, line.word(2));
+        Scope own = scope;
+        own.conditional = true;
+        pass(line, own, line.word(2));
       } else if (!line.block.empty() && name != "<virtualhost") {
         Scope inner = scope;
         settings(line.block, inner);
+        const bool is_path = name == "<location" && line.word(1).rfind('/', 0) == 0;
+        if (is_path) inner.location = line.word(1);
+        inner.conditional = scope.conditional || !is_path;
         passes(line.block, inner, name);
       }
     }
@@ -337,6 +352,7 @@ class Interpreter {
     const std::string server = target.substr(0, target.find('/', target.find("://") + 3));
     const auto url = parse_upstream_url(server);
     if (!url || server.find_first_of("$%{") != std::string::npos) {
+      reading_.add(upstream_of(line, scope));
       reading_.problem(line, "only a request decides where \"" + acme::printable(target, 200) +
                                  "\" leads, so the server behind is not known");
       return;
@@ -344,10 +360,22 @@ class Interpreter {
     add(line, scope, *url);
   }
 
-  void add(const Directive& line, const Scope& scope, const UpstreamUrl& url) {
+  // Its host is left open.
+  Upstream upstream_of(const Directive& line, const Scope& scope) const {
     Upstream upstream;
     upstream.place = reading_.place(line);
     upstream.names = scope.names;
+    upstream.listens = scope.listens;
+    upstream.location = scope.location;
+    upstream.conditional = scope.conditional;
+    for (const std::string& each : scope.locations) {
+      if (each != scope.location) upstream.other_locations.push_back(each);
+    }
+    return upstream;
+  }
+
+  void add(const Directive& line, const Scope& scope, const UpstreamUrl& url) {
+    Upstream upstream = upstream_of(line, scope);
     upstream.host = url.host;
     upstream.tls = url.scheme == "https" || url.scheme == "wss" || url.scheme == "h2";
     upstream.port = url.port != 0 ? url.port : upstream.tls ? 443 : 80;

@@ -81,6 +81,7 @@ class Interpreter {
           inherited_.verifies = defaults_.verifies;
         }
         settings_ = inherited_;
+        section_serves_ = false;
         if (section == "crt-store") store_ = {};
       } else if (section == "global") {
         global(directive);
@@ -89,6 +90,14 @@ class Interpreter {
       } else {
         proxy(directive, section);
       }
+    }
+  }
+
+  // With several places to go to, what decides is not read.
+  void finish() {
+    for (Upstream& upstream : upstreams_) {
+      upstream.conditional = chooses_ || serving_sections_ > 1;
+      reading_.add(std::move(upstream));
     }
   }
 
@@ -118,6 +127,12 @@ class Interpreter {
     if (line.is("default-server")) {
       server_settings(line, 1, settings_);
       if (section == "defaults") inherited_ = settings_;
+    }
+    if (line.is("use_backend") || line.is("http-request") || line.is("redirect")) {
+      const std::string& action = line.word(1);
+      const bool goes_on = line.is("http-request") && action != "deny" && action != "return" &&
+                           action != "tarpit" && action != "redirect" && action != "silent-drop";
+      chooses_ = chooses_ || !goes_on;
     }
     // Of the servers of other sections nobody is served.
     if (section != "backend" && section != "listen") return;
@@ -290,7 +305,8 @@ class Interpreter {
       upstream.verified = upstream.dates_checked = settings.verifies;
       upstream.name_checked = settings.verifies && !upstream.server_name.empty();
     }
-    reading_.add(std::move(upstream));
+    if (!std::exchange(section_serves_, true)) ++serving_sections_;
+    upstreams_.push_back(std::move(upstream));
   }
 
   ConfigurationReading& reading_;
@@ -300,6 +316,10 @@ class Interpreter {
   ServerSettings inherited_;                        // from the last `defaults`
   ServerSettings settings_;                         // of the section that is open
   std::map<std::string, std::string> environment_;  // as the file sets it
+  std::vector<Upstream> upstreams_;
+  bool section_serves_ = false;  // the one that is open has servers
+  int serving_sections_ = 0;
+  bool chooses_ = false;  // something decides which requests go where
 };
 
 }  // namespace
@@ -309,6 +329,7 @@ void read_haproxy_configuration(ConfigurationReading& reading, const std::string
   reading.read(main_file, {}, [&](const std::string& path, const std::string& content) {
     interpreter.file(path, content);
   });
+  interpreter.finish();
 }
 
 }  // namespace nolapse

@@ -29,6 +29,10 @@ struct Scope {
   std::map<std::string, std::string> values;  // by $variable, of `set`
   std::vector<std::string> names;             // of the server
   bool ssl_on = false;                        // the old way to say it, for every listen
+  std::vector<std::string> listens;           // of the server
+  std::vector<std::string> locations;         // of the server, all of them
+  std::string location;                       // as in Upstream
+  bool conditional = false;
 };
 
 struct Listen {
@@ -78,6 +82,20 @@ std::vector<std::string> parse_names(const std::vector<Directive>& block) {
   return names;
 }
 
+// As in Upstream; "@NAME" for one that only others name.
+std::string parse_location(const Directive& directive) {
+  const std::string& first = directive.word(1);
+  const std::string all = first + directive.word(2);
+  return first == "^~" ? directive.word(2) : first.rfind("^~", 0) == 0 ? first.substr(2) : all;
+}
+
+void collect_locations(const std::vector<Directive>& block, std::vector<std::string>& locations) {
+  for (const Directive& line : block) {
+    if (line.is("location")) locations.push_back(parse_location(line));
+    collect_locations(line.block, locations);
+  }
+}
+
 class Interpreter {
  public:
   Interpreter(ConfigurationReading& reading, std::string prefix)
@@ -123,6 +141,7 @@ class Interpreter {
     for (const Directive& line : server.block) {
       if (!line.is("listen") || line.word(1).rfind("unix:", 0) == 0) continue;
       const Listen listen = parse_listen(line);
+      scope.listens.push_back(listen.text);
       const bool tls = scope.ssl_on || std::find(tls_listens.begin(), tls_listens.end(),
                                                  listen.text) != tls_listens.end();
       if (tls && std::find(listens.begin(), listens.end(), listen.text) == listens.end()) {
@@ -135,6 +154,7 @@ class Interpreter {
         if (line.is("proxy_pass")) pass_stream(line, scope, groups);
       }
     } else {
+      collect_locations(server.block, scope.locations);
       locations(server.block, scope, groups);
     }
   }
@@ -186,6 +206,8 @@ class Interpreter {
       if (line.block.empty()) continue;
       Scope inner = scope;
       settings(line.block, inner);
+      if (line.is("location")) inner.location = parse_location(line);
+      inner.conditional = scope.conditional || line.is("if") || inner.location.rfind('@', 0) == 0;
       locations(line.block, inner, groups);
     }
   }
@@ -217,9 +239,11 @@ class Interpreter {
     const std::string target = substitute(line.word(1), scope);
     // The path may well depend on the request.
     const std::string server = target.substr(0, target.find('/', target.find("://") + 3));
-    if (server.rfind("http://unix:", 0) == 0 || server.rfind("https://unix:", 0) == 0) return;
+    if (server.rfind("http://unix:", 0) == 0) return;
+    if (server.rfind("https://unix:", 0) == 0) return reading_.add(upstream_of(line, scope));
     const auto url = parse_upstream_url(server);
     if (!url || has_variable(server)) {
+      reading_.add(upstream_of(line, scope));
       reading_.problem(line, "only a request decides where \"" + acme::printable(target, 200) +
                                  "\" leads, so the server behind is not known");
       return;
@@ -233,11 +257,24 @@ class Interpreter {
     if (url && !has_variable(line.word(1))) pass(line, scope, groups, *url, scope.proxy_tls);
   }
 
-  void pass(const Directive& line, const Scope& scope, const UpstreamGroups& groups,
-            const UpstreamUrl& url, bool tls) {
+  // Its host is left open.
+  Upstream upstream_of(const Directive& line, const Scope& scope) const {
     Upstream upstream;
     upstream.place = reading_.place(line);
     upstream.names = scope.names;
+    upstream.listens = scope.listens;
+    upstream.conditional = scope.conditional;
+    if (scope.location.rfind('@', 0) == 0) return upstream;
+    upstream.location = scope.location;
+    for (const std::string& each : scope.locations) {
+      if (each != scope.location) upstream.other_locations.push_back(each);
+    }
+    return upstream;
+  }
+
+  void pass(const Directive& line, const Scope& scope, const UpstreamGroups& groups,
+            const UpstreamUrl& url, bool tls) {
+    Upstream upstream = upstream_of(line, scope);
     upstream.tls = tls;
     if (tls) {
       upstream.verified = upstream.dates_checked = upstream.name_checked = scope.verifies;

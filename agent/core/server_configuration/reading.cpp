@@ -109,13 +109,15 @@ void ConfigurationReading::add(ShownCertificate certificate) {
 }
 
 void ConfigurationReading::add(Upstream upstream) {
-  // Each location of a site passes on to the same ones.
+  // Several lines may pass on to the same one.
   const bool known =
       std::any_of(result_.upstreams.begin(), result_.upstreams.end(), [&](const Upstream& other) {
-        return std::tie(other.place.server, other.names, other.host, other.port, other.tls,
-                        other.server_name, other.roots_file, other.verified) ==
-               std::tie(upstream.place.server, upstream.names, upstream.host, upstream.port,
-                        upstream.tls, upstream.server_name, upstream.roots_file, upstream.verified);
+        return std::tie(other.place.server, other.names, other.listens, other.location, other.host,
+                        other.port, other.tls, other.server_name, other.roots_file,
+                        other.verified) ==
+               std::tie(upstream.place.server, upstream.names, upstream.listens, upstream.location,
+                        upstream.host, upstream.port, upstream.tls, upstream.server_name,
+                        upstream.roots_file, upstream.verified);
       });
   if (!known) result_.upstreams.push_back(std::move(upstream));
 }

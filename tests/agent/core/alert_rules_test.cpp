@@ -112,6 +112,20 @@ TEST_CASE(
   CHECK(quiet.told({}, monday + 1h) == "");
 }
 
+TEST_CASE("no silence hides that an orphan is about to expire, and each threshold is told") {
+  Book book;
+  CHECK(book.told({a("ORPHAN", warning, 0)}, monday) == "raised ORPHAN");
+  CHECK(book.told({a("ORPHAN", warning, 1)}, monday + 1h) == "escalated ORPHAN");
+  CHECK(book.told({a("ORPHAN", error, 2)}, monday + 2h) == "escalated ORPHAN");
+  for (const std::string what : {"shop", "ORPHAN"}) {
+    Book quiet;
+    quiet.state.silences = {{what, monday + 900h, "nobody cares"}};
+    CHECK(quiet.told({a("ORPHAN", error, 2)}, monday) == "");
+    CHECK(quiet.told({a("ORPHAN", error, 3)}, monday + 1h) == "raised ORPHAN");
+    CHECK(quiet.told({a("ORPHAN", error, 4)}, monday + 2h) == "escalated ORPHAN");
+  }
+}
+
 TEST_CASE("a channel that has proved nothing for a month is tried") {
   Book book;
   try_channels(book.state, book.config, monday + 24h * 29);

@@ -215,6 +215,44 @@ TEST_CASE("only what is worse than before at the same address counts as worse") 
         "a:443: detail");
 }
 
+TEST_CASE("what nobody reached before a deployment is not waited for as long as what is wrong") {
+  struct Row {
+    std::optional<Verdict> before;
+    Verdict now;
+    bool wait;
+  };
+  const Row rows[] = {
+      {Verdict::ok, Verdict::ok, false},
+      {Verdict::ok, Verdict::wrong, true},
+      {Verdict::ok, Verdict::unreachable, true},
+      {Verdict::wrong, Verdict::unreachable, true},
+      {Verdict::unreachable, Verdict::unreachable, false},
+      {Verdict::unreachable, Verdict::wrong, true},
+      {{}, Verdict::unreachable, false},
+      {{}, Verdict::expired, true},
+  };
+  for (const Row& row : rows) {
+    EndpointState then = state("a:443", {});
+    EndpointState now = then;
+    if (row.before) then.verdict = *row.before;
+    now.verdict = row.now;
+    std::vector<EndpointState> before;
+    if (row.before) before.push_back(then);
+    CHECK(may_change(before, {now}) == row.wait);
+  }
+}
+
+TEST_CASE("a run that ended before anybody looked leaves no measure of what was there before") {
+  for (const Stage stage : {Stage::installed, Stage::reloaded, Stage::failed}) {
+    DeploymentRecord left = record(stage, 2);
+    CHECK_FALSE(was_left_unjudged(left));  // there is nothing to go back to
+    left.former = 1;
+    CHECK(was_left_unjudged(left));
+    left.judged = true;
+    CHECK_FALSE(was_left_unjudged(left));
+  }
+}
+
 TEST_CASE("nobody goes back to what is expired or revoked") {
   const SavedRevocation revocation{"bad", {noon, "superseded"}};
   CHECK(unfit_to_go_back_to(generation(1, noon + 1h), {}, noon).empty());

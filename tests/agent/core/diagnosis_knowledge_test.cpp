@@ -5,6 +5,7 @@
 
 #include "agent/core/diagnosis_history.h"
 #include "agent/core/diagnosis_pair.h"
+#include "tests/support/fake_world.h"
 
 using namespace nolapse;
 
@@ -24,10 +25,16 @@ Endpoint endpoint(const std::string& host, std::uint16_t port = 443) {
   return {host + ":" + std::to_string(port), host, port, host};
 }
 
-std::vector<std::string> hosts_behind(const Endpoint& asked, const KnownHost& host) {
+AllBehind behind(const Endpoint& asked, const KnownHost& host, const std::string& path = "/") {
+  return what_is_behind({asked, path}, host);
+}
+
+// One that a request only perhaps goes to has a ? behind it.
+std::vector<std::string> hosts_behind(const Endpoint& asked, const KnownHost& host,
+                                      const std::string& path = "/") {
   std::vector<std::string> hosts;
-  for (const Behind& each : what_is_behind(asked, host)) {
-    hosts.push_back(each.endpoint.endpoint.host);
+  for (const Behind& each : behind(asked, host, path).seen) {
+    hosts.push_back(each.endpoint.endpoint.host + (each.endpoint.surely ? "" : "?"));
   }
   return hosts;
 }
@@ -44,7 +51,7 @@ TEST_CASE("the hops are those of the sites that answer for the name, each once")
   CHECK(hosts_behind(endpoint("shop.test"), host) == Names{"10.0.0.1"});
   CHECK(hosts_behind(endpoint("a.blog.test"), host) == Names{"10.0.0.2"});
   CHECK(hosts_behind(endpoint("other.test"), host) == Names{"10.0.0.3"});
-  const auto hop = what_is_behind(endpoint("shop.test"), host).at(0).endpoint;
+  const auto hop = behind(endpoint("shop.test"), host).seen.at(0).endpoint;
   CHECK(hop.role == SeenEndpoint::Role::hop);
   CHECK(hop.place.line == 7);
   CHECK(hop.verified);
@@ -52,6 +59,63 @@ TEST_CASE("the hops are those of the sites that answer for the name, each once")
     host.servers.upstreams.push_back(upstream({"shop.test"}, "10.0.1." + std::to_string(i)));
   }
   CHECK(hosts_behind(endpoint("shop.test"), host).size() == 16);
+  CHECK(behind(endpoint("shop.test"), host).hidden.size() == 85);
+}
+
+TEST_CASE("a hop is behind what its site's port and locations pass on to it") {
+  struct Row {
+    std::string location;
+    Names others;
+    std::string path;
+    Names hosts;
+  };
+  const Names here = {"10.0.0.1"};
+  const Names perhaps = {"10.0.0.1?"};
+  for (const Row& row :
+       {Row{"", {}, "/", here}, Row{"/", {"/legacy/"}, "/", here},
+        Row{"/", {"/legacy/"}, "/legacy/a", {}}, Row{"/legacy/", {"/"}, "/", {}},
+        Row{"/legacy/", {"/"}, "/legacy/a?b=/c", here}, Row{"/", {"=/"}, "/", {}},
+        Row{"/", {"=/"}, "/a", here}, Row{"=/", {"/"}, "/", here},
+        Row{"/", {"~*\\.(css|js)$"}, "/a.JS", {}}, Row{"/", {"~*\\.(css|js)$"}, "/a", here},
+        Row{"~^/api/", {"/"}, "/api/x", here}, Row{"~^/api/", {"/"}, "/", {}},
+        Row{"~^/api/", {"~x$"}, "/api/x", perhaps}, Row{"/", {"~(?<name>x)"}, "/", perhaps},
+        Row{"/", {"@down"}, "/", here}}) {
+    CAPTURE(row.location);
+    CAPTURE(row.path);
+    KnownHost host;
+    host.servers.upstreams = {upstream({"shop.test"}, "10.0.0.1")};
+    host.servers.upstreams[0].location = row.location;
+    host.servers.upstreams[0].other_locations = row.others;
+    CHECK(hosts_behind(endpoint("shop.test"), host, row.path) == row.hosts);
+  }
+  KnownHost host;
+  host.servers.upstreams = {upstream({"shop.test"}, "10.0.0.1")};
+  Upstream& hop = host.servers.upstreams[0];
+  hop.listens = {"80", "[::]:8443"};
+  CHECK(hosts_behind(endpoint("shop.test"), host).empty());
+  CHECK(hosts_behind(endpoint("shop.test", 8443), host) == here);
+  hop.conditional = true;
+  CHECK(hosts_behind(endpoint("shop.test", 8443), host) == perhaps);
+  hop.host.clear();
+  const AllBehind all = behind(endpoint("shop.test", 8443), host);
+  CHECK(all.seen.empty());
+  CHECK(all.hidden == Names{"what nginx, /etc/nginx/nginx.conf:7 passes on to"});
+}
+
+TEST_CASE("a server that does not say where it listens has its usual ports, not all") {
+  FakeWorld world{1};
+  KnownHost host;
+  ShownCertificate shown;
+  shown.place = {"dovecot", "/etc/dovecot/dovecot.conf", 3};
+  shown.certificate_file = "/gone.pem";
+  host.servers.certificates = {shown};
+  for (const auto& [port, pairs] : {std::pair(1, 0u), {443, 0u}, {993, 1u}, {143, 1u}}) {
+    SeenEndpoint seen;
+    seen.endpoint = endpoint("shop.test", static_cast<std::uint16_t>(port));
+    add_knowledge(seen, host, world.files, Time{});
+    CAPTURE(seen.endpoint.port);
+    CHECK(seen.pairs.size() == pairs);
+  }
 }
 
 TEST_CASE("endpoints declared for the name are behind it, those of others are known") {

@@ -403,6 +403,21 @@ TEST_CASE("a page that fails behind a healthy handshake is decided by what is be
   Evidence nameless = before(hop(serving(good_leaf(), "the leaf certificate does not name x")));
   nameless.behind[0].name_checked = false;
   CHECK(diagnose(nameless).code == "UPSTREAM_ERROR");
+  Evidence perhaps = before(hop(serving(expired_leaf())), 500);
+  perhaps.behind[0].surely = false;
+  CHECK(diagnose(perhaps).code == "INNER_SUSPECTED");
+  CHECK(diagnose(perhaps).cause == Cause::unknown);
+  // What nobody looked at may be guilty, whatever is wrong besides.
+  for (Evidence hidden : {before(hop(serving(good_leaf()))), before(hop(refused()))}) {
+    hidden.hidden = {"what nginx, /etc/nginx/nginx.conf:7 passes on to"};
+    const Diagnosis diagnosis = diagnose(hidden);
+    CHECK(diagnosis.code == "HOPS_UNKNOWN");
+    CHECK(diagnosis.cause == Cause::unknown);
+    CHECK(diagnosis.summary.find("nginx.conf:7") != std::string::npos);
+  }
+  Evidence both = before(hop(serving(expired_leaf())));
+  both.hidden = {"more"};
+  CHECK(diagnose(both).code == "INNER_EXPIRED");
 }
 
 TEST_CASE("the timeline is that of the guilty one, in order, and short") {

@@ -171,6 +171,45 @@ TEST_CASE("a generation without a key is good where the operator brought the req
   CHECK(says(scene.fault_of({scene.chain, "", "no request"}), "request.pem: "));
 }
 
+TEST_CASE("what has expired may be looked at and is put nowhere") {
+  const Scene scene;
+  const auto pair = check_ordered_pair(scene.spec, {scene.chain, scene.key.to_pem(), ""});
+  REQUIRE(pair);
+  const Duration second = std::chrono::seconds(1);
+  for (const char* verb : {"install", "reload", "rollback", run_once}) {
+    CHECK(check_ordered_validity(*pair, verb, end - second));
+    const auto expired = check_ordered_validity(*pair, verb, end);
+    REQUIRE_FALSE(expired);
+    CHECK(expired.error().code == "HOOK_ORDER_REFUSED");
+    CHECK(says(expired.error().message, "expired at 2027-01-30T00:00:00Z"));
+    // A clock that is behind is no reason.
+    CHECK(check_ordered_validity(*pair, verb, start - std::chrono::hours(9)));
+  }
+  CHECK(check_ordered_validity(*pair, "check", end + second));
+}
+
+TEST_CASE("the issuer may be any configured CA, and each file of anchors is read once") {
+  Config config;
+  for (const char* roots : {"", "/etc/roots.pem", "", "/etc/roots.pem"}) {
+    config.cas.emplace_back().issuer_roots_file = roots;
+  }
+  CHECK(roots_of_issuers(config) == std::vector<std::string>{"", "/etc/roots.pem"});
+}
+
+TEST_CASE("only who has a port of the configuration is told") {
+  Scene scene;
+  scene.config.challenges["web"].listen = "[::]:80";
+  scene.config.challenges["dns"] = {};
+  scene.config.daemon.status_listen = "127.0.0.1:9180";
+  CHECK(check_asked_port(scene.config, 80));
+  CHECK(check_asked_port(scene.config, 9180));
+  for (const int port : {0, 22, 180, 8080}) {
+    const auto asked = check_asked_port(scene.config, static_cast<std::uint16_t>(port));
+    REQUIRE_FALSE(asked);
+    CHECK(asked.error().code == "HOOK_ORDER_REFUSED");
+  }
+}
+
 namespace {
 
 // Processes of a user who may become nobody, and writes down what it was asked for.
@@ -180,6 +219,9 @@ struct OrderedProcesses final : Processes {
   void run(ProcessSpec spec, Completion<ProcessResult> done) override {
     specs.push_back(std::move(spec));
     clock.start_timer(Duration{0}, [done = std::move(done)] { done(ProcessResult{}); });
+  }
+  void find_listener(std::uint16_t, std::function<void(std::string)> done) override {
+    clock.start_timer(Duration{0}, [done = std::move(done)] { done({}); });
   }
   Clock& clock;
   std::vector<ProcessSpec> specs;

@@ -37,13 +37,16 @@ struct Host {
   void cron(const std::string& program) {
     world.files.put("/etc/cron.d/renewals", "0 3 * * * root " + program + "\n");
   }
+  void beat(Duration ago, const std::string& state = "/var/lib/nolapse") {
+    world.files.put(state + "/heartbeat", acme::format_rfc3339(now - ago) + "\n");
+  }
   static ShownCertificate shown(const std::string& certificate, const std::string& key = "") {
     return {{"nginx", "/etc/nginx/nginx.conf", 3}, {}, {}, certificate, key};
   }
   Inventory of_server(const ShownCertificate& certificate) {
     ServerConfiguration configuration;
     configuration.certificates.push_back(certificate);
-    Inventory inventory(world.files, config);
+    Inventory inventory(world.files, config, now);
     inventory.add_server_configuration(configuration);
     return inventory;
   }
@@ -131,8 +134,56 @@ TEST_CASE("acme.sh, lego, dehydrated and Caddy are known by their folders and wh
   }
 }
 
+TEST_CASE("a timer that is masked and a crontab line that gives way or is a comment run nothing") {
+  Host host;
+  FakeFiles& files = host.world.files;
+  host.put("/etc/letsencrypt/live/shop/cert.pem", "");
+  files.put("/etc/letsencrypt/renewal/shop.conf",
+            "cert = /etc/letsencrypt/live/shop/cert.pem\n[renewalparams]\n");
+  const auto renews = [&] {
+    return host.renewer_of("/etc/letsencrypt/live/shop/cert.pem") == "certbot shop";
+  };
+  files.put(
+      "/etc/cron.d/certbot",
+      "# runs certbot twice a day\n"
+      "0 */12 * * * root test -x /usr/bin/certbot -a \\! -d /run/systemd/system && certbot\n");
+  CHECK(renews());
+  files.put("/run/systemd/system/x", "");
+  CHECK_FALSE(renews());
+  files.put("/etc/systemd/system/timers.target.wants/certbot.timer", "");
+  CHECK(renews());
+  files.put_symlink("/dev/null", "/etc/systemd/system/certbot.timer");
+  CHECK_FALSE(renews());
+  files.put("/var/spool/cron/crontabs/root", "#0 3 * * * certbot renew\n");
+  CHECK_FALSE(renews());
+  files.put("/var/spool/cron/crontabs/root", "0 3 * * * certbot renew\n");
+  CHECK(renews());
+}
+
+TEST_CASE("nolapse renews only where its daemon lives, or something else runs it") {
+  Host host;
+  FakeFiles& files = host.world.files;
+  host.put("/var/lib/nolapse/certificates/shop/1/fullchain.pem", "");
+  files.put_symlink("../certificates/shop/1", "/var/lib/nolapse/live/shop");
+  const auto renews = [&] {
+    return host.renewer_of("/var/lib/nolapse/live/shop/fullchain.pem") == "nolapse shop";
+  };
+  CHECK_FALSE(renews());
+  files.put("/etc/systemd/system/timers.target.wants/nolapse-watch.timer", "");
+  files.put("/etc/cron.d/nolapse", "0 3 * * * root nolapse check\n");
+  CHECK_FALSE(renews());
+  files.put("/etc/cron.d/nolapse", "0 3 * * * root nolapse renew\n");
+  CHECK(renews());
+  files.put("/etc/cron.d/nolapse", "");
+  host.beat(21min);
+  CHECK_FALSE(renews());
+  host.beat(19min);
+  CHECK(renews());
+}
+
 TEST_CASE("nolapse renews what lies in its state directory, unless its configuration is gone") {
   Host host;
+  host.beat(1min);
   host.put("/var/lib/nolapse/certificates/shop/1/fullchain.pem", "");
   host.world.files.put_symlink("../certificates/shop/1", "/var/lib/nolapse/live/shop");
   CHECK(host.renewer_of("/var/lib/nolapse/live/shop/fullchain.pem") == "nolapse shop");
@@ -146,10 +197,21 @@ TEST_CASE("nolapse renews what lies in its state directory, unless its configura
 TEST_CASE(
     "a client's folder that was moved, with a link in its old place, is still that client's") {
   Host host;
+  host.beat(1min, "/data/nolapse");
   host.put("/data/nolapse/certificates/shop/1/fullchain.pem", "");
   host.world.files.put_symlink("/data/nolapse", "/var/lib/nolapse");
   CHECK(host.renewer_of("/var/lib/nolapse/certificates/shop/1/fullchain.pem") == "nolapse shop");
   CHECK(host.renewer_of("/data/nolapse/certificates/shop/1/fullchain.pem") == "nolapse shop");
+}
+
+TEST_CASE("a folder that is named by a link is looked into") {
+  Host host;
+  host.put("/data/1/fullchain.pem", "");
+  host.world.files.put_symlink("/data/1", "/live/shop");
+  Inventory inventory(host.world.files, host.config, host.now);
+  inventory.add_path("/live/shop");
+  CHECK(inventory.problems().empty());
+  CHECK(inventory.certificates(host.now).size() == 1);
 }
 
 TEST_CASE("what needs somebody first: over, near, unattended; a key that does not fit is over") {
@@ -158,8 +220,8 @@ TEST_CASE("what needs somebody first: over, near, unattended; a key that does no
   host.put("/c/near.pem", "", 24h * 20);
   host.put("/c/over.pem", "", -1h);
   const std::string kept = "/var/lib/caddy/.local/share/caddy/certificates/x/a.test/a.test.crt";
-  host.put(kept, "", 24h * 5);
-  Inventory inventory(host.world.files, host.config);
+  host.put(kept, "", 24h * 50);
+  Inventory inventory(host.world.files, host.config, host.now);
   inventory.add_path("/c");
   inventory.add_path(kept);
   Lines found;
@@ -178,6 +240,36 @@ TEST_CASE("what needs somebody first: over, near, unattended; a key that does no
   CHECK(urgency_of(all.front(), host.now, host.config.alerts) == Urgency::over);
 }
 
+TEST_CASE("who is said to renew a certificate and has not is late, by its lifetime") {
+  const std::string kept = "/var/lib/caddy/.local/share/caddy/certificates/x/a.test/a.test.crt";
+  struct Row {
+    Duration left;
+    bool late;
+    Urgency urgency;
+  };
+  // It began a day before.
+  for (const Row& row :
+       {Row{24h * 89, false, Urgency::attended}, Row{24h * 16, false, Urgency::attended},
+        Row{24h * 2, false, Urgency::attended}, Row{4h, true, Urgency::near},
+        Row{-1h, true, Urgency::over}}) {
+    Host host;
+    host.put(kept, "", row.left);
+    Inventory inventory(host.world.files, host.config, host.now);
+    inventory.add_path(kept);
+    const auto all = inventory.certificates(host.now);
+    REQUIRE(all.size() == 1);
+    CHECK(all.front().is_late(host.now, host.config.alerts) == row.late);
+    CHECK(urgency_of(all.front(), host.now, host.config.alerts) == row.urgency);
+  }
+  Host host;  // with 90 days, 15 of them are little
+  host.put(kept, "", 24h * 89);
+  Inventory inventory(host.world.files, host.config, host.now);
+  inventory.add_path(kept);
+  const auto all = inventory.certificates(host.now);
+  CHECK_FALSE(all.front().is_late(host.now + 24h * 73, host.config.alerts));
+  CHECK(all.front().is_late(host.now + 24h * 75, host.config.alerts));
+}
+
 TEST_CASE("what cannot be looked at is told, each with its place") {
   Host host;
   CHECK(host.of_server(Host::shown("/gone.pem")).problems().size() == 1);
@@ -191,7 +283,7 @@ TEST_CASE("what cannot be looked at is told, each with its place") {
                        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
   host.world.files.put("/d/notes.txt", "no certificate, and nobody says that it is one");
   host.world.files.put_symlink("/d", "/d/circle");
-  Inventory inventory(host.world.files, host.config);
+  Inventory inventory(host.world.files, host.config, host.now);
   inventory.add_path("/d");
   inventory.add_path("/nowhere");
   CHECK(inventory.problems().size() == 2);

@@ -184,6 +184,131 @@ TEST_CASE("each kind of order is held up by the limits that count it") {
   }
 }
 
+TEST_CASE("what an order under way may cost is held for it, for the daemon and for a person") {
+  struct Row {
+    RateLimitKind kind;
+    OrderKind held_for;
+    Names names;
+    std::int64_t left;  // of 5, for `shop`
+  };
+  const Row rows[] = {
+      {RateLimitKind::certificates_per_set, OrderKind::new_set, shop, 4},
+      {RateLimitKind::certificates_per_set, OrderKind::same_set, shop, 4},
+      // Our count has its certificate as a duplicate, too.
+      {RateLimitKind::certificates_per_set, OrderKind::inside_window, shop, 4},
+      {RateLimitKind::certificates_per_set, OrderKind::new_set, {shop[0]}, 5},
+      {RateLimitKind::failed_validations, OrderKind::same_set, {shop[0], other[0]}, 4},
+      {RateLimitKind::failed_validations, OrderKind::same_set, other, 5},
+      {RateLimitKind::failed_validations,
+       OrderKind::new_set,
+       {{"dns", "shop.test"}, {"dns", "*.shop.test"}},
+       3},
+      {RateLimitKind::certificates_per_domain, OrderKind::new_set, {{"dns", "x.shop.test"}}, 4},
+      {RateLimitKind::certificates_per_domain, OrderKind::same_set, shop, 5},
+      {RateLimitKind::orders_per_account, OrderKind::new_set, other, 4},
+      {RateLimitKind::orders_per_account, OrderKind::same_set, other, 5},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(name_of(row.kind));
+    CAPTURE(row.left);
+    RateLedger ledger = with(row.kind, {5, 1h});
+    const auto left = [&](Who who) {
+      return ledger.may_order(shop, OrderKind::new_set, who, now).left;
+    };
+    for (const RateCosts& costs :
+         {costs_of_creation(row.held_for), costs_of_outcome(row.names, row.held_for)}) {
+      ledger.hold(costs);
+    }
+    CHECK(left(Who::daemon) == row.left);
+    CHECK(left(Who::person) == row.left);
+    ledger.release(costs_of_creation(row.held_for));
+    ledger.release(costs_of_outcome(row.names, row.held_for));
+    CHECK(left(Who::daemon) == 5);
+  }
+}
+
+TEST_CASE("who is refused for what is only held asks again soon, or when it came back") {
+  struct Row {
+    Duration refill;
+    int spent, held;
+    Duration wait;  // zero: allowed
+  };
+  const Row rows[] = {
+      {34h, 0, 3, 0s},    {34h, 0, 4, 10min},   {34h, 0, 9, 10min}, {34h, 3, 0, 0s},
+      {34h, 3, 1, 10min}, {34h, 4, 0, 34h},     {34h, 4, 1, 34h},   {36s, 0, 4, 36s},
+      {36s, 0, 6, 108s},  {12min, 4, 1, 12min},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.spent);
+    CAPTURE(row.held);
+    RateLedger ledger = with(RateLimitKind::certificates_per_set, {5, row.refill});
+    issue(ledger, row.spent, now);
+    for (int i = 0; i < row.held; ++i) ledger.hold(costs_of_outcome(shop, OrderKind::same_set));
+    const RateVerdict verdict = ledger.may_order(shop, OrderKind::same_set, Who::daemon, now);
+    CHECK(verdict.allowed == (row.wait == 0s));
+    CHECK(verdict.until == now + row.wait);
+  }
+  RateLedger ledger = fresh();
+  for (int i = 0; i < 4; ++i) ledger.hold(costs_of_outcome(other, OrderKind::same_set));
+  CHECK(ledger.may_order(other, OrderKind::same_set, Who::daemon, now).text ==
+        "1 of 5 duplicate certificates left by our count, 4 held for orders under way, "
+        "one comes back every 1d 10h; the last is a person's (renew --force), the daemon "
+        "goes on at 2026-11-23T09:10:00Z");
+}
+
+TEST_CASE("a name beside its wildcard may fail twice, so that two and the last have to be left") {
+  const Names both = {{"dns", "shop.test"}, {"dns", "*.shop.test"}};
+  for (const int spent : {2, 3, 4}) {
+    CAPTURE(spent);
+    RateLedger ledger = fresh();
+    fail_validation(ledger, "shop.test", spent, now);
+    const RateVerdict verdict = ledger.may_order(both, OrderKind::new_set, Who::daemon, now);
+    CHECK(verdict.allowed == (spent == 2));
+    CHECK(verdict.until == now + (spent - 2) * 12min);
+    CHECK(ledger.may_order(both, OrderKind::new_set, Who::person, now).spends_last == (spent > 2));
+  }
+}
+
+TEST_CASE("little time goes past our estimate, not past failed validations and the CA's word") {
+  constexpr Duration far = 100h;
+  struct Row {
+    bool duplicates, failures, ca;  // used up
+    Duration little_in;             // until little time is left
+    bool allowed;
+    Duration until;
+    const char* limit;
+  };
+  const Row rows[] = {
+      {true, false, false, 1h, false, 1h + 1s, "certificates_per_set"},
+      {true, false, false, far, false, 68h, "certificates_per_set"},
+      {true, false, false, -1s, true, 0s, "certificates_per_set"},
+      {false, true, false, -1s, false, 24min, "failed_validations"},
+      {false, false, true, -1s, false, 5h, "retry_after"},
+      {true, true, false, -1s, false, 24min, "failed_validations"},
+      {true, true, false, 1min, false, 24min, "certificates_per_set"},
+      {true, false, true, -1s, false, 5h, "retry_after"},
+      {true, false, true, 1h, false, 5h, "certificates_per_set"},
+      {true, true, true, -1s, false, 5h, "retry_after"},
+      {false, false, false, -1s, true, 0s, "certificates_per_set"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.duplicates);
+    CAPTURE(row.failures);
+    CAPTURE(row.ca);
+    CAPTURE(row.little_in.count());
+    RateLedger ledger = fresh();
+    if (row.duplicates) issue(ledger, 5, now);
+    if (row.failures) fail_validation(ledger, "shop.test", 5, now);
+    if (row.ca) ledger.record_retry_after(shop, now + 5h, now);
+    const RateVerdict verdict =
+        ledger.may_renew(shop, OrderKind::same_set, now + row.little_in, now);
+    CHECK(verdict.allowed == row.allowed);
+    CHECK(verdict.past_estimate == (row.allowed && row.duplicates));
+    CHECK(verdict.until == now + row.until);
+    CHECK(verdict.limit == row.limit);
+  }
+}
+
 TEST_CASE("inside the CA's window the daemon still keeps the last failed validation") {
   RateLedger ledger = fresh();
   issue(ledger, 5, now);

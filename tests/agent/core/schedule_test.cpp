@@ -176,6 +176,77 @@ TEST_CASE("the CA's advice moves the renewal point, within limits [RFC 9773 §4.
   }
 }
 
+TEST_CASE("what the CA recalls is due at once; one that is recalled in its turn, a day later") {
+  struct Row {
+    Duration start, end;  // of the window
+    Duration issued_at;
+    std::optional<Duration> answered_at;  // the recall of the one before it
+    Duration due;
+  };
+  const Row rows[] = {
+      {-3h, -1h, -3 * 24h, {}, -2h},
+      {-3h, -1h, -1min, {}, -2h},            // issued a minute ago
+      {-3h, -1h, -1min, -40 * 24h, -2h},     // the recall before it was another incident
+      {-3h, -1h, -1min, -1min, 24h - 1min},  // the CA recalls each new certificate
+      {-3h, -1h, -25h, -25h, -2h},           // and that is a day ago
+      {-3h, -1h, -1min, 60 * 24h, -2h},      // noted by a clock that was wrong
+      {-1min, 2h, -1min, {}, 24h - 1min},    // not over yet: early advice, once a day
+      {70 * 24h, 71 * 24h, -1min, -1min, 70 * 24h + 12h},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.start.count());
+    CAPTURE(row.issued_at.count());
+    Wanted wanted;
+    wanted.generation.issued_at = now + row.issued_at;
+    wanted.generation.chain[0].fingerprint_sha256 = "f";
+    wanted.info = SavedRenewalInfo{
+        "f", now + row.start, now + row.end, now + (row.start + row.end) / 2, "https://ca/why", now,
+        {}};
+    if (row.answered_at) wanted.info->recall_answered_at = now + *row.answered_at;
+    const Due due = wanted.due(now);
+    CHECK(due.at == now + row.due);
+    CHECK(due.now == (row.due <= 0h));
+    // By a clock that is ahead windows look as if they were over: see CLOCK_AHEAD.
+    CHECK(due.by_time);
+    CHECK(due.reason.find("https://ca/why") != std::string::npos);
+  }
+}
+
+TEST_CASE("a recall is a window that was over before the certificate's age asked for a renewal") {
+  struct Row {
+    Duration end;  // of the window, after issuance
+    Duration at;   // we look
+    bool recalled;
+  };
+  const Row rows[] = {
+      {10 * 24h, 10 * 24h, true},      {10 * 24h, 10 * 24h - 1s, false}, {10 * 24h, 89 * 24h, true},
+      {60 * 24h - 1s, 61 * 24h, true}, {60 * 24h, 61 * 24h, false},  // merely missed
+      {61 * 24h, 62 * 24h, false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.end.count());
+    Wanted wanted;
+    wanted.generation.chain[0].fingerprint_sha256 = "f";
+    SavedRenewalInfo info{"f", now + row.end - 1h, now + row.end, now + row.end - 1min, "", now};
+    CHECK(is_recalled(&wanted.generation, &info, now + row.at) == row.recalled);
+    info.fingerprint_sha256 = "another";
+    CHECK_FALSE(is_recalled(&wanted.generation, &info, now + row.at));
+  }
+  CHECK_FALSE(is_recalled(nullptr, nullptr, now));
+}
+
+TEST_CASE("a recall ends the wait for the next attempt, but for what the CA asked for") {
+  ScheduleRecord schedule;
+  schedule.next_attempt = now + 10h;
+  note_recall(schedule);
+  CHECK_FALSE(schedule.next_attempt);
+  schedule.next_attempt = now + 10h;
+  schedule.last_error = SavedError{};
+  schedule.last_error->retry_after = now + 10h;
+  note_recall(schedule);
+  CHECK(schedule.next_attempt == now + 10h);
+}
+
 TEST_CASE("advice about another certificate, or none but when to ask again, changes nothing") {
   Wanted wanted;
   wanted.generation.chain[0].fingerprint_sha256 = "f";
@@ -283,6 +354,13 @@ TEST_CASE("another CA is asked when the fault is the CA's and little is left") {
   CHECK_FALSE(may(ErrorKind::validation, 1h, true));
   CHECK_FALSE(may(ErrorKind::local, 1h, true));
   CHECK(may_fail_over({ErrorKind::transient, nullptr, false, now}));
+  const auto over_our_count = [&](Duration left, bool requested) {
+    return may_fail_over({ErrorKind::deferred, &leaf, requested, leaf.not_after - left, true});
+  };
+  CHECK_FALSE(over_our_count(60 * 24h, true));
+  CHECK_FALSE(over_our_count(15 * 24h, true));
+  CHECK(over_our_count(15 * 24h - 1s, true));
+  CHECK(over_our_count(15 * 24h - 1s, false));
   const acme::Certificate week = leaf_of(6 * 24h);
   CHECK(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 35h}));
   CHECK_FALSE(may_fail_over({ErrorKind::transient, &week, false, week.not_after - 36h}));

@@ -92,7 +92,7 @@ TEST_CASE("deployments and schedules come back as they were saved") {
                                     now,
                                     {},
                                     error,
-                                    SavedRenewalInfo{"f", now, now, now, "u", now},
+                                    SavedRenewalInfo{"f", now, now, now, "u", now, now + 1h},
                                     {{"www", 2}},
                                     {3, now},
                                     "digest",
@@ -106,6 +106,7 @@ TEST_CASE("deployments and schedules come back as they were saved") {
   CHECK(schedule->last_error->code == "CA_CAA");
   CHECK(schedule->renewal_info->fingerprint_sha256 == "f");
   CHECK(schedule->renewal_info->instant == now);
+  CHECK(schedule->renewal_info->recall_answered_at == now + 1h);
   CHECK(schedule->refused == std::map<std::string, int>{{"www", 2}});
   CHECK(schedule->alarm == SavedAlarm{3, now});
   CHECK(schedule->configuration == "digest");
@@ -135,13 +136,35 @@ TEST_CASE("a document that is broken, foreign or newer is an error that says so"
   CHECK(read_issuance(R"({"schema":1})").error().code == "BAD_STATE");
 }
 
-TEST_CASE("members of the wrong type are as good as absent") {
-  const auto schedule =
-      read_schedule(R"({"schema":1,"failures":"many","last_error":7,"next_attempt":"soon"})");
-  REQUIRE(schedule);
-  CHECK(schedule->failures == 0);
-  CHECK_FALSE(schedule->last_error.has_value());
+TEST_CASE("in deployments, members of the wrong type are as good as absent") {
   const auto records = read_deployments(R"({"schema":1,"targets":{"a":7,"b":{"stage":"flying"}}})");
   REQUIRE(records);
   CHECK(records->at("b").stage == DeploymentStage::issued);
+}
+
+TEST_CASE("a schedule with a member of another kind is damaged, and the member is named") {
+  const std::pair<const char*, const char*> rows[] = {
+      {R"("failures":"many")", "failures"},
+      {R"("failures":1.5)", "failures"},
+      {R"("next_attempt":7)", "next_attempt"},
+      {R"("last_attempt":"soon")", "last_attempt"},
+      {R"("last_error":[])", "last_error"},
+      {R"("refused":[3])", "refused"},
+      {R"("alarm":4)", "alarm"},
+      {R"("renewal_info":"none")", "renewal_info"},
+      {R"("configuration":{})", "configuration"},
+      // Absence is the default, and so is null; others may have added what we do not know.
+      {R"("failures":2,"next_attempt":null,"last_error":null,"added_later":[1])", ""},
+      {R"("next_attempt":"2026-11-23T09:00:00Z")", ""},
+  };
+  for (const auto& [members, damaged] : rows) {
+    const std::string text = R"({"schema":1,)" + std::string(members) + "}";
+    CAPTURE(text);
+    const auto schedule = read_schedule(text);
+    CHECK(schedule.has_value() == (*damaged == '\0'));
+    if (!schedule) {
+      CHECK(schedule.error().code == "BAD_STATE");
+      CHECK(schedule.error().message.starts_with(damaged));
+    }
+  }
 }

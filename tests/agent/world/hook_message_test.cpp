@@ -22,9 +22,13 @@ struct NoProcesses final : Processes {
     started.push_back(spec.argv.front());
     loop.post([done = std::move(done)] { done(ProcessResult{Ending::exited, 0, "own\n", ""}); });
   }
+  void find_listener(std::uint16_t, std::function<void(std::string)> done) override {
+    loop.post([this, done = std::move(done)] { done(seen); });
+  }
   explicit NoProcesses(EventLoop& event_loop) : loop(event_loop) {}
   EventLoop& loop;
   std::vector<std::string> started;
+  std::string seen;  // who has any port
 };
 
 struct Client {
@@ -201,4 +205,51 @@ TEST_CASE("what the service says is handed on") {
   REQUIRE_FALSE(result);
   CHECK(result.error().code == "NOT_ROOT_OWNED");
   CHECK(result.error().message == "/x is writable");
+}
+
+TEST_CASE("a question after a port comes back from its line as it was") {
+  CHECK(parse_port_question(format_port_question(80)) == 80);
+  CHECK(parse_port_question(format_port_question(65535)) == 65535);
+  for (const char* line : {
+           "",
+           "{}",
+           R"({"holder":{"port":80}})",
+           R"({"schema":2,"holder":{"port":80}})",
+           R"({"schema":1,"holder":80})",
+           R"({"schema":1,"holder":{}})",
+           R"({"schema":1,"holder":{"port":0}})",
+           R"({"schema":1,"holder":{"port":65536}})",
+           R"({"schema":1,"holder":{"port":-1}})",
+           R"({"schema":1,"holder":{"port":"80"}})",
+           R"({"schema":1,"holder":{"port":80,"pid":1}})",
+           R"({"schema":1,"holder":{"port":80},"run":{}})",
+       }) {
+    CAPTURE(line);
+    CHECK_FALSE(parse_port_question(line));
+    CHECK_FALSE(parse_hook_order(line));
+  }
+  CHECK_FALSE(parse_port_question(format_hook_order(install)));
+  CHECK_FALSE(parse_hook_order(format_port_question(80)));
+}
+
+TEST_CASE("who has a port is asked of the service where it is not seen here") {
+  Client client;
+  const auto asked = [&client] {
+    return await<std::string>(client.loop, [&](std::function<void(std::string)> done) {
+      client.processes.find_listener(80, std::move(done));
+    });
+  };
+  CHECK(asked().empty());  // there is no service
+  Result<std::string> holder = std::string("nginx (pid 7)");
+  client.serve([&holder](const auto& connection) {
+    connection->send_line(format_port_answer(holder));
+    connection->close_after_sending();
+  });
+  CHECK(asked() == "nginx (pid 7)");
+  CHECK(client.lines == std::vector<std::string>{format_port_question(80)});
+  holder = fail(ErrorKind::input, "HOOK_ORDER_REFUSED", "nothing listens on port 80");
+  CHECK(asked().empty());
+  client.own.seen = "apache2 (pid 9)";
+  CHECK(asked() == "apache2 (pid 9)");
+  CHECK(client.lines.size() == 2);
 }

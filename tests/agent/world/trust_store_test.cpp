@@ -65,3 +65,27 @@ TEST_CASE("who has just got anchors can ask for them again") {
   asker.loop.run_until([&] { return answers == 2; });
   CHECK(answers == 2);
 }
+
+TEST_CASE("an issuer is known by the anchors alone, whatever the name and the time") {
+  const TemporaryFolder folder;
+  const auto root = make_certificate(nullptr, "Test Root", "");
+  const auto stranger = make_certificate(nullptr, "Test Root", "");
+  const auto issuer = make_certificate(&root, "Issuer", "");
+  const auto store = load_trust_store(folder.write("roots.pem", root.pem()));
+  REQUIRE(store);
+  const auto error_of = [&store](const std::vector<TestCertificate>& chain) {
+    std::vector<std::string> ders;
+    for (const auto& each : chain) ders.push_back(each.der());
+    return issuer_error(*store, ders);
+  };
+  for (const long seconds : {86400L, -60L}) {
+    const auto leaf = make_certificate(&issuer, "", "DNS:shop.test", seconds);
+    CHECK(error_of({leaf, issuer}).empty());
+    CHECK_FALSE(error_of({leaf}).empty());
+    CHECK_FALSE(error_of({make_certificate(&stranger, "", "DNS:shop.test", seconds)}).empty());
+  }
+  CHECK_FALSE(error_of({make_certificate(nullptr, "shop.test", "DNS:shop.test")}).empty());
+  CHECK(issuer_error(*store, {}) == "there is no certificate");
+  CHECK(issuer_error(*store, {"no DER"}) == "a certificate of the chain cannot be read");
+  CHECK(load_trust_store(folder / "none.pem").error().code == "FILE_MISSING");
+}

@@ -43,6 +43,38 @@ tsig_key_file = \"$tsig_key_file\""
   ok "and neither is left" equal values 0 "$(values "$zone")"
 }
 
+# dns_program SECONDS: what puts records into the zone, and is slow the first time.
+dns_program() {
+  local key
+  key=$(awk -F '"' '/^key/ { name = $2 } /secret/ { print "hmac-sha256:" name, $2 }' \
+    "$tsig_key_file")
+  cat >"$folder/change-zone" <<SH
+#!/bin/sh
+[ -e "$folder/was-slow" ] || sleep $1
+: >"$folder/was-slow"
+case \$1 in add) change="add \$2. 60 TXT \$3" ;; *) change="del \$2. TXT \$3" ;; esac
+printf '%s\n' "server 127.0.0.1 $validation_port" "key $key" "zone shop.test." "\$change" send |
+  exec knsupdate
+SH
+  chmod 755 "$folder/change-zone"
+}
+
+a_case case_43_an_authorization_that_expires_soon 'RFC 8555 §7.1.4' 20 pebble_24_dns pebble_210_dns
+case_43_an_authorization_that_expires_soon() {
+  local soon
+  zone=c${address#127.77.}
+  zone=${zone%.1}.shop.test
+  dns_program 6
+  configure type=dns-01 validation_port="$validation_port" challenge="provider = \"exec\"
+program = \"$folder/change-zone\""
+  soon=$(date -u -d '3 seconds' +%Y-%m-%dT%H:%M:%SZ)
+  rules "[{\"on\": \"authorization\", \"times\": 1, \"merge\": {\"expires\": \"$soon\"}}]"
+  ok "the certificate is obtained" obtains
+  ok "by a second order" equal_requests orders 2 '.endpoint == "new_order"'
+  ok "no challenge of the first is answered" equal_requests "answered challenges" 1 \
+    '.endpoint == "challenge"'
+}
+
 # The secondary looks for changes every four seconds, and a record counts where all servers have it.
 set_persist_record() {
   local name=_validation-persist.$zone tries=0

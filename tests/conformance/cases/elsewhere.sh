@@ -2,8 +2,6 @@
 # shellcheck shell=bash
 
 no_case case_7_widths_of_signatures_and_keys 'RFC 7518 §3.4' "in tests/acme/jws_test.cpp"
-no_case case_43_an_authorization_that_expires_soon 'RFC 8555 §7.1.4' \
-  "no server here lets one expire within a minute"
 no_case case_49_one_flight_per_certificate 'RFC 8555 §7.4' "in tests/end_to_end/locked"
 no_case case_59_vectors_of_certificate_identifiers 'RFC 9773 §4.1' \
   "in tests/acme/renewal_info_test.cpp"

@@ -104,6 +104,13 @@ case_90_hostile_answers() {
   hostile "challenges that are no list" '[{"on": "authorization", "body":
     "{\"status\": \"pending\", \"identifier\": 7, \"challenges\": {\"type\": [1]}}"}]'
   hostile "an authorization without anything" '[{"on": "authorization", "body": "{}"}]'
+  hostile "an authorization of a name that was not ordered" "[{\"on\": \"authorization\", \"merge\":
+    {\"identifier\": {\"value\": \"n77.$zone\"}}}]"
+  ok "it is named" told "for \"n77\.$zone\", which was not ordered"
+  hostile "an authorization of a path" '[{"on": "authorization", "merge":
+    {"identifier": {"value": "../../../etc"}}}]'
+  ok "no challenge has been answered" equal_requests "answered challenges" 0 \
+    '.endpoint == "challenge"'
   rules '[]'
   ok "a certificate is obtained" renews
   remember_files

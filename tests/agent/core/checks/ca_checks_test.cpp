@@ -87,6 +87,9 @@ TEST_CASE("the clock: a minute is a warning, five are an error, in both directio
   CHECK(with(65s) == Lines{"CLOCK_WRONG warning  [CA ca]"});
   CHECK(with(-65s) == Lines{"CLOCK_WRONG warning  [CA ca]"});
   CHECK(with(-10min) == Lines{"CLOCK_WRONG error  [CA ca]"});
+  Scene undated;
+  undated.world.http.dated = false;
+  CHECK(undated.lines() == Lines{"CLOCK_WRONG unknown  [CA ca]"});
 }
 
 TEST_CASE("other terms than agreed to are told of until they are agreed to") {
@@ -223,4 +226,7 @@ TEST_CASE("a budget that the daemon may not spend is told of, one that nobody co
   REQUIRE(scene.world.clock.run_until([&] { return done; }));
   const auto found = scene.check(ca_checks(), false);
   CHECK(CheckScene::brief(found) == Lines{"RATE_BUDGET_LOW warning shop [CA ca]"});
+  scene.world.files.set_closed(scene.config.state_directory, true);
+  CHECK(the(scene.check(ca_checks(), false), "RATE_BUDGET_LOW").severity ==
+        FindingSeverity::unknown);
 }

@@ -106,6 +106,19 @@ TEST_CASE("http-01: a port that another process has is told with its name") {
   has(only(found).evidence, "in use by nginx (pid 7)");
 }
 
+TEST_CASE("a port whose process only the hook service sees is told with its name, too") {
+  Scene scene;
+  scene.world.http_responder.occupy(80, unknown_listener);
+  has(only(scene.found()).evidence, "in use by another process");
+  scene.world.processes.listeners[80] = "nginx (pid 7)";
+  has(only(scene.found()).evidence, "in use by nginx (pid 7)");
+  Scene tls;
+  tls.prove_by("tls", "tls-alpn-01");
+  tls.world.tls_alpn_responder.occupy("[::]:443", unknown_listener);
+  tls.world.processes.listeners[443] = "haproxy (pid 9)";
+  has(only(tls.found()).evidence, "in use by haproxy (pid 9)");
+}
+
 TEST_CASE("http-01: a webroot is written to, cleaned, and must be the one that is served") {
   Scene scene;
   scene.web().listen.clear();

@@ -117,6 +117,32 @@ TEST_CASE("what nginx passes on to is found with what it would refuse there") {
   }
 }
 
+TEST_CASE("an upstream of nginx knows its site's ports and which requests go to it") {
+  const ServerConfiguration found =
+      of("http { server { listen 443 ssl; listen [::]:8443; server_name s.test;\n"
+         "location / { proxy_pass https://10.0.0.1; }\n"
+         "location ^~ /b/ { proxy_pass https://10.0.0.2; } location =/c { return 500; }\n"
+         "location ~* \\.css$ { expires 1d; } location @d { proxy_pass https://10.0.0.4; }\n"
+         "location /e { if ($x) { proxy_pass https://10.0.0.5; } proxy_pass https://$m; } } }");
+  REQUIRE(found.upstreams.size() == 5);
+  const Upstream& all = found.upstreams[0];
+  CHECK(all.listens == Lines{"443", "[::]:8443"});
+  CHECK(all.location == "/");
+  CHECK(all.other_locations == Lines{"/b/", "=/c", "~*\\.css$", "@d", "/e"});
+  CHECK_FALSE(all.conditional);
+  CHECK(found.upstreams[1].location == "/b/");
+  CHECK(found.upstreams[2].conditional);
+  CHECK(found.upstreams[2].location.empty());
+  std::size_t conditional = 0;
+  std::size_t hidden = 0;
+  for (const Upstream& each : found.upstreams) {
+    if (each.conditional) ++conditional;
+    if (each.host.empty()) ++hidden;
+  }
+  CHECK(conditional == 2);
+  CHECK(hidden == 1);
+}
+
 TEST_CASE("what of nginx's configuration cannot be understood is told, and the rest is read") {
   struct Problem {
     std::string text;
