@@ -188,7 +188,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
 
   void add_watched(const WatchedCertificate& watched) {
     ReportedWatch reported{
-        watched.watch, watched.place(), watched.ok(), watched.detail, {}, {}, {}};
+        watched.watch, watched.place(), watched.is_of_use(), watched.detail, {}, {}, {}};
     if (watched.leaf) {
       reported.issuer = watched.leaf->issuer_common_name;
       reported.not_before = watched.leaf->not_before;

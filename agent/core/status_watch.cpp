@@ -79,11 +79,12 @@ void StatusWatch::look_at_next() {
 void StatusWatch::look_at(const std::string& name) {
   const auto watch = watches_.find(name);
   if (watch == watches_.end()) return look_at_certificate(name);
-  look_at_watch(world_, *watch->second, [this, name](std::vector<WatchedCertificate> places) {
-    known_watches_[name] =
-        std::make_shared<const std::vector<WatchedCertificate>>(std::move(places));
-    looked_at(name);
-  });
+  look_at_watch(world_, *watch->second, config_.alerts.expiry_days,
+                [this, name](std::vector<WatchedCertificate> places) {
+                  known_watches_[name] =
+                      std::make_shared<const std::vector<WatchedCertificate>>(std::move(places));
+                  looked_at(name);
+                });
 }
 
 void StatusWatch::look_at_certificate(const std::string& name) {

@@ -106,8 +106,8 @@ int write_text(std::ostream& out, const CheckStyle& style, const Findings& findi
   out << (bad ? "found: " + some(counts.errors, "error") + ", " + some(counts.warnings, "warning") +
                     ", " + std::to_string(counts.unknown) + " unknown; fine: "
               : std::string("fine: "))
-      << some(counts.fine, "check") << partial_text(counts) << " of "
-      << some(certificates, "certificate")
+      << some(counts.fine, "check") << " of " << some(certificates, "certificate")
+      << partial_text(counts)
       << (findings.deep ? "" : " (--deep also asks the CAs, proves control and tries the hooks)")
       << '\n';
   if (bad) out << "`nolapse check --explain CODE` says more about each\n";
