@@ -1,4 +1,4 @@
-// What a CA issued is used where an anchor of issuer_roots stands behind it.
+// What a CA issued is used where an anchor of issuer_roots stands behind it, whatever it is called.
 #include <doctest/doctest.h>
 
 #include "tests/simulation/shop.h"
@@ -62,4 +62,17 @@ TEST_CASE("anchors that cannot be read cost no order") {
   REQUIRE(outcome.error);
   CHECK(outcome.error->message.find("issuer_roots /etc/nolapse/roots.pem") != std::string::npos);
   CHECK(scene.ca.counters().orders_created == 0);
+}
+
+TEST_CASE("a CA that gets another name in the configuration is still the issuer") {
+  Scene scene;
+  REQUIRE(scene.renewed().generation);
+  scene.config.cas[0].name = "renamed";
+  scene.config.certificates[0].cas = {"renamed"};
+  CHECK(scene.renewed().action == Action::not_due);
+  CHECK(scene.ca.counters().orders_created == 1);
+  scene.world.clock.run_for(70 * 24h);
+  const CertificateOutcome later = scene.renewed();
+  CHECK(later.action == Action::renewed);
+  CHECK(later.generation->ca == "renamed");
 }

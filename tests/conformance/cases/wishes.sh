@@ -1,7 +1,8 @@
 # What an operator may wish of a certificate, and how the wish reaches the CA. Sourced; bash.
 # shellcheck shell=bash disable=SC2154
 
-a_case case_91_a_name_in_its_own_script 'RFC 8555 §7.1.4, RFC 5890' pebble_24 pebble_210 caddy fake_ca
+a_case case_91_a_name_in_its_own_script 'RFC 8555 §7.1.4, RFC 5890' \
+  pebble_24 pebble_210 caddy fake_ca
 case_91_a_name_in_its_own_script() {
   configure domains="\"bücher.$zone\""
   resolve_to "xn--bcher-kva.$zone" "$address"
