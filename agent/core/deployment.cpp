@@ -154,11 +154,12 @@ void Deployment::start(std::function<void(DeploymentOutcome)> done) {
 
 // What is not there nobody can have, nor go back to.
 void Deployment::take_up_records() {
-  std::erase_if(journal_.records(), [this](const auto& entry) {
+  const auto there = store_.generation_numbers(spec_.name);
+  std::erase_if(journal_.records(), [&](const auto& entry) {
     const unsigned has = generation_at(entry.second);
-    if (has == 0 || has == generation_.number) return false;
-    const auto there = store_.load_generation(spec_.name, has);
-    if (there || there.error().code != "FILE_MISSING") return false;
+    if (!there || has == 0 || std::find(there->begin(), there->end(), has) != there->end()) {
+      return false;
+    }
     events_.emit(Severity::warning, spec_.name, "STATE_UNREADABLE",
                  "deployments.json says that target " + entry.first + " has generation " +
                      std::to_string(has) + ", which is not there; it is deployed to again");

@@ -94,13 +94,6 @@ unsigned generation_at(const DeploymentRecord& record) {
   return is_there ? record.generation : record.former;
 }
 
-std::optional<Time> waits_for_window(const DeploymentRecord& record, const DeployTarget& target,
-                                     Time now) {
-  const bool waits = target.window && record.stage == DeploymentStage::verified &&
-                     record.next_attempt && now < *record.next_attempt;
-  return waits ? record.next_attempt : std::optional<Time>();
-}
-
 unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,
                              const DeploymentRecords& records, unsigned newest, Time now) {
   unsigned older = 0;
@@ -109,7 +102,10 @@ unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,
     const auto target = config.targets.find(name);
     if (found == records.end() || target == config.targets.end()) return newest;
     const DeploymentRecord& record = found->second;
-    if (record.withdrawn != newest && !waits_for_window(record, target->second, now)) return newest;
+    const bool waits_for_window = target->second.window &&
+                                  record.stage == DeploymentStage::verified &&
+                                  record.next_attempt && now < *record.next_attempt;
+    if (record.withdrawn != newest && !waits_for_window) return newest;
     older = std::max(older, generation_at(record));
   }
   return older == 0 ? newest : older;

@@ -50,10 +50,6 @@ std::string format_window(const DailyWindow& window);
 // What the target has by its record; 0: nothing of ours.
 unsigned generation_at(const DeploymentRecord& record);
 
-// Until when a target that had something good waits for its window; nothing: it does not.
-std::optional<Time> waits_for_window(const DeploymentRecord& record, const DeployTarget& target,
-                                     Time now);
-
 // What the endpoints are to serve now: the newest, unless for every target a person took that back
 // or its window is waited for.
 unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,

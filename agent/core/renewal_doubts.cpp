@@ -120,7 +120,7 @@ const std::set<std::string_view>& codes_not_in_the_way() {
   static const std::set<std::string_view> codes = {
       // the other axis
       "NOT_SERVED", "SERVED_EXPIRED", "CHAIN_INVALID", "HANDSHAKE_FAILS", "ENDPOINT_UNREACHABLE",
-      "UNVERIFIED", "DEPLOYMENT_FAILING",
+      "UNVERIFIED", "DEPLOYMENT_FAILING", "GENERATION_WITHHELD",
       // judged from what they are made of
       "CERTIFICATE_MISSING", "RENEWAL_FAILING", "RENEWAL_OVERDUE", "RENEWAL_UNKNOWN", "EXPIRY_NEAR",
       "EXPIRED", "REVOKED", "ORPHAN", "REHEARSAL_FAILED", "REHEARSAL_OLD", "REHEARSAL_PARTIAL",

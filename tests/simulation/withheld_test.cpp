@@ -139,13 +139,13 @@ TEST_CASE("whoever takes back what was renewed on schedule is left half of the t
   DaemonScene scene(5);
   Shop& shop = scene.shop;
   REQUIRE(shop.renewed().action == Action::renewed);
-  shop.world.clock.run_for(60 * day);
-  REQUIRE(shop.renewed().action == Action::renewed);
+  shop.world.clock.run_for(61 * day);
+  REQUIRE(shop.renewed(forced()).action == Action::renewed);
   REQUIRE(shop.renewed(rollback()).action == Action::deployed);
   const std::string first = shop.fingerprint_served();
   REQUIRE(scene.start());
-  // Its renewal point is over, and little of it is left in fifteen days.
-  scene.run_for(7 * day);
+  // Its renewal point is over, and little of it is left in fourteen days.
+  scene.run_for(6 * day);
   CHECK(shop.fingerprint_served() == first);
   CHECK(scene.issued() == 2);
   scene.run_for(2 * day);

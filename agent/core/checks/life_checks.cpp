@@ -4,7 +4,6 @@
 
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/not_known.h"
-#include "agent/core/deployment_rules.h"
 #include "agent/core/expiry.h"
 #include "agent/core/withheld.h"
 
@@ -102,7 +101,8 @@ std::vector<Finding> check_expiry(const CheckContext& context, const CheckSubjec
   const int step_of_earlier = earlier ? step_of(*earlier, spec, now, days) : 0;
   if (step_of_earlier > step) {
     return found(step_of_earlier, describe(*earlier, (*newest)->number, now),
-                 words_of(status.deployments.at(earlier->target).last_error),
+                 "generation " + std::to_string((*newest)->number) + " is valid until " +
+                     acme::format_rfc3339(leaf.not_after),
                  "nolapse deploy " + spec.name + " --target " + earlier->target);
   }
   if (step == 0) return {};
@@ -182,29 +182,26 @@ std::vector<Finding> check_withheld(const CheckContext& context, const CheckSubj
                       spec.name + ": nobody knows what target " + target.name + " is to have",
                       newest ? records.error() : newest.error())};
   }
-  const auto& deployments = context.status_of(spec).deployments;
-  const auto record = deployments.find(target.name);
-  if (*newest == nullptr || record == deployments.end()) return {};
-  const unsigned has = generation_at(record->second);
-  const unsigned number = (*newest)->number;
-  if (has == number) return {};
-  const auto waits_until = waits_for_window(record->second, target, context.world.clock.now());
-  const bool taken_back = record->second.withdrawn == number;
-  if (!taken_back && !waits_until) return {};
-  const auto older = context.store.load_generation(spec.name, has);
-  std::string evidence = "it has generation " + std::to_string(has);
-  if (taken_back && older) {
-    evidence += "; generation " + std::to_string(number) + " goes out all the same on " +
+  const auto& waits = context.status_of(spec).waits;
+  const auto wait = std::find_if(waits.begin(), waits.end(), [&](const TargetWait& each) {
+    return each.target == target.name;
+  });
+  if (wait == waits.end()) return {};
+  const std::string number = std::to_string(wait->generation);
+  const bool taken_back = wait->reason == TargetWait::Reason::taken_back;
+  const auto older = context.store.load_generation(spec.name, wait->has);
+  std::string evidence = "it has generation " + std::to_string(wait->has);
+  if (!taken_back) {
+    evidence += "; its window " + wait->window + " opens on " + acme::format_rfc3339(*wait->until);
+  } else if (older) {
+    evidence += "; generation " + number + " goes out all the same on " +
                 acme::format_rfc3339(little_is_left_from(older->leaf()));
-  } else if (!taken_back) {
-    evidence += "; its window " + format_window(*target.window) + " opens on " +
-                acme::format_rfc3339(*waits_until);
   }
   return {{"GENERATION_WITHHELD",
            {},
            {},
            taken_back ? FindingSeverity::warning : FindingSeverity::ok,
-           spec.name + ": generation " + std::to_string(number) +
+           spec.name + ": generation " + number +
                (taken_back ? " was taken back from target " : " waits for the window of target ") +
                target.name,
            evidence,

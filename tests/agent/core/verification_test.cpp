@@ -108,8 +108,7 @@ TEST_CASE("newer is another one for the same names, valid, and issued after ours
 
 TEST_CASE("what is bad is looked at twice, and bad is what was bad both times") {
   const auto state = [](const char* address, Verdict verdict, const char* detail) {
-    EndpointState state{"shop.test:443", address, verdict, {}, {}, detail};
-    return state;
+    return EndpointState{"shop.test:443", address, verdict, {}, {}, detail};
   };
   struct Row {
     Verdict first;

@@ -69,6 +69,7 @@ TEST_CASE("whoever may not look into the state directory knows nothing of what i
                       "DEPLOYMENT_FAILING",
                       "EXPIRY_NEAR",
                       "GENERATION_DAMAGED",
+                      "GENERATION_WITHHELD",
                       "HEARTBEAT_OLD",
                       "INTERMEDIATE_EXPIRES",
                       "ISSUER_CHANGED",

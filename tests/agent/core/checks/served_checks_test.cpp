@@ -52,6 +52,14 @@ TEST_CASE("for an expired one that is served no order is proposed where a good o
 
 TEST_CASE("another certificate than the one issued is to be deployed again") {
   Scene scene;
-  scene.serve_until(scene.now + 24h * 90);
+  scene.serve_until(scene.now + 24h * 80);
   CHECK(scene.fix_of("NOT_SERVED").starts_with("nolapse deploy shop"));
+}
+
+TEST_CASE("a newer one than there is here is not to be replaced by ours") {
+  Scene scene;
+  scene.config.cas.front().issuer_roots_file.clear();
+  scene.world.clock.run_for(1h);
+  scene.serve_until(scene.world.clock.now() + 24h * 90);
+  CHECK(scene.fix_of("NOT_SERVED").starts_with("nolapse renew --force shop"));
 }
