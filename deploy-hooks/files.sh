@@ -254,10 +254,10 @@ require_placed() {
 
 check_files() {
   require_word NOLAPSE_NAME
-  require_writable "$FILES_CERTIFICATES/$NOLAPSE_NAME.d"
+  require_places "$FILES_CERTIFICATES/$NOLAPSE_NAME.d"
   for name in $(wanted_files); do
     path=$(path_of "$name")
-    require_writable "${path%/*}/"
+    require_places "${path%/*}/"
   done
   readable_by_reader || fail "$unreadable; see owner, group, mode and the folders above"
   if [ -n "${NOLAPSE_FULLCHAIN-}" ] && [ -n "${NOLAPSE_PRIVKEY-}" ]; then require_pair; fi

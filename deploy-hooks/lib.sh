@@ -94,9 +94,37 @@ existing_folder() {
 
 require_writable() {
   folder=$(existing_folder "$1")
-  if [ ! -w "$folder" ]; then
-    fail "$(id -un) cannot write to $folder; run the hook as its owner or change the owner"
+  [ ! -w "$folder" ] || return 0
+  me=$(id -u)
+  if [ "$me" -eq 0 ] || [ "$(stat -c %u "$folder")" = "$me" ]; then
+    fail "$folder cannot be written by its owner: it is on a file system that is read-only, or a" \
+      "sandbox makes it so (ReadWritePaths=)"
   fi
+  fail "$(id -un) cannot write to $folder; run the hook as its owner or change the owner"
+}
+
+# require_room PATH: for another pair. A disk with less is next to full.
+require_room() {
+  folder=$(existing_folder "$1")
+  # Free and all blocks, octets of one, free and all inodes.
+  # shellcheck disable=SC2046  # five numbers
+  set -- $(stat -f -c '%a %b %S %d %c' "$folder")
+  if [ $# -ne 5 ] || [ "$2" -eq 0 ]; then return 0; fi # nobody counts them there
+  if [ $(($1 * $3)) -lt 1048576 ] || { [ "$5" -gt 0 ] && [ "$4" -lt 32 ]; }; then
+    fail "the disk under $folder is almost full: $(($1 * $3 / 1024)) KiB and $4 inodes are free;" \
+      "make room"
+  fi
+}
+
+# require_places FOLDER…: for pairs, and what a rehearsal needs besides.
+require_places() {
+  TMPDIR=${TMPDIR:-/tmp}
+  require_path TMPDIR
+  [ -d "$TMPDIR" ] || fail "TMPDIR is $TMPDIR, which is not a folder; a rehearsal needs one"
+  for place in "$@" "$TMPDIR"; do
+    require_writable "$place"
+    require_room "$place"
+  done
 }
 
 # switch_link TARGET: atomically.
@@ -423,7 +451,7 @@ require_good_configuration() {
 
 # check_tested ROOT: the part of check that does not depend on where the service names the pair.
 check_tested() {
-  require_writable "$1/$NOLAPSE_NAME.d"
+  require_places "$1/$NOLAPSE_NAME.d"
   if [ -n "${NOLAPSE_FULLCHAIN-}" ] && [ -n "${NOLAPSE_PRIVKEY-}" ]; then require_pair; fi
   configuration_is_good && return 0
   missing=$(missing_pair)

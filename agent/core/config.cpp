@@ -121,9 +121,9 @@ void collect_sections(ConfigSection& top, Sections& sections) {
 }
 
 // Without any [challenge.X] the simplest way there is: a listener of our own on the port where
-// the CA connects.
-void add_default_challenge(ConfigContext& context) {
-  if (!context.first_challenge.empty()) return;
+// the CA connects. Where nothing is to be proved, there is none.
+void add_default_challenge(const Sections& sections, ConfigContext& context) {
+  if (!context.first_challenge.empty() || sections.certificates.empty()) return;
   ChallengeConfig challenge;
   challenge.name = "http-01";
   challenge.type = "http-01";
@@ -137,7 +137,7 @@ void read_sections(const Sections& sections, ConfigContext& context) {
   for (const auto& [table, number] : sections.cas) read_ca(*table, number, context);
   for (const ConfigNode* table : sections.challenges) read_challenge(*table, context);
   for (const ConfigNode* table : sections.targets) read_deploy_target(*table, context);
-  add_default_challenge(context);
+  add_default_challenge(sections, context);
   for (const auto& [table, number] : sections.certificates) {
     read_certificate(*table, number, context);
   }

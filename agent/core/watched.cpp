@@ -33,6 +33,7 @@ WatchedCertificate look_at_file(World world, const WatchSpec& watch, const std::
   auto chain = read_certificate_file(world.files, path);
   if (!chain) {
     watched.detail = chain.error().message;
+    if (chain.error().code == "PERMISSION_DENIED") watched.state = WatchedState::unknown;
     return watched;
   }
   watched.leaf = std::move(chain->front());
@@ -92,9 +93,11 @@ const char* name_of(WatchedState state) {
     case WatchedState::unreachable:
       return "unreachable";
     case WatchedState::unreadable:
+      return "unreadable";
+    case WatchedState::unknown:
       break;
   }
-  return "unreadable";
+  return "unknown";
 }
 
 std::string WatchedCertificate::place() const {

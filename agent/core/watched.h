@@ -21,7 +21,8 @@ enum class WatchedState {
   not_trusted,   // its chain does not validate for the name, or it is not valid yet
   no_handshake,  // the endpoint answers, but not in TLS
   unreachable,   // or the name does not resolve
-  unreadable,    // the file is not there, may not be read, or is no certificate
+  unreadable,    // the file is not there, or is no certificate
+  unknown,       // the file may not be read by this user
 };
 const char* name_of(WatchedState state);
 

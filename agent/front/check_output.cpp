@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <utility>
 
 #include "acme/json_read.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/front/exit_status.h"
 
 namespace nolapse {
@@ -76,6 +78,18 @@ void print(std::ostream& out, const Finding& finding) {
   if (finding.since) out << "  since " << acme::format_rfc3339(*finding.since) << '\n';
 }
 
+// Whoever may not look at one thing may look at few: a line for all of that.
+bool wants_another_user(const Finding& finding) {
+  return finding.severity == FindingSeverity::unknown && finding.fix == look_as_owner;
+}
+
+void print_not_looked_at(std::ostream& out, const std::vector<const Finding*>& findings) {
+  out << "UNKNOWN " << some(findings.size(), "check") << " may not look, such as "
+      << findings.front()->code << "; -v names each\n"
+      << "  seen: " << acme::printable(findings.front()->evidence) << '\n'
+      << "  do:   " << look_as_owner << '\n';
+}
+
 void print_partial(std::ostream& out, const Finding& finding) {
   out << "PARTIAL " << finding.code << "  " << acme::printable(finding.summary, 400) << '\n';
   if (!finding.evidence.empty()) {
@@ -93,8 +107,16 @@ void print_fine(std::ostream& out, const Finding& finding) {
 int write_text(std::ostream& out, const CheckStyle& style, const Findings& findings,
                std::size_t certificates) {
   const Counts counts = count(findings);
+  std::vector<const Finding*> folded;
   for (const Finding& finding : findings.all) {
-    if (finding.severity != FindingSeverity::ok) {
+    if (style.verbosity == 0 && wants_another_user(finding)) folded.push_back(&finding);
+  }
+  const bool fold = folded.size() > 1;
+  bool told = false;
+  for (const Finding& finding : findings.all) {
+    if (fold && wants_another_user(finding)) {
+      if (!std::exchange(told, true)) print_not_looked_at(out, folded);
+    } else if (finding.severity != FindingSeverity::ok) {
       print(out, finding);
     } else if (is_partial(finding)) {
       print_partial(out, finding);

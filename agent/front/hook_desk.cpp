@@ -108,6 +108,21 @@ Result<void> check_hook_owned(const DeployTarget& target,
 
 namespace {
 
+// Whoever asks a hook of another client, which knows no such verb, whether it could be run is told
+// what would keep it from that.
+Error refusal_of_verb(const Files& files, const Config& config, const HookOrder& order,
+                      const Error& refusal) {
+  if (!refuses_verb(refusal)) return refusal;
+  const DeployTarget& target = config.targets.at(order.target);
+  if (target.kind == HookKind::nolapse) return refusal;
+  const Generation none;
+  const auto processes = hook_processes(
+      {target, run_once, *config.find_certificate(order.certificate), none, {}}, files);
+  if (!processes) return processes.error();
+  const auto owned = check_hook_owned(target, *processes);
+  return owned ? refusal : owned.error();
+}
+
 // What a rehearsal obtained is of the CA's directory for tests, and nobody will serve it.
 Result<void> check_fit(const Config& config, const HookOrder& order, const OrderedPair& pair,
                        Time now) {
@@ -214,7 +229,7 @@ Result<std::shared_ptr<HookDesk::Run>> HookDesk::prepare(const HookOrder& order)
   const auto configuration = current_configuration(run->warning);
   if (!configuration) return fail(configuration.error());
   const auto hook = find_ordered_hook(**configuration, order);
-  if (!hook) return fail(hook.error());
+  if (!hook) return fail(refusal_of_verb(files_, **configuration, order, hook.error()));
   const auto pair = read_ordered_pair((*configuration)->state_directory, hook->spec,
                                       order.generation, order.rehearsed);
   if (!pair) return fail(pair.error());

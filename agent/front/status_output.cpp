@@ -136,10 +136,16 @@ void print_doubts_of_host(std::ostream& out, const std::vector<CertificateStatus
 // Nothing worse than "nobody knows" is undecided, everything worse is a failure.
 int status_of(const std::vector<CertificateStatus>& statuses,
               const std::vector<WatchedCertificate>& watched) {
-  const bool all_watched_ok = std::all_of(watched.begin(), watched.end(),
-                                          [](const WatchedCertificate& each) { return each.ok(); });
+  const auto none_is = [&](const auto& bad) {
+    return std::none_of(watched.begin(), watched.end(), bad);
+  };
+  const bool all_watched_ok = none_is([](const WatchedCertificate& each) {
+    return !each.ok() && each.state != WatchedState::unknown;
+  });
   if (!all_watched_ok) return exit_status::failed;
-  int worst = exit_status::ok;
+  const bool all_known =
+      none_is([](const WatchedCertificate& each) { return each.state == WatchedState::unknown; });
+  int worst = all_known ? exit_status::ok : exit_status::undecided;
   for (const CertificateStatus& status : statuses) {
     if (status.has_failed_target()) return exit_status::failed;
     if (status.ok()) continue;

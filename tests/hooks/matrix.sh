@@ -49,7 +49,7 @@ matrix_begin() {
   mkdir "$folder/tmp" "$target"
   target_is_small=no
   if [ -n "${MATRIX_OWN_MOUNTS-}" ] &&
-    mount -t tmpfs -o size=512k,nr_inodes=128,mode=755 matrix "$target" 2>/dev/null; then
+    mount -t tmpfs -o size=2m,nr_inodes=128,mode=755 matrix "$target" 2>/dev/null; then
     target_is_small=yes
   fi
   port=$(free_port)
@@ -414,7 +414,7 @@ cell_killed_half_way() {
 leave_room() {
   local number=0
   mkdir "$target/.filler"
-  head -c 1M /dev/zero >"$target/.filler/blocks" 2>/dev/null
+  head -c 4M /dev/zero >"$target/.filler/blocks" 2>/dev/null
   truncate -s "-$(($1 * 4096))" "$target/.filler/blocks"
   while : 2>/dev/null >"$target/.filler/$number"; do number=$((number + 1)); done
   while [ "$2" -gt 0 ] && [ "$number" -gt 0 ]; do
@@ -460,7 +460,18 @@ cell_disk_full() {
   run reload "${given[@]}"
   ok "disk full: a reload succeeds" answered 0
   ok "disk full: and the new pair is served" pair_served "$offered"
+  run check "${given[@]}"
+  ok "disk full: check says so" eval 'answered 1 && says "the disk under .* is almost full: 0 KiB"'
   rm -rf "$target/.filler"
+  run check "${given[@]}"
+  ok "disk full: and no more when there is room" answered 0
+  mount -o remount,ro "$target"
+  run check "${given[@]}"
+  ok "read-only: check says so" eval 'answered 1 && says "cannot be written.*read-only"'
+  mount -o remount,rw "$target"
+  run check "${given[@]}" TMPDIR="$folder/nowhere"
+  ok "no TMPDIR: check says what a rehearsal will want" \
+    eval 'answered 1 && says "TMPDIR is |nowhere cannot be written"'
   recovers "disk full: the same calls succeed once there is room"
   watched "disk full: clients saw whole pairs all the while"
 }

@@ -291,7 +291,9 @@ Result<FileStatus> FakeFiles::status(const std::string& path) const {
                     node.group};
 }
 
-Result<FileSpace> FakeFiles::space(const std::string&) const {
+Result<FileSpace> FakeFiles::space(const std::string& directory) const {
+  if (is_shut_away(directory)) return file_error("PERMISSION_DENIED", directory, "denied");
+  if (const auto own = spaces_.find(directory); own != spaces_.end()) return own->second;
   return FileSpace{disk_full_ ? 0u : std::uint64_t{1} << 40, 1 << 20, 1 << 21};
 }
 

@@ -41,6 +41,7 @@ class FakeFiles final : public Files {
   // Faults.
   void fail_operation(std::uint64_t count, std::string code = "DISK_FULL");  // 1: the next one
   void set_disk_full(bool full) { disk_full_ = full; }  // a write leaves half of its content
+  void set_space(const std::string& directory, FileSpace space) { spaces_[directory] = space; }
   void set_read_only(const std::string& path, bool read_only);
   void set_unreadable(const std::string& path, bool unreadable);
   // Nothing below it can be looked at, nor its names.
@@ -104,6 +105,7 @@ class FakeFiles final : public Files {
   std::uint64_t crash_at_ = 0;  // a count of operations; 0: never
   std::function<void()> crash_handler_;
   std::map<std::uint64_t, std::string> failures_;  // by count of operations
+  std::map<std::string, FileSpace> spaces_;        // of its own, by directory
   bool disk_full_ = false;
   std::set<std::string> read_only_;
   std::set<std::string> unreadable_;

@@ -1,8 +1,10 @@
 // The state directory: can it be read and written, and is it this machine's?
 #include <algorithm>
+#include <set>
 
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/not_known.h"
+#include "agent/core/config_files.h"
 
 namespace nolapse {
 namespace {
@@ -137,19 +139,61 @@ std::vector<Finding> check_generations(const CheckContext& context, const CheckS
   return findings;
 }
 
+bool has_less_than(const FileSpace& space, std::uint64_t octets, std::uint64_t files) {
+  return space.free_octets < octets || (space.files > 0 && space.free_files < files);
+}
+
+Finding low_disk(const std::string& path, const FileSpace& space, bool last) {
+  return finding("DISK_LOW", {}, last ? FindingSeverity::error : FindingSeverity::warning,
+                 "the disk under " + path + " is almost full",
+                 std::to_string(space.free_octets >> 20) + " MiB and " +
+                     std::to_string(space.free_files) + " inodes are free",
+                 "make room: a renewal that cannot be stored is no renewal");
+}
+
+// Where a renewal writes besides, and little: as it proves control, and as the hook service hands a
+// pair on. Where hooks write they tell themselves, with the rights that they will have.
+std::vector<std::string> other_places(const CheckContext& context) {
+  const Config& config = context.config;
+  std::set<std::string> places;
+  for (const CertificateSpec& spec : config.certificates) {
+    for (const std::string& name : spec.challenges) {
+      const auto challenge = config.challenges.find(name);
+      if (challenge != config.challenges.end()) places.insert(challenge->second.webroot);
+    }
+    for (const std::string& name : spec.deploy) {
+      const auto target = config.targets.find(name);
+      if (target == config.targets.end()) continue;
+      if (context.world.processes.may_become(target->second.user)) continue;
+      places.insert(directory_of(config.hook_socket));
+    }
+  }
+  places.erase(std::string());
+  return {places.begin(), places.end()};
+}
+
 std::vector<Finding> check_space(const CheckContext& context, const CheckSubject&) {
   const std::string& path = context.config.state_directory;
+  std::vector<Finding> findings;
   const auto space = context.world.files.space(path);
-  if (!space) return {unreadable(space.error(), path)};
-  const bool few_files = space->files > 0 && space->free_files < least_files;
-  if (space->free_octets >= least_octets && !few_files) return {};
-  const bool last =
-      space->free_octets < last_octets || (space->files > 0 && space->free_files < last_files);
-  return {finding("DISK_LOW", {}, last ? FindingSeverity::error : FindingSeverity::warning,
-                  "the disk under " + path + " is almost full",
-                  std::to_string(space->free_octets >> 20) + " MiB and " +
-                      std::to_string(space->free_files) + " inodes are free",
-                  "make room: a renewal that cannot be stored is no renewal")};
+  if (!space) {
+    findings.push_back(unreadable(space.error(), path));
+  } else if (has_less_than(*space, least_octets, least_files)) {
+    findings.push_back(low_disk(path, *space, has_less_than(*space, last_octets, last_files)));
+  }
+  for (const std::string& place : other_places(context)) {
+    const auto room = context.world.files.space(place);
+    if (!room && is_denied(room.error())) {
+      findings.push_back(not_known(
+          "DISK_LOW", "nobody knows how full the disk under " + place + " is", room.error()));
+    } else if (room && has_less_than(*room, last_octets, last_files)) {
+      findings.push_back(low_disk(place, *room, true));
+    } else {
+      continue;  // what is not there has findings of its own
+    }
+    findings.back().subject = place;
+  }
+  return findings;
 }
 
 std::vector<Finding> check_lock(const CheckContext& context, const CheckSubject&) {
@@ -216,8 +260,7 @@ void probe_writing(const std::shared_ptr<const CheckContext>& context, const Che
       report({finding("DISK_WRITE_FAILED", {},
                       denied ? FindingSeverity::unknown : FindingSeverity::error,
                       "the state directory takes no write", why,
-                      denied ? "run `nolapse check` as the user who runs nolapse"
-                             : "see to the disk: df -h, dmesg, mount")});
+                      denied ? look_as_owner : "see to the disk: df -h, dmesg, mount")});
     });
   });
 }
@@ -235,8 +278,11 @@ std::vector<CodePage> pages() {
        "A disk error, or somebody changed them.",
        "openssl x509 -in cert.pem -noout -pubkey; openssl pkey -in privkey.pem -pubout",
        "nolapse renew --force NAME issues a new pair; the old one is not used."},
-      {"DISK_LOW", "little space or few inodes are left for the state directory",
-       "Logs, backups, or the events of years.", "df -h STATE_DIR; df -i STATE_DIR", "Make room."},
+      {"DISK_LOW",
+       "little space or few inodes are left where a renewal writes: the state directory, a "
+       "webroot, "
+       "the hook service's folder",
+       "Logs, backups, or the events of years.", "df -h FOLDER; df -i FOLDER", "Make room."},
       {"DISK_WRITE_FAILED", "the state directory takes no write",
        "The disk is full or was remounted read-only, or the owner is wrong.",
        "touch STATE_DIR/tmp/x, as the user who runs nolapse", "See to the disk or to the owner."},

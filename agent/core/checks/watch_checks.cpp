@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/core/expiry.h"
 #include "agent/core/watched.h"
 
@@ -25,7 +26,7 @@ Finding about(const WatchedCertificate& watched, const char* code, FindingSeveri
           {}};
 }
 
-std::optional<Finding> finding_on(const WatchedCertificate& watched) {
+std::optional<Finding> finding_on(const WatchedCertificate& watched, bool by_daemon) {
   switch (watched.state) {
     case WatchedState::expired:
       return about(watched, watched.endpoint.empty() ? "EXPIRED" : "SERVED_EXPIRED",
@@ -51,7 +52,11 @@ std::optional<Finding> finding_on(const WatchedCertificate& watched) {
     case WatchedState::unreadable:
       return about(watched, "WATCHED_FILE_MISSING", FindingSeverity::error,
                    "there is no certificate to be read in " + watched.file,
-                   "correct `files`, or who may read it");
+                   "correct `files`, or put it back");
+    case WatchedState::unknown:
+      return about(watched, "WATCHED_FILE_MISSING", FindingSeverity::unknown,
+                   "nobody knows what is in " + watched.file,
+                   by_daemon ? "let the user who runs nolapse read it" : look_as_owner);
     case WatchedState::good:
     case WatchedState::near:
       break;
@@ -115,11 +120,11 @@ std::vector<Finding> left_behind(const std::vector<WatchedCertificate>& all) {
 }
 
 std::vector<Finding> findings_on(const std::vector<WatchedCertificate>& all, Time now,
-                                 const ExpiryDays& days) {
+                                 const ExpiryDays& days, bool by_daemon) {
   std::vector<Finding> findings = near_expiry(all, now, days);
   for (Finding& finding : left_behind(all)) findings.push_back(std::move(finding));
   for (const WatchedCertificate& watched : all) {
-    if (auto finding = finding_on(watched)) findings.push_back(std::move(*finding));
+    if (auto finding = finding_on(watched, by_daemon)) findings.push_back(std::move(*finding));
   }
   return findings;
 }
@@ -129,7 +134,8 @@ void check_watched(const std::shared_ptr<const CheckContext>& context, const Che
   look_at_watch(
       context->world, *subject.watch, context->config.alerts.expiry_days,
       [context, report](const std::vector<WatchedCertificate>& all) {
-        report(findings_on(all, context->world.clock.now(), context->config.alerts.expiry_days));
+        report(findings_on(all, context->world.clock.now(), context->config.alerts.expiry_days,
+                           context->daemon.has_value()));
       });
 }
 
@@ -137,8 +143,8 @@ void check_watched(const std::shared_ptr<const CheckContext>& context, const Che
 
 CheckFamily watch_checks() {
   return {{{"WATCHED_FILE_MISSING", "a watched file holds no certificate that can be read",
-            "Whoever renews it puts it elsewhere now, its place is not for this user to read, or "
-            "the path of the [[watch]] is wrong.",
+            "Whoever renews it puts it elsewhere now, or "
+            "the path of the [[watch]] is wrong. Unknown: its place is not for this user to read.",
             "openssl x509 -in FILE -noout -enddate",
             "Correct `files` of the [[watch]], or the permissions."}},
           {{{"EXPIRY_NEAR", "EXPIRED", "SERVED_EXPIRED", "CHAIN_INVALID", "HANDSHAKE_FAILS",

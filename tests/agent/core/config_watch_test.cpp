@@ -19,6 +19,15 @@ TEST_CASE("a certificate that somebody else renews is watched where it is served
   CHECK(watch.files == std::vector<std::string>{"/etc/nolapse/ssl/a.pem", "/etc/ssl/b.pem"});
 }
 
+TEST_CASE("where nothing is to be proved there is no way to prove it, either") {
+  const std::string watch = "[[watch]]\nname = \"intranet\"\nfiles = [\"/etc/ssl/a.pem\"]\n";
+  CHECK(config_of(watch).challenges.empty());
+  const Config both =
+      config_of(with_ca(watch + "[[certificate]]\nname = \"shop\"\ndomains = [\"shop.test\"]\n"));
+  CHECK(both.challenges.contains("http-01"));
+  CHECK(both.certificates.front().challenges == std::vector<std::string>{"http-01"});
+}
+
 TEST_CASE("what is wrong with a [[watch]] is told with its line") {
   check_cases({
       {"[[watch]]\nname = \"a\"",

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "acme/json_read.h"
+#include "agent/core/checks/not_known.h"
 #include "agent/front/exit_status.h"
 
 using namespace nolapse;
@@ -80,4 +81,28 @@ TEST_CASE("the exit status is that of the worst; to a plugin's master a warning 
 
 TEST_CASE("a plugin that could not begin says so in one line, which no bar ends") {
   CHECK(nagios_refusal("there is no a|b\nhere") == "NOLAPSE UNKNOWN - there is no a/b here\n");
+}
+
+TEST_CASE("what one user may not look at is a line for all of it, unless each is asked for") {
+  using enum FindingSeverity;
+  const auto denied = [](const char* code) {
+    Finding each = finding(code, unknown);
+    each.fix = look_as_owner;
+    return each;
+  };
+  const std::vector<Finding> all = {finding("DISK_LOW", warning), denied("EXPIRY_NEAR"),
+                                    finding("DNSSEC_BOGUS", unknown), denied("ORPHAN"), fine()};
+  const std::string told = write(all, text).text;
+  CHECK(told.find("\nUNKNOWN 2 checks may not look, such as EXPIRY_NEAR; -v names each\n"
+                  "  seen: what was seen\n  do:   run `nolapse check` as root") !=
+        std::string::npos);
+  CHECK(told.find("ORPHAN") == std::string::npos);
+  CHECK(told.find("\nUNKNOWN DNSSEC_BOGUS  a summary\n") != std::string::npos);
+  CHECK(told.find("found: 0 errors, 1 warning, 3 unknown; fine: 1 check") != std::string::npos);
+  const std::string each = write(all, {false, false, 1}).text;
+  CHECK(each.find("\nUNKNOWN EXPIRY_NEAR  a summary\n") != std::string::npos);
+  CHECK(each.find("\nUNKNOWN ORPHAN  a summary\n") != std::string::npos);
+  CHECK(each.find("may not look") == std::string::npos);
+  // One needs no folding.
+  CHECK(write({denied("ORPHAN")}, text).text.starts_with("UNKNOWN ORPHAN  a summary\n"));
 }

@@ -164,4 +164,5 @@ TEST_CASE("a watched certificate near its end is not well, however good it is no
   CHECK(status_when(WatchedState::good) == exit_status::ok);
   CHECK(status_when(WatchedState::near) == exit_status::failed);
   CHECK(status_when(WatchedState::expired) == exit_status::failed);
+  CHECK(status_when(WatchedState::unknown) == exit_status::undecided);
 }

@@ -42,6 +42,21 @@ disk_read_only_for_peers() {
     mount -o remount,ro "$folder/lego"
 }
 
+a_fault 2.15 webroot_full web DISK_LOW "" "the disk of the webroot is full"
+webroot_full() { mount -t tmpfs -o size=1m none "$folder/webroot"; }
+
+a_fault 2.15 pairs_full web HOOK_CHECK_FAILED deep "the disk that the hook writes to is full"
+pairs_full() {
+  cp -a "$folder/pairs" "$folder/moved" &&
+    mount -t tmpfs -o size=1m none "$folder/pairs" && cp -a "$folder/moved/." "$folder/pairs"
+}
+
+a_fault 2.15 pairs_read_only web HOOK_CHECK_FAILED deep "the hook's folder cannot be written"
+pairs_read_only() {
+  mount --bind "$folder/pairs" "$folder/pairs" &&
+    mount -o remount,bind,ro "$folder/pairs"
+}
+
 a_fault 2.15 schedule_torn web STATE_UNREADABLE "" "a record ends in the middle"
 schedule_torn() { truncate -s 20 "$folder/state/certificates/shop/schedule.json"; }
 

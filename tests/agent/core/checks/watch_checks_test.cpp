@@ -123,6 +123,19 @@ TEST_CASE(
   CHECK(has(only(found).evidence, "it holds a key only"));
 }
 
+TEST_CASE("a watched file that may not be read is unknown, and not gone") {
+  Scene scene;
+  scene.config.watches.front().files = {"/etc/ssl/a.pem"};
+  scene.world.files.put("/etc/ssl/a.pem", scene.pair_until(scene.now + 24h * 90).fullchain);
+  scene.world.files.set_unreadable("/etc/ssl/a.pem", true);
+  const auto found = scene.check(watch_checks(), false);
+  CHECK(CheckScene::brief(found) ==
+        Lines{"WATCHED_FILE_MISSING unknown intranet [/etc/ssl/a.pem]"});
+  has(found.front().fix, "as root");
+  const auto by_daemon = scene.check(watch_checks(), false, {}, DaemonView{});
+  has(only(by_daemon).fix, "let the user who runs nolapse read it");
+}
+
 TEST_CASE("a service that still shows the file of before is told of, once it was renewed") {
   Scene scene;
   scene.watch_endpoint();
