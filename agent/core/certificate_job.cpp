@@ -131,7 +131,7 @@ void CertificateJob::begin_anew_where_reconfigured() {
 void CertificateJob::ask_the_ca() {
   const Time now = parts_.world.clock.now();
   const auto& generation = outcome_.generation;
-  const CaConfig* ca = generation ? parts_.config.find_ca(generation->ca) : nullptr;
+  const CaConfig* ca = generation ? issuer_of(*generation) : nullptr;
   if (ca == nullptr || ca->directory != generation->ca_directory ||
       generation->leaf().not_after <= now || options_.dry_run) {
     return ask_whether_revoked();
@@ -200,12 +200,13 @@ void CertificateJob::tell_of_ignored_renew_before() {
 Time CertificateJob::now_or_later() {
   const Time now = parts_.world.clock.now();
   const auto& generation = outcome_.generation;
-  if (!generation || parts_.config.find_ca(generation->ca) == nullptr) return now;
-  const auto time_of_ca = parts_.ca(generation->ca).time();
+  const CaConfig* ca = generation ? issuer_of(*generation) : nullptr;
+  if (ca == nullptr) return now;
+  const auto time_of_ca = parts_.ca(ca->name).time();
   if (!time_of_ca || *time_of_ca < now + std::chrono::hours(1)) return now;
   parts_.events.emit(Severity::warning, spec_.name, "CLOCK_BEHIND",
                      "this machine's clock is " + acme::format_duration(*time_of_ca - now) +
-                         " behind " + generation->ca +
+                         " behind " + ca->name +
                          "'s; set it (timedatectl shows whether it is synchronised)");
   return *time_of_ca;
 }

@@ -115,6 +115,9 @@ class CertificateJob {
   bool recalled(Time now) const;
   void tell_of_recall();
   const acme::Certificate* usable_leaf() const;
+  const CaConfig* issuer_of(const Generation& generation) const {
+    return parts_.config.find_issuer(generation.ca, generation.ca_directory);
+  }
   Time now_or_later();
   void decide();
   void renew_or_wait();

@@ -30,7 +30,7 @@ void CertificateJob::ask_whether_revoked() {
   question.urls = generation->leaf().revocation_list_urls;
   question.serial_number = generation->leaf().serial_number;
   question.issuer = std::move(*issuer);
-  if (const CaConfig* ca = parts_.config.find_ca(generation->ca)) {
+  if (const CaConfig* ca = issuer_of(*generation)) {
     question.roots_file = ca->roots_file;
     question.proxy = ca->proxy;
   }

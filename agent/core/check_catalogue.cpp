@@ -22,6 +22,10 @@ const std::vector<CodePage> pages_on_checks = {
      "Something that the check waits for does not answer: a disk, a name server, a hook.",
      "Run `nolapse check --deep NAME` again and see which one waits.",
      "Look by hand as the page of the check's own code says."},
+    {"SELF_TEST_OLD", "the daemon's self-tests have not ended for too long, so nobody knows",
+     "The daemon does not run, or something that its self-tests wait for never answers.",
+     "jq '.checked_at, .deep_checked_at' STATE_DIR/findings.json; journalctl -u nolapse",
+     "nolapse check --deep, and do what it says; see that the daemon runs."},
 };
 
 }  // namespace

@@ -177,6 +177,15 @@ const CaConfig* Config::find_ca(const std::string& name) const {
   return found == cas.end() ? nullptr : &*found;
 }
 
+const CaConfig* Config::find_issuer(const std::string& name, const std::string& directory) const {
+  const CaConfig* named = find_ca(name);
+  if (named != nullptr && named->directory == directory) return named;
+  const auto found = std::find_if(cas.begin(), cas.end(), [&](const CaConfig& ca) {
+    return ca.directory == directory && !directory.empty();
+  });
+  return found == cas.end() ? named : &*found;
+}
+
 const CertificateSpec* Config::find_certificate(const std::string& name) const {
   const auto found = std::find_if(certificates.begin(), certificates.end(),
                                   [&](const CertificateSpec& spec) { return spec.name == name; });

@@ -175,6 +175,9 @@ struct Config {
   std::vector<std::string> files;  // all that were read
 
   const CaConfig* find_ca(const std::string& name) const;
+  // The CA that issued, which may have got another name since: it is known by its directory. Null:
+  // it is not in the configuration any more.
+  const CaConfig* find_issuer(const std::string& name, const std::string& directory) const;
   const CertificateSpec* find_certificate(const std::string& name) const;
   // The names of all certificates that these names stand for: several key types go together.
   std::vector<std::string> with_families(const std::vector<std::string>& names) const;

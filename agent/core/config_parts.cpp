@@ -180,6 +180,8 @@ std::string read_readable_file(ConfigSection& section, const std::string& key,
   } else if (!content) {
     section.problem_at(*section.table().find(key), key, content.error(),
                        "name a file that the user who runs nolapse may read");
+  } else if (content->find_first_not_of(" \t\r\n") == std::string::npos) {
+    section.problem(key, path + " is empty", "write into it what the README says");
   }
   return path;
 }

@@ -24,7 +24,7 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
       self_tests_(
           world, config, store_, events,
           [this](SelfTestRequest request, std::function<void(Findings)> done) {
-            check(std::move(request), std::move(done));
+            self_test(std::move(request), std::move(done));
           },
           [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }),
       reports_(world, config, store_, events, alerting_),
@@ -153,7 +153,17 @@ void Daemon::looked(const CertificateOutcome& outcome) {
   sleep();
 }
 
-void Daemon::check(SelfTestRequest request, std::function<void(Findings)> done) {
+void Daemon::check(const SelfTestRequest& request, std::function<void(Findings)> done) {
+  self_test(request, [this, names = request.names, done = std::move(done)](Findings findings) {
+    if (findings.deep) self_tests_.take_up(findings, names);
+    DeepView view{config_, names};
+    if (config_.daemon.self_tests) view.expected_since = started_;
+    take_over_deep(findings, self_tests_.saved(), view);
+    done(std::move(findings));
+  });
+}
+
+void Daemon::self_test(SelfTestRequest request, std::function<void(Findings)> done) {
   DaemonView view;
   view.configuration = configuration_;
   view.considered = considered_;

@@ -60,8 +60,9 @@ class Daemon {
   // As Agent::revoke; what is revoked is looked at, at once. After start().
   void revoke(RevocationRequest request, Completion<RevocationOutcome> done);
 
-  // As Agent::check, with what only the daemon knows of itself. After start().
-  void check(SelfTestRequest request, std::function<void(Findings)> done);
+  // As Agent::check, with what only the daemon knows of itself, and what its own deep self-test
+  // found last. What a deep one finds becomes what is known. After start().
+  void check(const SelfTestRequest& request, std::function<void(Findings)> done);
 
   // As Alerting::silence. After start().
   void silence(Silence silence, Completion<void> done) {
@@ -93,6 +94,7 @@ class Daemon {
   void looked(const CertificateOutcome& outcome);
   void look_at_the_other(const std::string& name);
   void housekeep();
+  void self_test(SelfTestRequest request, std::function<void(Findings)> done);
 
   // daemon_rehearsing.cpp
   struct Rehearsing {

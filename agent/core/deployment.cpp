@@ -43,7 +43,7 @@ bool all_ok(const std::vector<EndpointState>& endpoints) {
 
 std::string issuer_roots(const Config& config, const Generation* generation) {
   if (generation == nullptr) return {};
-  const CaConfig* ca = config.find_ca(generation->ca);
+  const CaConfig* ca = config.find_issuer(generation->ca, generation->ca_directory);
   return ca == nullptr ? std::string() : ca->issuer_roots_file;
 }
 

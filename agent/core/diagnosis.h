@@ -26,6 +26,7 @@ struct SeenHttp {
   std::optional<Time> date;  // what the server's clock says
   std::string code;          // of Http::send, where there was no response
   std::string detail;
+  std::string location = {};  // where a redirect leads to
 };
 
 // One address of an endpoint, as it answered.

@@ -273,6 +273,7 @@ class Gathering : public std::enable_shared_from_this<Gathering> {
     if (response) {
       http.status = response->status;
       http.date = acme::parse_http_date(response->header("Date"));
+      if (http.status / 100 == 3) http.location = response->header("Location");
     } else {
       http.code = response.error().code;
       http.detail = response.error().message;

@@ -21,7 +21,7 @@ struct DiagnosisOptions {
 struct DiagnosisTools {
   World world;
   const KnownHost& host;
-  const DiagnosisOptions& options;
+  DiagnosisOptions options;
   RevocationCheck& revocation_check;
 };
 

@@ -10,6 +10,8 @@ namespace {
 
 // Each asks several addresses and hops: more would wait for each other longer than they may.
 constexpr std::size_t most_at_once = 8;
+constexpr std::size_t most_redirects = 5;
+constexpr Duration least_time = std::chrono::milliseconds(200);
 
 // http:// shows no certificate; where it sends its visitors to may.
 Diagnosis in_the_clear(const Endpoint& endpoint, std::string code, const std::string& what) {
@@ -21,11 +23,34 @@ Diagnosis in_the_clear(const Endpoint& endpoint, std::string code, const std::st
   return diagnosis;
 }
 
+// Where visitors are sent on to, when that is a site with a certificate of its own.
+std::optional<DiagnosisTarget> sent_on_to(const SeenEndpoint& seen) {
+  for (const SeenAddress& address : seen.addresses) {
+    if (!address.http || !address.http->location.starts_with("https://")) continue;
+    const auto to = parse_diagnosis_target(address.http->location);
+    if (!to) continue;
+    const bool same =
+        to->endpoint.host == seen.endpoint.host && to->endpoint.port == seen.endpoint.port;
+    if (!same) return *to;
+  }
+  return {};
+}
+
+// How far one target has led.
+struct Way {
+  std::chrono::milliseconds began{};
+  std::vector<std::string> steps;  // for people
+  Diagnosis diagnosis;             // what is wrong, or of the first site
+};
+
 class Run : public std::enable_shared_from_this<Run> {
  public:
   Run(const DiagnosisTools& tools, std::vector<KnownTarget> targets,
       std::function<void(std::vector<Diagnosis>)> done)
-      : tools_(tools), targets_(std::move(targets)), done_(std::move(done)) {}
+      : tools_(tools),
+        targets_(std::move(targets)),
+        done_(std::move(done)),
+        ways_(targets_.size()) {}
 
   void start() {
     results_.resize(targets_.size());
@@ -39,20 +64,36 @@ class Run : public std::enable_shared_from_this<Run> {
     if (next_ == targets_.size()) return;
     const std::size_t index = next_++;
     const DiagnosisTarget& target = targets_[index].target;
+    ways_[index].began = tools_.world.clock.uptime();
     if (target.redirects) return resolve(index);
-    gather(index, target, {});
+    gather(index, target);
   }
 
-  void gather(std::size_t index, const DiagnosisTarget& target, const std::string& came_from) {
-    gather_evidence(
-        tools_, target, [self = shared_from_this(), index, came_from](const Evidence& evidence) {
-          Diagnosis diagnosis = diagnose(evidence);
-          if (!came_from.empty()) {
-            diagnosis.why.push_back(came_from + " carries no certificate, and sends to " +
-                                    diagnosis.target);
-          }
-          self->ended(index, std::move(diagnosis));
-        });
+  // All sites on a way share the time of one.
+  void gather(std::size_t index, const DiagnosisTarget& target) {
+    DiagnosisTools tools = tools_;
+    const Duration gone = tools_.world.clock.uptime() - ways_[index].began;
+    tools.options.whole_limit = std::max<Duration>(tools.options.whole_limit - gone, least_time);
+    gather_evidence(tools, target, [self = shared_from_this(), index](const Evidence& evidence) {
+      self->gathered(index, evidence);
+    });
+  }
+
+  // Who is sent on by a site that is well may meet a certificate that is not.
+  void gathered(std::size_t index, const Evidence& evidence) {
+    Way& way = ways_[index];
+    Diagnosis diagnosis = diagnose(evidence);
+    const bool fine = diagnosis.code == "CERTIFICATE_FINE";
+    const auto next =
+        fine && way.steps.size() < most_redirects ? sent_on_to(evidence.asked) : std::nullopt;
+    const std::string target = diagnosis.target;
+    if (!fine || way.diagnosis.target.empty()) {
+      diagnosis.why.insert(diagnosis.why.end(), way.steps.begin(), way.steps.end());
+      way.diagnosis = std::move(diagnosis);
+    }
+    if (!next) return ended(index, std::move(way.diagnosis));
+    way.steps.push_back(target + " is well, and sends its visitors on to " + next->endpoint.text);
+    gather(index, *next);
   }
 
   void resolve(std::size_t index) {
@@ -96,7 +137,9 @@ class Run : public std::enable_shared_from_this<Run> {
     const std::string location(response->header("Location"));
     if (response->status / 100 == 3 && location.starts_with("https://")) {
       if (const auto to = parse_diagnosis_target(location)) {
-        return gather(index, *to, "http://" + target.endpoint.text);
+        ways_[index].steps.push_back("http://" + target.endpoint.text +
+                                     " carries no certificate, and sends to " + to->endpoint.text);
+        return gather(index, *to);
       }
     }
     ended(index, in_the_clear(target.endpoint, "NO_TLS",
@@ -127,6 +170,7 @@ class Run : public std::enable_shared_from_this<Run> {
   const DiagnosisTools tools_;
   const std::vector<KnownTarget> targets_;
   std::function<void(std::vector<Diagnosis>)> done_;
+  std::vector<Way> ways_;
   std::vector<std::optional<Diagnosis>> results_;
   std::size_t next_ = 0;
   std::size_t open_ = 0;

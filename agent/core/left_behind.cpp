@@ -6,6 +6,24 @@
 
 namespace nolapse {
 
+namespace {
+
+constexpr std::size_t most_named = 5;
+
+// Where a person finds them.
+std::string places_of(const std::vector<acme::PresentedChallenge>& proofs) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(proofs.size(), most_named); ++i) {
+    const acme::PresentedChallenge& proof = proofs[i];
+    if (i > 0) text += ", ";
+    if (!proof.label.empty()) text += proof.label + ".";
+    text += proof.identifier.value;
+  }
+  return text + (proofs.size() > most_named ? ", and more" : "");
+}
+
+}  // namespace
+
 void LeftBehind::load() {
   std::vector<std::string> names = store_.names();
   for (std::size_t i = names.size(); i-- > 0;) names.push_back(standby_name(names[i]));
@@ -40,8 +58,9 @@ void LeftBehind::try_again(const std::string& certificate, const FindSolver& fin
   if (solver == nullptr) {
     events_.emit(Severity::warning, certificate, "CHALLENGE_LEFT_BEHIND",
                  std::to_string(left->second.proofs.size()) + " proof(s) of the challenge " +
-                     left->second.challenge +
-                     " stay where they are: it is no longer in the configuration");
+                     left->second.challenge + " stay where they are (" +
+                     places_of(left->second.proofs) +
+                     "): it is no longer in the configuration; remove them by hand");
     return drop(certificate, std::move(then));
   }
   solver->clean_up(left->second.proofs, [this, certificate, then = std::move(then)](

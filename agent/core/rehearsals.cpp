@@ -220,6 +220,7 @@ CaClient& Rehearsals::staging_ca(const std::string& ca) {
   staging.directory = staging.staging;
   // Its chains have other names.
   staging.preferred_chain.clear();
+  staging.issuer_roots_file.clear();
   staging.rate_limits = limits_of_staging(staging.rate_limits);
   client = std::make_unique<CaClient>(parts_.world, store_, steps_, std::move(staging),
                                       parts_.config.contact, CaClient::FirstContact::insisted);

@@ -140,7 +140,7 @@ bool Renewal::take_up_pair_of(const SavedIssuance& saved) {
   return true;
 }
 
-// What the operator brings cannot be used. Reads his signing request.
+// What the operator brings cannot be used. Reads his signing request and the issuer's anchors.
 std::optional<Error> Renewal::refused_by_own_files() {
   const CertificateSpec& spec = request_.spec;
   if (!spec.csr_file.empty()) {
@@ -151,6 +151,15 @@ std::optional<Error> Renewal::refused_by_own_files() {
       return error;
     }
     own_request_ = std::move(*request);
+  }
+  if (const std::string& roots = ca_.config().issuer_roots_file; !roots.empty()) {
+    auto anchors = world_.files.read(roots);
+    if (!anchors) {
+      Error error = anchors.error();
+      error.message = "issuer_roots " + error.message;
+      return error;
+    }
+    anchors_ = std::move(*anchors);
   }
   if (request_.compromised_key.empty() ||
       own_public_key(world_.files, spec) != request_.compromised_key) {

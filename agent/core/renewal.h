@@ -89,6 +89,7 @@ class Renewal {
   void looked_at_proofs(const Solver::ProofReport& report);
   void tell_of_other_lifetime(const acme::Certificate& leaf);
   void tell_of_ending_proof(const acme::Certificate& leaf);
+  void check_issued(const std::vector<acme::Certificate>& chain);
   void complete(const std::vector<acme::Certificate>& chain);
   void note_rejected_names(const Error& error);
   void give_up(const Error& error, bool order_kept);
@@ -109,6 +110,7 @@ class Renewal {
   SavedIssuance saved_;   // as it is on disk
   acme::PrivateKey key_;  // none where only the operator has it
   std::optional<acme::SigningRequest> own_request_;
+  std::string anchors_;  // issuer_roots in PEM; empty: the system's count
   std::optional<acme::Issuance> issuance_;
   std::vector<acme::Identifier> refused_;
   std::optional<Generation> newest_;  // the one to be replaced

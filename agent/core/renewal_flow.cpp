@@ -1,6 +1,7 @@
 // What the order flow asks for, carried out: each effect after what it relies on is durable.
 #include <algorithm>
 
+#include "acme/x509_issuer.h"
 #include "agent/core/renewal.h"
 
 namespace nolapse {
@@ -122,7 +123,6 @@ void Renewal::carry_out(const effect::Finished& effect) {
   if (!effect.note.empty()) {
     events_.emit(Severity::warning, request_.spec.name, "PREFERRED_CHAIN_NOT_OFFERED", effect.note);
   }
-  const Time now = ca_.time().value_or(world_.clock.now());
   if (!saved_.profile.empty() && !effect.profile.empty() && effect.profile != saved_.profile) {
     events_.emit(Severity::warning, request_.spec.name, "PROFILE_NOT_AS_ASKED",
                  ca_.config().name + " issued by its profile \"" +
@@ -130,20 +130,25 @@ void Renewal::carry_out(const effect::Finished& effect) {
   }
   tell_of_other_lifetime(effect.chain.front());
   tell_of_ending_proof(effect.chain.front());
-  const auto sound = acme::check_issued_chain(
-      effect.chain, own_request_ ? own_request_->public_key_der : key_.public_key_der(),
-      request_.spec.domains, now);
-  if (!sound) {
-    world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
-                     [this, error = sound.error()](Result<void>) { done_(fail(error)); });
-    return;
-  }
   outcome_held_.reset();
+  // The CA has counted it, whatever is wrong with it.
   ca_.ledger().tell(
       [this](RateLedger& ledger, Time at) {
         ledger.record_certificate(saved_.identifiers, order_kind_, at);
       },
-      [this, chain = effect.chain] { complete(chain); });
+      [this, chain = effect.chain] { check_issued(chain); });
+}
+
+// Before anything of what is in use changes.
+void Renewal::check_issued(const std::vector<acme::Certificate>& chain) {
+  const Time now = ca_.time().value_or(world_.clock.now());
+  auto sound = acme::check_issued_chain(
+      chain, own_request_ ? own_request_->public_key_der : key_.public_key_der(),
+      request_.spec.domains, now);
+  if (sound) sound = acme::check_issuer(chain, anchors_, now);
+  if (sound) return complete(chain);
+  world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
+                   [this, error = sound.error()](Result<void>) { done_(fail(error)); });
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {

@@ -290,10 +290,13 @@ Report make_report(ReportInput input) {
   }
   std::sort(report.certificates.begin(), report.certificates.end(), is_more_urgent);
   report.watched = reported_watches(input);
-  for (const ReportedWatch& watch : report.watched) known[watch.name] = true;
+  const auto is_watched = [&report](const std::string& name) {
+    return std::any_of(report.watched.begin(), report.watched.end(),
+                       [&](const ReportedWatch& watch) { return watch.name == name; });
+  };
   for (const auto& [name, story] : input.history.stories()) {
     if (name.empty()) report.host_story = story;
-    if (!known[name]) report.others.push_back({name, story});
+    if (!known[name]) report.others.push_back({name, story, is_watched(name)});
   }
   const auto left_out = input.history.left_out().find({});
   if (left_out != input.history.left_out().end()) report.host_left_out = left_out->second;

@@ -78,10 +78,11 @@ struct ReportedWatch {
   int step = 0;  // of expiry.h
 };
 
-// One that has a story in the period, and is neither configured nor known any more.
+// One that has a story in the period, and is not renewed here: any more, or ever.
 struct ReportedOther {
   std::string name;
   ReportMoments story;
+  bool watched = false;  // false: it is in the configuration no more
 };
 
 struct ReportedAlert {

@@ -41,11 +41,11 @@ class Collection : public std::enable_shared_from_this<Collection> {
       input_.statuses = std::move(*request_.statuses);
       return later(&Collection::next_month);
     }
-    collect_status(world_, config_, {},
-                   [self = shared_from_this()](std::vector<CertificateStatus> statuses) {
-                     self->input_.statuses = std::move(statuses);
-                     self->next_month();
-                   });
+    collect_weighed_status(world_, config_, {},
+                           [self = shared_from_this()](std::vector<CertificateStatus> statuses) {
+                             self->input_.statuses = std::move(statuses);
+                             self->next_month();
+                           });
   }
 
  private:
@@ -188,7 +188,7 @@ class Collection : public std::enable_shared_from_this<Collection> {
 
   void add_watched(const WatchedCertificate& watched) {
     ReportedWatch reported{
-        watched.watch, watched.place(), watched.ok(), watched.detail, {}, {}, {}};
+        watched.watch, watched.place(), watched.is_of_use(), watched.detail, {}, {}, {}};
     if (watched.leaf) {
       reported.issuer = watched.leaf->issuer_common_name;
       reported.not_before = watched.leaf->not_before;

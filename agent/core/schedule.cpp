@@ -54,12 +54,13 @@ std::string changed_specification(const RenewalInput& input) {
   if (std::string change = changed_key(input); !change.empty()) return change;
   if (generation.ca.empty()) return {};
   const auto& cas = input.spec.cas;
-  if (std::find(cas.begin(), cas.end(), generation.ca) == cas.end()) {
+  const CaConfig* ca = input.config.find_issuer(generation.ca, generation.ca_directory);
+  const std::string& name = ca == nullptr ? generation.ca : ca->name;
+  if (std::find(cas.begin(), cas.end(), name) == cas.end()) {
     return (is_standby(input.spec.name) ? "the certificate itself is now from "
                                         : "the configuration no longer lists the CA ") +
            generation.ca;
   }
-  const CaConfig* ca = input.config.find_ca(generation.ca);
   if (ca == nullptr) return {};
   if (ca->directory != generation.ca_directory)
     return "the CA " + ca->name + " has another directory";

@@ -195,10 +195,7 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
     if (--open_ > 0) return;
     found_.at = context_->world.clock.now();
     found_.deep = request_.deep;
-    std::stable_sort(found_.all.begin(), found_.all.end(), [](const Finding& a, const Finding& b) {
-      return std::tie(b.severity, a.certificate, a.code, a.subject) <
-             std::tie(a.severity, b.certificate, b.code, b.subject);
-    });
+    worst_first(found_.all);
     done_(std::move(found_));
   }
 
@@ -227,6 +224,13 @@ Check plain_check(std::vector<const char*> codes, CheckDepth depth, CheckScope s
                                  const CheckSubject& subject,
                                  const CheckReport& report) { report(run(*context, subject)); },
           check_deadline};
+}
+
+void worst_first(std::vector<Finding>& findings) {
+  std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
+    return std::tie(b.severity, a.certificate, a.code, a.subject) <
+           std::tie(a.severity, b.certificate, b.code, b.subject);
+  });
 }
 
 void run_self_test(CheckContext context, const std::vector<Check>& checks, SelfTestRequest request,

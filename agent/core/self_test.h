@@ -99,6 +99,8 @@ struct SelfTestRequest {
 void run_self_test(CheckContext context, const std::vector<Check>& checks, SelfTestRequest request,
                    std::function<void(Findings)> done);
 
+void worst_first(std::vector<Finding>& findings);
+
 // Of the configuration's files as they are on the disk now, the included ones too.
 std::string digest_of_files(const Files& files, const Config& config);
 

@@ -114,7 +114,20 @@ void take_account_of_standby(CertificateStatus& status) {
   status.renew_reason = "its standby: " + standby.renew_reason;
 }
 
+// What a target that it has no more once got is nobody's business.
+void forget_removed_targets(const CertificateSpec& spec, DeploymentRecords& deployments) {
+  std::erase_if(deployments, [&](const auto& entry) {
+    return std::find(spec.deploy.begin(), spec.deploy.end(), entry.first) == spec.deploy.end();
+  });
+}
+
 }  // namespace
+
+bool CertificateStatus::has_failed_target() const {
+  return std::any_of(deployments.begin(), deployments.end(), [](const auto& entry) {
+    return entry.second.failures > 0 || entry.second.stage == DeploymentStage::failed;
+  });
+}
 
 CertificateStatus make_status(StatusInput input) {
   const Generation* newest = input.newest ? &*input.newest : nullptr;
@@ -130,6 +143,11 @@ CertificateStatus make_status(StatusInput input) {
   status.last_error = std::move(input.schedule.last_error);
   status.proof = std::move(input.schedule.proof);
   status.generation = std::move(input.newest);
+  if (status.generation) {
+    status.waits = waiting_targets(input.spec, input.config, input.deployments,
+                                   status.generation->number, input.now);
+  }
+  if (!input.orphan) forget_removed_targets(input.spec, input.deployments);
   status.deployments = std::move(input.deployments);
   status.endpoints = std::move(input.endpoints);
   status.standby = std::move(input.standby);

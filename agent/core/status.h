@@ -2,14 +2,17 @@
 // A pure function: unknown is never shown as good.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/core/config.h"
+#include "agent/core/rehearsal_standing.h"
 #include "agent/core/schedule.h"
 #include "agent/core/store.h"
+#include "agent/core/target_wait.h"
 #include "agent/core/verification.h"
 
 namespace nolapse {
@@ -32,12 +35,18 @@ struct CertificateStatus {
   std::optional<SavedError> last_error;
   std::optional<SavedProof> proof;  // of the last order that needed one
   int failures = 0;
-  DeploymentRecords deployments;
+  DeploymentRecords deployments;  // of its targets; of an orphan, all there are
+  std::vector<TargetWait> waits;  // of them, those that are not to have the newest yet
   std::vector<EndpointState> endpoints;
+  // See renewal_doubts.h: what speaks against its renewal, the worst first; and, by CA, how it
+  // stands with its rehearsals. Empty where nobody weighed it.
+  std::vector<Finding> doubts;
+  std::map<std::string, RehearsalStanding> rehearsals;
   // Of its standby, all that concerns its renewal; nothing: none is wanted.
   std::shared_ptr<const CertificateStatus> standby;
 
   bool ok() const { return serving == Serving::ok && renewal == RenewalHealth::ok; }
+  bool has_failed_target() const;
 };
 
 struct StatusInput {

@@ -5,6 +5,7 @@
 
 #include "agent/core/deployment.h"
 #include "agent/core/own_request.h"
+#include "agent/core/renewal_doubts.h"
 #include "agent/core/standby.h"
 
 namespace nolapse {
@@ -116,6 +117,22 @@ void collect_status(World world, const Config& config, const std::vector<std::st
     }
   }
   world.clock.start_timer(Duration{0}, [collection] { collection->close_one(); });
+}
+
+void collect_weighed_status(World world, const Config& config,
+                            const std::vector<std::string>& names,
+                            std::function<void(std::vector<CertificateStatus>)> done) {
+  collect_status(world, config, names,
+                 [world, &config, done = std::move(done)](std::vector<CertificateStatus> statuses) {
+                   const Store store(config.state_directory, world.files);
+                   const HostEvidence evidence = read_host_evidence(world, config);
+                   for (CertificateStatus& status : statuses) {
+                     const CertificateSpec* const spec = config.find_certificate(status.name);
+                     if (spec == nullptr) continue;
+                     weigh(status, *spec, config, evidence, store.load_rehearsals(status.name));
+                   }
+                   done(std::move(statuses));
+                 });
 }
 
 }  // namespace nolapse

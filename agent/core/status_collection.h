@@ -17,6 +17,12 @@ namespace nolapse {
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
                     std::function<void(std::vector<CertificateStatus>)> done);
 
+// As people and programs are shown them: weighed with what else is known, see renewal_doubts.h. The
+// self-tests want them as they are: what they find must not be found because it was found before.
+void collect_weighed_status(World world, const Config& config,
+                            const std::vector<std::string>& names,
+                            std::function<void(std::vector<CertificateStatus>)> done);
+
 // Of one: of the configuration's, or an orphan's as orphan_spec() made it, which must outlive the
 // answer, too.
 void collect_status_of(World world, const Config& config, const CertificateSpec& spec,

@@ -79,11 +79,12 @@ void StatusWatch::look_at_next() {
 void StatusWatch::look_at(const std::string& name) {
   const auto watch = watches_.find(name);
   if (watch == watches_.end()) return look_at_certificate(name);
-  look_at_watch(world_, *watch->second, [this, name](std::vector<WatchedCertificate> places) {
-    known_watches_[name] =
-        std::make_shared<const std::vector<WatchedCertificate>>(std::move(places));
-    looked_at(name);
-  });
+  look_at_watch(world_, *watch->second, config_.alerts.expiry_days,
+                [this, name](std::vector<WatchedCertificate> places) {
+                  known_watches_[name] =
+                      std::make_shared<const std::vector<WatchedCertificate>>(std::move(places));
+                  looked_at(name);
+                });
 }
 
 void StatusWatch::look_at_certificate(const std::string& name) {
@@ -98,17 +99,28 @@ void StatusWatch::look_at_certificate(const std::string& name) {
     known_.erase(name);
     return looked_at(name);
   }
-  collect_status_of(world_, config_, *spec, [this, name](CertificateStatus status) {
-    KnownStatus known{std::move(status), {}, {}};
+  collect_status_of(world_, config_, *spec, [this, name, spec](CertificateStatus status) {
+    const auto rehearsals = store_.load_rehearsals(name);
+    weigh(status, *spec, config_, evidence(), rehearsals);
+    KnownStatus known{std::move(status), {}, rehearsals.value_or(RehearsalRecords{})};
     const auto schedule = store_.load_schedule(name);
     if (schedule) known.succeeded_at = schedule->proven_at;
     if (!known.succeeded_at && known.status.generation) {
       known.succeeded_at = known.status.generation->issued_at;
     }
-    known.rehearsals = store_.load_rehearsals(name).value_or(RehearsalRecords{});
     known_[name] = std::make_shared<const KnownStatus>(std::move(known));
     looked_at(name);
   });
+}
+
+// Read anew for each of ten thousand certificates it would take most of the time.
+const HostEvidence& StatusWatch::evidence() {
+  const auto now = world_.clock.uptime();
+  if (!evidence_ || now - evidence_at_ >= evidence_keeps) {
+    evidence_ = read_host_evidence(world_, config_);
+    evidence_at_ = now;
+  }
+  return *evidence_;
 }
 
 void StatusWatch::looked_at(const std::string& name) {

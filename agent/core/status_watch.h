@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/core/event_stream.h"
+#include "agent/core/renewal_doubts.h"
 #include "agent/core/status.h"
 #include "agent/core/watched.h"
 
@@ -32,6 +33,7 @@ class StatusWatch {
   static constexpr Duration shortest_pause = std::chrono::minutes(1);  // from round to round
   static constexpr unsigned share_of_time = 20;  // rounds take one part in so many
   static constexpr std::size_t most_at_once = 16;
+  static constexpr Duration evidence_keeps = std::chrono::seconds(1);
   static constexpr Duration settling = std::chrono::seconds(1);  // several events are one change
 
   // The references must outlive it.
@@ -56,6 +58,7 @@ class StatusWatch {
   void look_at(const std::string& name);
   void look_at_certificate(const std::string& name);
   void looked_at(const std::string& name);
+  const HostEvidence& evidence();
 
   World world_;
   const Config& config_;
@@ -74,6 +77,8 @@ class StatusWatch {
   std::chrono::milliseconds round_began_at_{};  // by uptime
   std::chrono::milliseconds next_round_{};      // likewise, not before
   std::optional<Time> as_of_;
+  std::optional<HostEvidence> evidence_;  // of that moment, by uptime
+  std::chrono::milliseconds evidence_at_{};
   bool started_ = false;
 };
 

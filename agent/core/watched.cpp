@@ -4,13 +4,13 @@
 #include <memory>
 
 #include "agent/core/endpoint_survey.h"
-#include "agent/core/expiry.h"
 #include "agent/core/pem_file.h"
 
 namespace nolapse {
 namespace {
 
-void judge_leaf(WatchedCertificate& watched, const std::string& chain_error, Time now) {
+void judge_leaf(WatchedCertificate& watched, const std::string& chain_error, const ExpiryDays& days,
+                Time now) {
   const acme::Certificate& leaf = *watched.leaf;
   watched.detail = describe_expiry(leaf, now);
   if (now >= leaf.not_after) {
@@ -22,11 +22,13 @@ void judge_leaf(WatchedCertificate& watched, const std::string& chain_error, Tim
     watched.state = WatchedState::not_trusted;
     watched.detail = "it is not valid before " + acme::format_rfc3339(leaf.not_before);
   } else {
-    watched.state = WatchedState::good;
+    const bool far = expiry_step(leaf, {}, now, days) == 0;
+    watched.state = far ? WatchedState::good : WatchedState::near;
   }
 }
 
-WatchedCertificate look_at_file(World world, const WatchSpec& watch, const std::string& path) {
+WatchedCertificate look_at_file(World world, const WatchSpec& watch, const std::string& path,
+                                const ExpiryDays& days) {
   WatchedCertificate watched{watch.name, {}, {}, path, {}, WatchedState::unreadable, {}};
   auto chain = read_certificate_file(world.files, path);
   if (!chain) {
@@ -34,12 +36,13 @@ WatchedCertificate look_at_file(World world, const WatchSpec& watch, const std::
     return watched;
   }
   watched.leaf = std::move(chain->front());
-  judge_leaf(watched, {}, world.clock.now());
+  judge_leaf(watched, {}, days, world.clock.now());
   return watched;
 }
 
 WatchedCertificate judge_reply(const WatchSpec& watch, const Endpoint& endpoint,
-                               const std::string& address, const ProbeReply& reply, Time now) {
+                               const std::string& address, const ProbeReply& reply,
+                               const ExpiryDays& days, Time now) {
   WatchedCertificate watched{watch.name, endpoint.text, address, {}, {}, {}, reply.detail};
   if (reply.outcome == ProbeReply::Outcome::unreachable) {
     watched.state = WatchedState::unreachable;
@@ -53,7 +56,7 @@ WatchedCertificate judge_reply(const WatchSpec& watch, const Endpoint& endpoint,
     return watched;
   }
   watched.leaf = std::move(*leaf);
-  judge_leaf(watched, reply.chain_error, now);
+  judge_leaf(watched, reply.chain_error, days, now);
   return watched;
 }
 
@@ -78,6 +81,8 @@ const char* name_of(WatchedState state) {
   switch (state) {
     case WatchedState::good:
       return "ok";
+    case WatchedState::near:
+      return "near";
     case WatchedState::expired:
       return "expired";
     case WatchedState::not_trusted:
@@ -97,18 +102,20 @@ std::string WatchedCertificate::place() const {
   return address.empty() ? endpoint : endpoint + " at " + address;
 }
 
-void look_at_watch(World world, const WatchSpec& watch,
+void look_at_watch(World world, const WatchSpec& watch, const ExpiryDays& days,
                    std::function<void(std::vector<WatchedCertificate>)> done) {
   auto found = std::make_shared<std::vector<WatchedCertificate>>();
-  for (const std::string& path : watch.files) found->push_back(look_at_file(world, watch, path));
+  for (const std::string& path : watch.files) {
+    found->push_back(look_at_file(world, watch, path, days));
+  }
   SurveyOptions options;
   options.roots_file = watch.roots_file;
   survey_endpoints(
       world, watch.endpoints, options,
-      [world, &watch, found](std::size_t index, const std::string& address,
-                             const ProbeReply& reply) {
+      [world, &watch, days, found](std::size_t index, const std::string& address,
+                                   const ProbeReply& reply) {
         found->push_back(
-            judge_reply(watch, watch.endpoints[index], address, reply, world.clock.now()));
+            judge_reply(watch, watch.endpoints[index], address, reply, days, world.clock.now()));
       },
       [found, done = std::move(done)] {
         // Replies come in any order; what people compare from day to day has one.
@@ -132,10 +139,11 @@ void collect_watched(World world, const Config& config, const std::vector<std::s
     const std::size_t index = round->by_watch.size();
     round->by_watch.emplace_back();
     ++round->open;
-    look_at_watch(world, watch, [round, index](std::vector<WatchedCertificate> found) {
-      round->by_watch[index] = std::move(found);
-      round->close_one();
-    });
+    look_at_watch(world, watch, config.alerts.expiry_days,
+                  [round, index](std::vector<WatchedCertificate> found) {
+                    round->by_watch[index] = std::move(found);
+                    round->close_one();
+                  });
   }
   world.clock.start_timer(Duration{0}, [round] { round->close_one(); });
 }

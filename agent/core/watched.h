@@ -9,12 +9,14 @@
 
 #include "acme/x509.h"
 #include "agent/core/config.h"
+#include "agent/core/expiry.h"
 #include "agent/world/world.h"
 
 namespace nolapse {
 
 enum class WatchedState {
   good,
+  near,  // of use, but within a threshold before its end
   expired,
   not_trusted,   // its chain does not validate for the name, or it is not valid yet
   no_handshake,  // the endpoint answers, but not in TLS
@@ -34,6 +36,7 @@ struct WatchedCertificate {
   std::string detail;  // one line for people
 
   bool ok() const { return state == WatchedState::good; }
+  bool is_of_use() const { return ok() || state == WatchedState::near; }
   std::string place() const;  // "HOST:PORT at ADDRESS", or the file
 };
 
@@ -42,8 +45,9 @@ struct WatchedCertificate {
 void collect_watched(World world, const Config& config, const std::vector<std::string>& names,
                      std::function<void(std::vector<WatchedCertificate>)> done);
 
-// The same for one section.
-void look_at_watch(World world, const WatchSpec& watch,
+// The same for one section. Nobody knows when the other will renew, so that the thresholds are
+// the plain days.
+void look_at_watch(World world, const WatchSpec& watch, const ExpiryDays& days,
                    std::function<void(std::vector<WatchedCertificate>)> done);
 
 }  // namespace nolapse

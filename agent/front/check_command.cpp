@@ -7,8 +7,11 @@
 #include "acme/json_read.h"
 #include "agent/core/agent.h"
 #include "agent/core/nearest.h"
+#include "agent/core/renewal_doubts.h"
+#include "agent/core/self_test_watch.h"
 #include "agent/front/check_output.h"
 #include "agent/front/commands.h"
+#include "agent/front/exit_status.h"
 #include "agent/front/join_daemon.h"
 #include "agent/front/progress.h"
 #include "agent/solvers/solvers.h"
@@ -19,6 +22,13 @@ namespace {
 
 CheckStyle style_of(const GlobalOptions& global, const CheckCommand& command) {
   return {global.json, command.nagios, global.verbosity};
+}
+
+// A monitoring system takes 2 for an outage, and reads nothing but stdout.
+int refuse_check(const GlobalOptions& global, bool nagios, const Error& error) {
+  if (!nagios) return refuse(global, error);
+  std::cout << nagios_refusal(error.message);
+  return exit_status::undecided;
 }
 
 // Nothing where a signal ended it.
@@ -34,19 +44,25 @@ std::optional<Findings> check_alone(RealWorld& real, const GlobalOptions& global
   if (!command.nagios) events.add_reader(open_stderr(world.clock, std::min(global.verbosity, 0)));
   Agent agent(world, config, events, make_solver);
   std::optional<Findings> findings;
-  agent.check({config.with_families(command.names), command.deep}, {},
-              [&](Findings found) { findings = std::move(found); });
+  const std::vector<std::string> names = config.with_families(command.names);
+  agent.check({names, command.deep}, {}, [&](Findings found) { findings = std::move(found); });
   real.run_until([&] { return findings.has_value(); });
   if (!findings) return {};
-  const auto before = Store(config.state_directory, world.files).load_findings();
-  if (before) keep_since(findings->all, before->findings, findings->at);
+  const HostEvidence evidence = read_host_evidence(world, config);
+  if (evidence.findings) keep_since(findings->all, evidence.findings->findings, findings->at);
+  // A host without a daemon is not to blame for what none looked at.
+  DeepView view{config, names};
+  if (evidence.heartbeat.state != Heartbeat::State::never) view.expected_since = Time{};
+  take_over_deep(*findings, evidence.findings, view);
   return findings;
 }
 
 }  // namespace
 
 int run_check(const GlobalOptions& global, const CheckCommand& command, const Config& config) {
-  if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
+  if (const auto error = unknown_name(command.names, config)) {
+    return refuse_check(global, command.nagios, *error);
+  }
   const std::set<std::string> names(command.names.begin(), command.names.end());
   RealWorld real(world_options(config));
   ControlRequest request;
@@ -81,10 +97,11 @@ int explain_checks(const GlobalOptions& global, const CheckCommand& command) {
   }
   std::vector<std::string> codes;
   for (const CodePage& page : code_pages()) codes.emplace_back(page.code);
-  return refuse(global,
-                usage_error("UNKNOWN_CODE",
-                            "there is no code \"" + command.explain + "\"; the nearest is " +
-                                nearest(command.explain, codes).word + ", and --list names all"));
+  return refuse_check(
+      global, command.nagios,
+      usage_error("UNKNOWN_CODE", "there is no code \"" + command.explain + "\"; the nearest is " +
+                                      nearest(command.explain, codes).word +
+                                      ", and --list names all"));
 }
 
 int report_broken_config(const GlobalOptions& global, const CheckCommand& command,

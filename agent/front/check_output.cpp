@@ -12,11 +12,17 @@ namespace {
 
 using nlohmann::json;
 
+// Fine as far as could be seen, which is less than everything: a colour of its own.
+bool is_partial(const Finding& finding) {
+  return finding.severity == FindingSeverity::ok && !finding.summary.empty();
+}
+
 struct Counts {
   std::size_t errors = 0;
   std::size_t warnings = 0;
   std::size_t unknown = 0;
   std::size_t fine = 0;
+  std::size_t partial = 0;  // of those that are fine
 };
 
 Counts count(const Findings& findings) {
@@ -34,6 +40,7 @@ Counts count(const Findings& findings) {
         break;
       case FindingSeverity::ok:
         ++counts.fine;
+        counts.partial += is_partial(finding) ? 1 : 0;
     }
   }
   return counts;
@@ -43,11 +50,16 @@ std::string some(std::size_t number, const char* what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
+std::string partial_text(const Counts& counts) {
+  return counts.partial == 0 ? "" : ", " + std::to_string(counts.partial) + " of them partial";
+}
+
 json object_of(const Finding& finding) {
   return {{"code", finding.code},
           {"certificate", finding.certificate.empty() ? json(nullptr) : json(finding.certificate)},
           {"subject", finding.subject.empty() ? json(nullptr) : json(finding.subject)},
           {"severity", name_of(finding.severity)},
+          {"partial", is_partial(finding)},
           {"summary", finding.summary},
           {"evidence", finding.evidence},
           {"fix", finding.fix},
@@ -64,6 +76,13 @@ void print(std::ostream& out, const Finding& finding) {
   if (finding.since) out << "  since " << acme::format_rfc3339(*finding.since) << '\n';
 }
 
+void print_partial(std::ostream& out, const Finding& finding) {
+  out << "PARTIAL " << finding.code << "  " << acme::printable(finding.summary, 400) << '\n';
+  if (!finding.evidence.empty()) {
+    out << "  not shown: " << acme::printable(finding.evidence) << '\n';
+  }
+}
+
 void print_fine(std::ostream& out, const Finding& finding) {
   out << "ok      " << finding.code;
   if (!finding.certificate.empty()) out << "  " << finding.certificate;
@@ -77,6 +96,8 @@ int write_text(std::ostream& out, const CheckStyle& style, const Findings& findi
   for (const Finding& finding : findings.all) {
     if (finding.severity != FindingSeverity::ok) {
       print(out, finding);
+    } else if (is_partial(finding)) {
+      print_partial(out, finding);
     } else if (style.verbosity > 0) {
       print_fine(out, finding);
     }
@@ -86,6 +107,7 @@ int write_text(std::ostream& out, const CheckStyle& style, const Findings& findi
                     ", " + std::to_string(counts.unknown) + " unknown; fine: "
               : std::string("fine: "))
       << some(counts.fine, "check") << " of " << some(certificates, "certificate")
+      << partial_text(counts)
       << (findings.deep ? "" : " (--deep also asks the CAs, proves control and tries the hooks)")
       << '\n';
   if (bad) out << "`nolapse check --explain CODE` says more about each\n";
@@ -112,7 +134,8 @@ int write_nagios(std::ostream& out, const Findings& findings, std::size_t certif
                                             : Level{0, "OK"};
   out << "NOLAPSE " << level.name << " - ";
   if (level.status == 0) {
-    out << some(certificates, "certificate") << ", " << some(counts.fine, "check") << " fine";
+    out << some(certificates, "certificate") << ", " << some(counts.fine, "check") << " fine"
+        << partial_text(counts);
   } else {
     const Finding& worst = findings.all.front();
     out << worst.code << ' ' << nagios_text(worst.summary);
@@ -126,6 +149,10 @@ int write_nagios(std::ostream& out, const Findings& findings, std::size_t certif
 }
 
 }  // namespace
+
+std::string nagios_refusal(const std::string& why) {
+  return "NOLAPSE UNKNOWN - " + nagios_text(why) + "\n";
+}
 
 int write_findings(std::ostream& out, const CheckStyle& style, const Findings& findings,
                    std::size_t certificates) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <string>
 
 #include "agent/core/check_catalogue.h"
 #include "agent/core/finding.h"
@@ -18,6 +19,9 @@ struct CheckStyle {
 // Returns the exit status: of `check`, or of a monitoring plugin.
 int write_findings(std::ostream& out, const CheckStyle& style, const Findings& findings,
                    std::size_t certificates);
+
+// The line of a plugin that could not begin; its status is `undecided`.
+std::string nagios_refusal(const std::string& why);
 
 void write_code_list(std::ostream& out, bool json);
 void write_code_page(std::ostream& out, bool json, const CodePage& page);

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <limits>
 
+#include "agent/front/check_output.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
 
@@ -226,7 +227,14 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   } catch (const CLI::ParseError& error) {
     if (app.exit(error) == 0) return exit_status::ok;
     const std::vector<std::string> words(argv, argv + argc);
-    if (std::find(words.begin(), words.end(), "--json") != words.end()) {
+    const auto has = [&](const char* word) {
+      return std::find(words.begin(), words.end(), word) != words.end();
+    };
+    if (has("--nagios")) {
+      std::cout << nagios_refusal(error.what());
+      return exit_status::undecided;
+    }
+    if (has("--json")) {
       std::cout << error_document({ErrorKind::input, "USAGE", error.what(), {}, {}});
     }
     return exit_status::usage;

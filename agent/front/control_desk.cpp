@@ -45,6 +45,9 @@ void ControlDesk::Visitor::send(const ControlAnswer& answer) const {
 }
 
 ControlEnd ControlDesk::refusal(const Visitor& visitor, const Error& error) {
+  if (visitor.request.nagios) {
+    return {exit_status::undecided, nagios_refusal(error.message), error.message};
+  }
   return {exit_status_of(error), visitor.request.json ? error_document(error) : std::string(),
           error.message};
 }
@@ -254,14 +257,14 @@ void ControlDesk::collect(const std::shared_ptr<const Visitor>& visitor) {
     const int status = write_statuses(text, style, world_.clock.now(), statuses, watched);
     end(*visitors, visitor, {status, text.str(), {}});
   };
-  collect_status(world_, config_, visitor->request.names,
-                 [this, visitor, done](const std::vector<CertificateStatus>& statuses) {
-                   collect_watched(
-                       world_, config_, visitor->request.names,
-                       [statuses, done](const std::vector<WatchedCertificate>& watched) {
-                         done(statuses, watched);
-                       });
-                 });
+  collect_weighed_status(world_, config_, visitor->request.names,
+                         [this, visitor, done](const std::vector<CertificateStatus>& statuses) {
+                           collect_watched(
+                               world_, config_, visitor->request.names,
+                               [statuses, done](const std::vector<WatchedCertificate>& watched) {
+                                 done(statuses, watched);
+                               });
+                         });
 }
 
 void ControlDesk::end(Visitors& visitors, const std::shared_ptr<const Visitor>& visitor,

@@ -1,5 +1,6 @@
 #include "agent/front/json_output.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "acme/json_read.h"
@@ -48,13 +49,52 @@ json domains_array(const std::vector<acme::Identifier>& domains) {
   return list;
 }
 
-json deployments_array(const DeploymentRecords& records) {
+json wait_object(const TargetWait& wait) {
+  return {{"generation", wait.generation},
+          {"reason", name_of(wait.reason)},
+          {"until", time_or_null(wait.until)}};
+}
+
+json doubts_array(const std::vector<Finding>& doubts) {
+  json list = json::array();
+  for (const Finding& doubt : doubts) {
+    list.push_back({{"code", doubt.code},
+                    {"subject", text_or_null(doubt.subject)},
+                    {"severity", name_of(doubt.severity)},
+                    {"summary", doubt.summary},
+                    {"evidence", doubt.evidence},
+                    {"fix", doubt.fix},
+                    {"since", time_or_null(doubt.since)}});
+  }
+  return list;
+}
+
+// Nothing that counts: null, and the age of the certificate's issue.
+json rehearsals_array(const std::map<std::string, RehearsalStanding>& rehearsals) {
+  json list = json::array();
+  for (const auto& [ca, standing] : rehearsals) {
+    if (standing.state == RehearsalStanding::State::not_wanted) continue;
+    const auto& record = standing.record;
+    list.push_back({{"ca", ca},
+                    {"result", record ? json(name_of(record->result)) : json(nullptr)},
+                    {"at", acme::format_rfc3339(standing.at)},
+                    {"age", name_of(standing.age)},
+                    {"not_shown", record ? json(record->not_shown) : json::array()}});
+  }
+  return list;
+}
+
+json deployments_array(const DeploymentRecords& records,
+                       const std::vector<TargetWait>& waits = {}) {
   json list = json::array();
   for (const auto& [target, record] : records) {
     list.push_back({{"target", target},
                     {"stage", name_of(record.stage)},
                     {"generation", record.generation},
                     {"last_error", error_object(record.last_error)}});
+    const auto wait = std::find_if(waits.begin(), waits.end(),
+                                   [&](const TargetWait& each) { return each.target == target; });
+    if (wait != waits.end()) list.back()["waits"] = wait_object(*wait);
   }
   return list;
 }
@@ -121,7 +161,9 @@ nlohmann::json status_object(const CertificateStatus& status) {
               {"last_error", error_object(status.last_error)},
               {"failures", status.failures},
               {"proof", proof_object(status.proof)},
-              {"deployments", deployments_array(status.deployments)},
+              {"deployments", deployments_array(status.deployments, status.waits)},
+              {"doubts", doubts_array(status.doubts)},
+              {"rehearsals", rehearsals_array(status.rehearsals)},
               {"endpoints", endpoints_array(status.endpoints)}};
   add_generation(object, status.generation);
   if (status.standby) object["standby"] = standby_object(*status.standby);

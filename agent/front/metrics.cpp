@@ -189,8 +189,8 @@ ServedAt served_at(const std::vector<WatchedCertificate>& places, bool files) {
   ServedAt found;
   for (const WatchedCertificate& watched : places) {
     if (watched.endpoint.empty() != files) continue;
-    note_served(found, files ? watched.file : watched.endpoint, watched.address, watched.ok(),
-                end_of(watched));
+    note_served(found, files ? watched.file : watched.endpoint, watched.address,
+                watched.is_of_use(), end_of(watched));
   }
   return found;
 }

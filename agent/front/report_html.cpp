@@ -154,7 +154,8 @@ std::string incidents_section(const Report& report) {
         story_list(incident, certificate.left_out), shown++ < 5);
   }
   for (const ReportedOther& other : report.others) {
-    html += fold(escaped(other.name) + " – is no more", story_list(other.story, 0));
+    html += fold(escaped(other.name) + (other.watched ? " – renewed by others" : " – is no more"),
+                 story_list(other.story, 0));
   }
   if (left > 0) html += "<p>… and of " + std::to_string(left) + " more.</p>";
   return html.empty() ? "<p>Nothing went wrong.</p>" : html;

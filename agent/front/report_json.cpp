@@ -164,7 +164,8 @@ std::string report_document(const Report& report, int indent) {
   }
   json others = json::array();
   for (const ReportedOther& other : report.others) {
-    others.push_back({{"name", other.name}, {"events", moments_array(other.story)}});
+    others.push_back(
+        {{"name", other.name}, {"watched", other.watched}, {"events", moments_array(other.story)}});
   }
   json document{{"schema", 1},
                 {"ok", report.judgement() == Judgement::fine},

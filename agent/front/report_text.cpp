@@ -169,7 +169,7 @@ std::string host_story_of(const Report& report) {
   std::string text;
   for (const ReportMoment& moment : report.host_story) add_moment(text, moment);
   for (const ReportedOther& other : report.others) {
-    text += other.name + ", which is no more\n";
+    text += other.name + (other.watched ? ", which others renew\n" : ", which is no more\n");
     for (const ReportMoment& moment : other.story) add_moment(text, moment);
   }
   return text;

@@ -35,7 +35,7 @@ int run_status(const GlobalOptions& global, const StatusCommand& command, const 
   const World world = real.world();
   std::optional<std::vector<CertificateStatus>> statuses;
   std::optional<std::vector<WatchedCertificate>> watched;
-  collect_status(world, config, names, [&](std::vector<CertificateStatus> collected) {
+  collect_weighed_status(world, config, names, [&](std::vector<CertificateStatus> collected) {
     statuses = std::move(collected);
   });
   collect_watched(world, config, names, [&](std::vector<WatchedCertificate> collected) {

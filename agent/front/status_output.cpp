@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 #include "acme/json_read.h"
 #include "agent/front/exit_status.h"
@@ -41,6 +42,47 @@ std::string describe(const CertificateStatus& standby) {
          renewal;
 }
 
+// Those of the host are the same for each certificate, and told once.
+bool is_of_host(const Finding& doubt) {
+  return doubt.certificate.empty();
+}
+
+void print_doubt(std::ostream& out, const Finding& doubt) {
+  out << "  " << name_of(doubt.severity) << ' ' << doubt.code << ": "
+      << acme::printable(doubt.summary, 400);
+  if (!doubt.evidence.empty()) out << ": " << acme::printable(doubt.evidence, 400);
+  if (doubt.since) out << " (since " << acme::format_rfc3339(*doubt.since) << ')';
+  out << '\n';
+}
+
+// A partial one has a colour of its own; one that passed is worth no line.
+void print_rehearsals(std::ostream& out, const CertificateStatus& status, int verbosity) {
+  using State = RehearsalStanding::State;
+  for (const auto& [ca, standing] : status.rehearsals) {
+    const bool partial = standing.state == State::partial;
+    if (!standing.record || (!partial && verbosity < 1)) continue;
+    out << "  rehearsal at " << ca << " on " << acme::format_rfc3339(standing.at) << ": "
+        << (partial ? "PARTIAL" : name_of(standing.record->result));
+    const char* before = ", not shown: ";
+    for (const std::string& what : standing.record->not_shown) {
+      out << std::exchange(before, "; ") << acme::printable(what);
+    }
+    out << '\n';
+  }
+}
+
+void print_wait(std::ostream& out, const TargetWait& wait, const std::string& name, Time now) {
+  out << "  target " << wait.target << " has "
+      << (wait.has == 0 ? "nothing yet" : "generation " + std::to_string(wait.has))
+      << "; generation " << wait.generation;
+  if (wait.reason == TargetWait::Reason::taken_back) {
+    out << " was taken back from it, `nolapse deploy " << name << "` brings it again\n";
+    return;
+  }
+  out << " waits for its window " << wait.window << " until " << acme::format_rfc3339(*wait.until)
+      << " (in " << acme::format_duration(*wait.until - now) << ")\n";
+}
+
 void print(std::ostream& out, const CertificateStatus& status, std::size_t width, int verbosity,
            Time now) {
   std::string name = status.name;
@@ -51,7 +93,12 @@ void print(std::ostream& out, const CertificateStatus& status, std::size_t width
   out << '\n';
   print_error(out, status, "");
   if (status.standby) print_error(out, *status.standby, "standby: ");
+  for (const Finding& doubt : status.doubts) {
+    if (!is_of_host(doubt)) print_doubt(out, doubt);
+  }
+  print_rehearsals(out, status, verbosity);
   print_proof(out, status, verbosity);
+  for (const TargetWait& wait : status.waits) print_wait(out, wait, status.name, now);
   for (const auto& [target, record] : status.deployments) {
     if (record.last_error) {
       out << "  target " << target << " is " << name_of(record.stage) << ": "
@@ -73,6 +120,19 @@ void print(std::ostream& out, const WatchedCertificate& watched, std::size_t wid
       << acme::printable(watched.detail) << '\n';
 }
 
+void print_doubts_of_host(std::ostream& out, const std::vector<CertificateStatus>& statuses) {
+  std::vector<const Finding*> told;
+  for (const CertificateStatus& status : statuses) {
+    for (const Finding& doubt : status.doubts) {
+      const bool known = std::any_of(told.begin(), told.end(),
+                                     [&](const Finding* each) { return each->same_as(doubt); });
+      if (is_of_host(doubt) && !known) told.push_back(&doubt);
+    }
+  }
+  if (!told.empty()) out << "this host\n";
+  for (const Finding* doubt : told) print_doubt(out, *doubt);
+}
+
 // Nothing worse than "nobody knows" is undecided, everything worse is a failure.
 int status_of(const std::vector<CertificateStatus>& statuses,
               const std::vector<WatchedCertificate>& watched) {
@@ -81,6 +141,7 @@ int status_of(const std::vector<CertificateStatus>& statuses,
   if (!all_watched_ok) return exit_status::failed;
   int worst = exit_status::ok;
   for (const CertificateStatus& status : statuses) {
+    if (status.has_failed_target()) return exit_status::failed;
     if (status.ok()) continue;
     const bool unknown_only =
         (status.serving == Serving::ok || status.serving == Serving::unknown ||
@@ -108,6 +169,7 @@ int write_statuses(std::ostream& out, const StatusStyle& style, Time now,
     print(out, status, width, style.verbosity, now);
   }
   for (const WatchedCertificate& each : watched) print(out, each, width);
+  print_doubts_of_host(out, statuses);
   return status_of(statuses, watched);
 }
 

@@ -73,8 +73,8 @@ class Dns01 : public Solver {
     world_.clock.start_timer(Duration{0}, [one_done] { one_done({}); });  // none is fine, too
   }
 
-  // One at a time for each name: most services know only the whole set of a name's values, and two
-  // that read, change and write it lose one.
+  // One at a time, or one for each name where the provider admits it: two that read, change and
+  // write the same set of values lose one.
   void change(const PresentedChallenge& challenge, Change what, Completion<void> done) {
     find_record_place(world_, name_of(challenge),
                       [this, challenge, what, done = std::move(done)](Result<RecordPlace> place) {
@@ -85,10 +85,10 @@ class Dns01 : public Solver {
                                                    challenge.identifier.value,
                                                    challenge.token,
                                                    challenge.key_authorization};
-                        const std::string name = record.name;
-                        turns_.enter(name, [this, record = std::move(record), name, what, done] {
-                          (*provider_.*what)(record, [this, name, done](Result<void> outcome) {
-                            turns_.leave(name);
+                        const std::string turn = provider_->may_overlap() ? record.name : "";
+                        turns_.enter(turn, [this, record = std::move(record), turn, what, done] {
+                          (*provider_.*what)(record, [this, turn, done](Result<void> outcome) {
+                            turns_.leave(turn);
                             done(outcome ? std::move(outcome) : described(outcome.error()));
                           });
                         });

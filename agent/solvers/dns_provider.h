@@ -28,6 +28,9 @@ class DnsProvider {
   // who refused what; it never quotes a secret.
   virtual void add(Record record, Completion<void> done) = 0;
   virtual void remove(Record record, Completion<void> done) = 0;
+  // May several names be changed at once? Programs of others read, change and write whole zones,
+  // and services count requests a second.
+  virtual bool may_overlap() const { return false; }
 };
 
 // One of the provider's settings; empty when it is not given.

@@ -19,6 +19,7 @@ class Rfc2136 : public DnsProvider {
   void remove(Record record, Completion<void> done) override {
     update(std::move(record), false, std::move(done));
   }
+  bool may_overlap() const override { return true; }
 
  private:
   void update(Record record, bool add, Completion<void> done) {

@@ -129,6 +129,7 @@ class Visit : public std::enable_shared_from_this<Visit> {
 struct Fetch {
   World world;
   std::string wanted;
+  std::uint16_t port;  // where the CA begins
   int redirects = 0;
   std::function<void(DoorFault)> done;
 
@@ -161,9 +162,41 @@ std::string host_in(const std::string& url) {
   return host.substr(0, host.find(':'));
 }
 
+// Empty: the scheme's own.
+std::string port_in(const std::string& url) {
+  const std::size_t begin = url.find("://") + 3;
+  const std::string authority = url.substr(begin, url.find_first_of("/?#", begin) - begin);
+  const std::size_t colon = authority.find(':', authority.rfind(']') + 1);
+  return colon == std::string::npos ? "" : authority.substr(colon + 1);
+}
+
+// CAs follow to the well-known ports only. [RFC 8555 §8.3, CA/B Baseline Requirements §3.2.2.4.19]
+bool is_followed(const std::string& url, std::uint16_t begun_at) {
+  const std::string port = port_in(url);
+  return port.empty() || port == "80" || port == "443" || port == std::to_string(begun_at);
+}
+
+// Whichever address the CA takes has to have it.
+void fetch_from(const std::shared_ptr<Fetch>& fetching, const std::string& url,
+                std::vector<std::string> addresses) {
+  const std::string address = std::move(addresses.back());
+  addresses.pop_back();
+  if (addresses.empty()) return fetch(fetching, url, address);
+  auto one = std::make_shared<Fetch>(*fetching);
+  one->done = [fetching, url, addresses](DoorFault fault) {
+    if (fault.cause != Cause::none) return fetching->done(std::move(fault));
+    fetch_from(fetching, url, addresses);
+  };
+  fetch(one, url, address);
+}
+
 void follow(const std::shared_ptr<Fetch>& fetching, const std::string& url, std::string address) {
   if (++fetching->redirects > most_redirects) {
     return fetching->fail(Cause::wrong_answer, "is redirected for ever");
+  }
+  if (!is_followed(url, fetching->port)) {
+    return fetching->fail(Cause::wrong_answer, "is redirected to " + acme::printable(url, 200) +
+                                                   "; CAs follow to ports 80 and 443 only");
   }
   // On the same host the same address is meant.
   if (!address.empty()) return fetch(fetching, url, address);
@@ -173,7 +206,7 @@ void follow(const std::shared_ptr<Fetch>& fetching, const std::string& url, std:
       return fetching->fail(Cause::wrong_answer, "is redirected to a host without an address: " +
                                                      addresses.error().message);
     }
-    fetch(fetching, url, addresses->front());
+    fetch_from(fetching, url, *addresses);
   });
 }
 
@@ -243,7 +276,8 @@ Glance http_glance(World world, std::uint16_t port) {
     const std::string& name = challenge.identifier.value;
     const std::string host = acme::is_ipv6(name) ? "[" + name + "]" : name;
     const std::string at = port == 80 ? "" : ":" + std::to_string(port);
-    fetch(std::make_shared<Fetch>(Fetch{world, challenge.key_authorization, 0, std::move(done)}),
+    fetch(std::make_shared<Fetch>(
+              Fetch{world, challenge.key_authorization, port, 0, std::move(done)}),
           "http://" + host + at + acme::http01_path(challenge.token), address);
   };
 }

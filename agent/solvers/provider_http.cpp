@@ -8,6 +8,8 @@ namespace nolapse {
 namespace {
 
 constexpr std::size_t kept_words = 300;
+constexpr int most_tries = 5;
+constexpr Duration longest_pause = std::chrono::minutes(1);
 
 // Where services put what a person should read.
 std::string words_of(const std::string& body) {
@@ -31,6 +33,46 @@ std::string words_of(const std::string& body) {
 
 std::string name_of(const acme::HttpRequest& request) {
   return request.method + " " + request.url.substr(0, request.url.find('?'));
+}
+
+// The request was not carried out, and the service would have it later: 429 [RFC 6585 §4], 503 with
+// a time to wait [RFC 9110 §15.6.4], and what AWS says by 400.
+// https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html
+bool wants_patience(const acme::HttpResponse& response) {
+  const auto says = [&response](const char* code) {
+    return response.body.find("<Code>" + std::string(code) + "</Code>") != std::string::npos;
+  };
+  return response.status == 429 ||
+         (response.status == 503 && !response.header("Retry-After").empty()) ||
+         (response.status == 400 && (says("Throttling") || says("PriorRequestNotComplete")));
+}
+
+struct Sending {
+  World world;
+  acme::HttpRequest request;
+  HttpOptions options;
+  Completion<acme::HttpResponse> done;
+  int tries = 0;
+};
+
+void send(const std::shared_ptr<Sending>& sending) {
+  ++sending->tries;
+  sending->world.http.send(
+      sending->request, sending->options, [sending](Result<acme::HttpResponse> response) {
+        if (!response) {
+          return sending->done(fail(ErrorKind::transient, "DNS_PROVIDER_FAILED",
+                                    name_of(sending->request) + ": " + response.error().message));
+        }
+        const Time now = sending->world.clock.now();
+        const Duration pause =
+            response->retry_after(now).value_or(now + std::chrono::seconds(1 << sending->tries)) -
+            now;
+        if (!wants_patience(*response) || sending->tries == most_tries || pause > longest_pause) {
+          return sending->done(std::move(response));
+        }
+        sending->world.clock.start_timer(std::max(pause, Duration{std::chrono::seconds(1)}),
+                                         [sending] { send(sending); });
+      });
 }
 
 }  // namespace
@@ -61,13 +103,8 @@ void send_to_provider(const ChallengeConfig& challenge, World world, acme::HttpR
   options.roots_file = setting_of(challenge, "roots");
   options.proxy = setting_of(challenge, "proxy");
   options.plain_http = request.url.starts_with("http://");  // the configuration knows where
-  const std::string what = name_of(request);
-  world.http.send(std::move(request), std::move(options),
-                  [what, done = std::move(done)](Result<acme::HttpResponse> response) {
-                    if (response) return done(std::move(response));
-                    done(fail(ErrorKind::transient, "DNS_PROVIDER_FAILED",
-                              what + ": " + response.error().message));
-                  });
+  send(std::make_shared<Sending>(
+      Sending{world, std::move(request), std::move(options), std::move(done)}));
 }
 
 Error refusal(const acme::HttpRequest& request, const acme::HttpResponse& response,
@@ -79,7 +116,7 @@ Error refusal(const acme::HttpRequest& request, const acme::HttpResponse& respon
   Error error;
   // 408 and 429 are the client errors that pass. [RFC 9110 §15.5.9, RFC 6585 §4]
   const bool passes = response.status < 400 || response.status >= 500 || response.status == 408 ||
-                      response.status == 429;
+                      wants_patience(response);
   error.kind = passes ? ErrorKind::transient : ErrorKind::input;
   error.code = passes ? "DNS_PROVIDER_FAILED" : "DNS_PROVIDER_REFUSED";
   error.message = name_of(request) + ": status " + std::to_string(response.status) +

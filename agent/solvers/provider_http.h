@@ -16,7 +16,9 @@ using Secrets = std::map<std::string, std::string>;
 // Errors: local as Files::read; input BAD_SECRET where one is empty or no single line.
 Result<Secrets> read_secrets(const ChallengeConfig& challenge, World world);
 
-// Gives the reply whatever its status. Error: transient DNS_PROVIDER_FAILED where there is none.
+// Gives the reply whatever its status, after some patience with a service that wants fewer
+// requests: as long as it asks for, up to a minute, and five times. Error: transient
+// DNS_PROVIDER_FAILED where there is none.
 void send_to_provider(const ChallengeConfig& challenge, World world, acme::HttpRequest request,
                       Completion<acme::HttpResponse> done);
 

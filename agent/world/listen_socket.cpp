@@ -61,6 +61,13 @@ tl::unexpected<Error> listen_error(int error_number, const std::string& listen, 
   const std::string what = "cannot listen on " + listen + ": ";
   if (error_number == EADDRINUSE) {
     const std::string holder = port_holder(port);
+    // A socket unit listens on while its service is down.
+    if (holder == "systemd (pid 1)") {
+      remedy =
+          "a socket unit of systemd keeps it; if that is nolapse-http.socket or "
+          "nolapse-tls-alpn.socket, the service has to renew: systemctl start nolapse; "
+          "`systemctl list-sockets` shows which one it is";
+    }
     return fail(ErrorKind::local, "PORT_IN_USE",
                 what + "the port is in use by " + (holder.empty() ? unknown_listener : holder) +
                     "; " + remedy);

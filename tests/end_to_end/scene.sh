@@ -78,7 +78,7 @@ program = "/bin/true"
 [[alerts.channel]]
 name    = "another"
 type    = "exec"
-program = "/bin/true"
+program = "/usr/bin/true"
 TOML
 }
 

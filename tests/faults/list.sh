@@ -21,6 +21,7 @@ a_setup() {
 #            host is another one, NAME_for_peers does it to that
 #   alone    spoils the CA for the next fault: has a scene of its own
 #   shown    it is no fault of the host's, but has to be shown among what is fine
+#   unknown  nobody can know any more, and that is what is found
 #   quick    stands in the quick run
 a_fault() {
   names+=("$2")

@@ -4,48 +4,28 @@
 
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/not_known.h"
-#include "agent/core/daemon_health.h"
+#include "agent/core/heartbeat.h"
 
 namespace nolapse {
 namespace {
-
-constexpr Duration clock_tolerance = std::chrono::minutes(5);
-
-Finding heartbeat_finding(std::string summary, std::string evidence) {
-  return {"HEARTBEAT_OLD",
-          {},
-          {},
-          FindingSeverity::error,
-          std::move(summary),
-          std::move(evidence),
-          "systemctl enable --now nolapse; systemctl status nolapse; journalctl -u nolapse",
-          {}};
-}
 
 std::vector<Finding> check_heartbeat(const CheckContext& context, const CheckSubject&) {
   if (context.daemon) return {};  // it is alive: it asks
   const std::string path = context.config.state_directory + "/heartbeat";
   const auto text = context.world.files.read(path);
-  if (!text && is_denied(text.error())) {
-    return {not_known("HEARTBEAT_OLD", "nobody knows whether the daemon runs", text.error())};
+  Heartbeat heartbeat = judge_heartbeat(text, path, context.world.clock.now());
+  if (heartbeat.state == Heartbeat::State::beating) return {};
+  if (heartbeat.state == Heartbeat::State::unknown) {
+    return {not_known("HEARTBEAT_OLD", std::move(heartbeat.summary), text.error())};
   }
-  if (!text) {
-    return {heartbeat_finding("no daemon has ever run here, so nobody renews anything by itself",
-                              text.error().message)};
-  }
-  const Time now = context.world.clock.now();
-  const auto beat = acme::parse_rfc3339(text->substr(0, text->find('\n')));
-  if (!beat) return {heartbeat_finding("the heartbeat cannot be read", path)};
-  if (now - *beat > oldest_heartbeat) {
-    return {heartbeat_finding(
-        "the daemon does not run: no heartbeat for " + acme::format_duration(now - *beat),
-        path + " says " + acme::format_rfc3339(*beat))};
-  }
-  if (*beat - now > clock_tolerance) {
-    return {heartbeat_finding("the heartbeat is in the future: the clock was set back",
-                              path + " says " + acme::format_rfc3339(*beat))};
-  }
-  return {};
+  return {{"HEARTBEAT_OLD",
+           {},
+           {},
+           FindingSeverity::error,
+           std::move(heartbeat.summary),
+           std::move(heartbeat.evidence),
+           "systemctl enable --now nolapse; systemctl status nolapse; journalctl -u nolapse",
+           {}}};
 }
 
 // A look that takes long, or a loop that leaves one out, shows here and nowhere else.

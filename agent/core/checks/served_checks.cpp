@@ -22,8 +22,18 @@ std::string deploy_again(const CheckSubject& subject) {
                                               : "");
 }
 
+// As diagnose says: what lies there already needs no order.
+std::string replace_expired(const CheckSubject& subject, const CertificateStatus& status,
+                            bool is_newest, Time now) {
+  const acme::Certificate* newest = status.generation ? &status.generation->leaf() : nullptr;
+  const bool better_is_there =
+      newest != nullptr && !is_newest && newest->not_before <= now && now < newest->not_after;
+  return better_is_there ? deploy_again(subject)
+                         : "nolapse renew --force " + subject.certificate->name;
+}
+
 std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject& subject,
-                                  const CertificateStatus& status) {
+                                  const CertificateStatus& status, Time now) {
   const std::string& name = subject.certificate->name;
   const bool is_newest =
       status.generation && status.generation->leaf().fingerprint_sha256 == state.fingerprint_sha256;
@@ -36,7 +46,7 @@ std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject
     case Verdict::expired:
       return about(state, "SERVED_EXPIRED", FindingSeverity::error,
                    name + ": " + where(state) + " serves an expired certificate",
-                   "nolapse renew --force " + name);
+                   replace_expired(subject, status, is_newest, now));
     case Verdict::wrong:
       if (is_newest) {
         return about(
@@ -62,11 +72,13 @@ std::vector<Finding> check_endpoints(const CheckContext& context, const CheckSub
   const CertificateStatus& status = context.status_of(*subject.certificate);
   const auto newest = newest_of(context, *subject.certificate);
   std::vector<Finding> findings;
+  const Time now = context.world.clock.now();
   for (const EndpointState& state : status.endpoints) {
     // Right or wrong by what was issued, and by the roots of whoever issued it.
     const bool certificate_seen = state.service != Service::no_handshake;
     if (!newest && certificate_seen && state.verdict == Verdict::wrong) continue;
-    if (auto finding = finding_on(state, subject, status)) findings.push_back(std::move(*finding));
+    auto finding = finding_on(state, subject, status, now);
+    if (finding) findings.push_back(std::move(*finding));
   }
   if (newest) return findings;
   findings.push_back(not_known(
@@ -112,7 +124,8 @@ CheckFamily served_checks() {
         "It was not renewed, or the new one did not reach the service.",
         "openssl s_client -connect HOST:PORT -servername NAME </dev/null | openssl x509 -noout "
         "-enddate",
-        "nolapse renew --force NAME"},
+        "nolapse deploy NAME, where a good one was issued already; else nolapse renew --force "
+        "NAME. The finding says which."},
        {"CHAIN_INVALID", "what is served does not lead to a trusted root",
         "Only the leaf is served, the intermediate is an old one, or issuer_roots names other "
         "roots.",

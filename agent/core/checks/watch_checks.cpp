@@ -53,6 +53,7 @@ std::optional<Finding> finding_on(const WatchedCertificate& watched) {
                    "there is no certificate to be read in " + watched.file,
                    "correct `files`, or who may read it");
     case WatchedState::good:
+    case WatchedState::near:
       break;
   }
   return {};
@@ -126,7 +127,7 @@ std::vector<Finding> findings_on(const std::vector<WatchedCertificate>& all, Tim
 void check_watched(const std::shared_ptr<const CheckContext>& context, const CheckSubject& subject,
                    const CheckReport& report) {
   look_at_watch(
-      context->world, *subject.watch,
+      context->world, *subject.watch, context->config.alerts.expiry_days,
       [context, report](const std::vector<WatchedCertificate>& all) {
         report(findings_on(all, context->world.clock.now(), context->config.alerts.expiry_days));
       });

@@ -112,5 +112,17 @@ TEST_CASE("a mistake on the way into the DNS is named with its fix") {
   });
 }
 
+TEST_CASE("a secret's file that is empty is named before the night on which it is needed") {
+  ConfigFiles files;
+  for (const std::string content : {"", " \n"}) {
+    files.add("/srv/empty", content);
+    files.add(main_file, with_ca(by("cloudflare", "token_file = \"/srv/empty\"")));
+    const auto problems = problems_in(files);
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].find("zone.token_file: /srv/empty is empty; write into it") !=
+          std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace nolapse

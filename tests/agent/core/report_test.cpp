@@ -163,6 +163,20 @@ TEST_CASE("a certificate that others renew is told of when it is wrong, or near 
   CHECK(verdict_of(judged(false, days(40))) == "1 of 2 certificates needs attention: legacy");
 }
 
+TEST_CASE("what happened to a certificate that others renew is told, and that they do") {
+  Scene scene;
+  scene.input.watched.push_back({"legacy", "192.0.2.7:443", true, "", "", {}, now + days(40)});
+  scene.happened(days(3), "legacy", Severity::error, "EXPIRY_NEAR");
+  scene.happened(days(2), "gone", Severity::error, "EXPIRY_NEAR");
+  const Report report = scene.report();
+  REQUIRE(report.others.size() == 2);
+  CHECK(report.others[0].name == "gone");
+  CHECK_FALSE(report.others[0].watched);
+  CHECK(report.others[1].name == "legacy");
+  CHECK(report.others[1].watched);
+  CHECK(report.others[1].story.size() == 1);
+}
+
 TEST_CASE("the same failure again and again is one moment, until something better comes") {
   Scene scene;
   scene.add(status_of("shop"));

@@ -132,6 +132,16 @@ TEST_CASE("what the operator changed is due now") {
         "the configuration no longer lists the CA ca");
   CHECK(reason([](Wanted& w) { w.config.cas[0].directory = "https://ca/v2"; }) ==
         "the CA ca has another directory");
+  CHECK(reason([](Wanted& w) {
+          w.config.cas[0].name = "renamed";
+          w.spec.cas = {"renamed"};
+        }) == "");
+  CHECK(reason([](Wanted& w) {
+          w.config.cas.push_back(w.config.cas[0]);
+          w.config.cas[0].name = "renamed";
+          w.config.cas[1].directory = "https://other/";
+          w.spec.cas = {"renamed", "ca"};
+        }) == "");
   CHECK(reason([](Wanted& w) { w.spec.profile = "shortlived"; }) ==
         "the configured profile changed");
   CHECK(reason([](Wanted& w) { w.config.cas[0].profile = "shortlived"; }) ==

@@ -94,3 +94,74 @@ TEST_CASE("how long a proof took is told where it was long, or not seen from her
   CHECK(written(status, false).find("was not seen from here within 1m 23s, but by the CA\n") !=
         std::string::npos);
 }
+
+TEST_CASE(
+    "a rehearsal that showed a part is told with what it did not show; one that passed is not") {
+  CertificateStatus status = shop_with({});
+  status.standby.reset();
+  RehearsalStanding& standing = status.rehearsals["letsencrypt"];
+  standing.state = RehearsalStanding::State::partial;
+  standing.at = now;
+  standing.record.emplace().result = RehearsalResult::partial;
+  standing.record->not_shown = {"an order", "the hook's part"};
+  const std::string line =
+      "\n  rehearsal at letsencrypt on 2026-11-23T09:00:00Z: PARTIAL, not shown: an order; "
+      "the hook's part\n";
+  CHECK(written(status, false).find(line) != std::string::npos);
+  const auto document = acme::parse_object(written(status, true), "status");
+  REQUIRE(document);
+  const auto& rehearsal = (*document)["certificates"][0]["rehearsals"][0];
+  CHECK(rehearsal["ca"] == "letsencrypt");
+  CHECK(rehearsal["result"] == "partial");
+  CHECK(rehearsal["not_shown"].size() == 2);
+  standing.state = RehearsalStanding::State::passed;
+  standing.record->result = RehearsalResult::passed;
+  standing.record->not_shown.clear();
+  CHECK(written(status, false).find("rehearsal") == std::string::npos);
+}
+
+TEST_CASE("doubts stand below their certificate, those of the host once at the end") {
+  CertificateStatus status = shop_with({});
+  status.standby.reset();
+  status.renewal = RenewalHealth::failing;
+  status.doubts = {
+      {"PORT_IN_USE", "shop", "challenge web", FindingSeverity::error, "it is taken", "by python3",
+       "end it", now},
+      {"HEARTBEAT_OLD", {}, {}, FindingSeverity::unknown, "silent", "old", "look", {}}};
+  std::ostringstream text;
+  CHECK(write_statuses(text, {false, 0}, now, {status, status}) == exit_status::failed);
+  const std::string doubt = "\n  error PORT_IN_USE: it is taken: by python3 (since 2026";
+  const std::size_t first = text.str().find(doubt);
+  CHECK(first != std::string::npos);
+  CHECK(text.str().find(doubt, first + 1) != std::string::npos);
+  CHECK(text.str().ends_with("this host\n  unknown HEARTBEAT_OLD: silent: old\n"));
+  CHECK(text.str().find("HEARTBEAT_OLD") == text.str().rfind("HEARTBEAT_OLD"));
+}
+
+TEST_CASE("a target that waits for its window says until when, and for which generation") {
+  CertificateStatus status = shop_with({});
+  status.standby.reset();
+  TargetWait wait{"nginx", 7, 8};
+  wait.until = now + std::chrono::hours(17);
+  wait.window = "02:00-05:00";
+  status.waits = {wait};
+  CHECK(written(status, false)
+            .find("\n  target nginx has generation 7; generation 8 waits for its window "
+                  "02:00-05:00 until 2026-11-24T02:00:00Z (in 17h)\n") != std::string::npos);
+}
+
+TEST_CASE("a watched certificate near its end is not well, however good it is now") {
+  WatchedCertificate watched;
+  watched.watch = "intranet";
+  watched.file = "/etc/ssl/a.pem";
+  const auto status_when = [&](WatchedState state) {
+    watched.state = state;
+    std::ostringstream text;
+    const int status = write_statuses(text, {false, 0}, now, {}, {watched});
+    CHECK(text.str().find(std::string("watched ") + name_of(state)) != std::string::npos);
+    return status;
+  };
+  CHECK(status_when(WatchedState::good) == exit_status::ok);
+  CHECK(status_when(WatchedState::near) == exit_status::failed);
+  CHECK(status_when(WatchedState::expired) == exit_status::failed);
+}

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "acme/challenge_response.h"
 #include "tests/support/fake_world.h"
 
@@ -74,6 +76,46 @@ TEST_CASE("presenting twice, as after a crash, leaves one record") {
   REQUIRE(scene.present({proof("shop.test", "one")}));
   REQUIRE(scene.present({proof("shop.test", "one")}));
   CHECK(scene.records() == 1);
+}
+
+namespace {
+
+// Takes a second for each request, and counts how many are under way.
+class SlowService final : public Http {
+ public:
+  explicit SlowService(Clock& clock) : clock_(clock) {}
+  void send(acme::HttpRequest, HttpOptions, Completion<acme::HttpResponse> done) override {
+    ++all;
+    most = std::max(most, ++under_way_);
+    clock_.start_timer(1s, [this, done] {
+      --under_way_;
+      done(acme::HttpResponse{200, {}, {}});
+    });
+  }
+  int all = 0;
+  int most = 0;
+
+ private:
+  Clock& clock_;
+  int under_way_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a service, or a program, is asked for one name after the other") {
+  Scene scene;
+  SlowService service(scene.world.clock);
+  const World w = scene.world.world();
+  ChallengeConfig challenge = way();
+  challenge.provider = "httpreq";
+  challenge.settings = {{"endpoint", "https://dns.test"}};
+  scene.solver = make_dns01(
+      challenge, {w.clock, service, w.tls_probe, w.dns, w.files, w.processes, w.key_maker,
+                  w.http_responder, w.tls_alpn_responder, w.random, w.mail});
+  REQUIRE(scene.present(
+      {proof("shop.test", "one"), proof("a.shop.test", "two"), proof("b.shop.test", "three")}));
+  CHECK(service.all == 3);
+  CHECK(service.most == 1);
 }
 
 TEST_CASE("another's records at the same name stay") {

@@ -152,8 +152,10 @@ namespace {
 class Pages final : public Http {
  public:
   explicit Pages(Clock& clock) : clock_(clock) {}
-  void send(acme::HttpRequest request, HttpOptions, Completion<acme::HttpResponse> done) override {
-    const auto page = pages.find(request.url);
+  void send(acme::HttpRequest request, HttpOptions options,
+            Completion<acme::HttpResponse> done) override {
+    auto page = pages.find(options.address + " " + request.url);
+    if (page == pages.end()) page = pages.find(request.url);
     const acme::HttpResponse response =
         page == pages.end() ? acme::HttpResponse{404, {}, {}} : page->second;
     clock_.start_timer(Duration{1}, [response, done] { done(response); });
@@ -165,13 +167,20 @@ class Pages final : public Http {
 };
 
 // What is wrong with shop.test's proof when its first answer leads there; empty: nothing.
-std::string fault_behind(int status, const std::string& location) {
+std::string fault_behind(int status, const std::string& location,
+                         const std::string& without_proof = {}) {
   Scene scene("http-01");
   scene.world.add_local_name("proofs.test");
+  scene.world.add_local_name("many.test", "192.0.2.71");
+  scene.world.add_local_name("many.test", "192.0.2.72");
   Pages pages(scene.world.clock);
   const std::string path = "/.well-known/acme-challenge/token";
   pages.pages["http://shop.test" + path] = {status, {{"Location", location}}, {}};
   pages.pages["https://proofs.test/token"] = {200, {}, "token.thumbprint\n"};
+  pages.pages["https://many.test/token"] = {200, {}, "token.thumbprint"};
+  if (!without_proof.empty())
+    pages.pages[without_proof + " https://many.test/token"] = {404, {}, {}};
+  pages.pages["https://proofs.test:443/token"] = {200, {}, "token.thumbprint"};
   pages.pages["http://shop.test/moved"] = {200, {}, "token.thumbprint"};
   pages.pages["http://shop.test/else"] = {200, {}, "something else"};
   const World w = scene.world.world();
@@ -206,5 +215,14 @@ TEST_CASE("redirects are followed as CAs follow them [RFC 8555 §8.3]") {
   CHECK(has(fault_behind(302, "/else"), "something else is served"));
   CHECK(has(fault_behind(302, "ftp://proofs.test/token"), "redirected to nowhere"));
   CHECK(has(fault_behind(302, "http://nowhere.test/token"), "without an address"));
+  CHECK(fault_behind(302, "https://proofs.test:443/token").empty());
+  CHECK(has(fault_behind(302, "https://proofs.test:8443/token"), "ports 80 and 443 only"));
+  CHECK(has(fault_behind(302, "http://shop.test:8080/moved"), "ports 80 and 443 only"));
   CHECK(has(fault_behind(302, "/.well-known/acme-challenge/token"), "redirected for ever"));
+}
+
+TEST_CASE("each address that a redirect leads to has to have the proof") {
+  for (const std::string wrong : {"", "192.0.2.71", "192.0.2.72"}) {
+    CHECK(fault_behind(302, "https://many.test/token", wrong).empty() == wrong.empty());
+  }
 }

@@ -18,7 +18,9 @@ void ScriptedHttp::send(acme::HttpRequest request, HttpOptions how,
   script.pop_front();
   CHECK(line == next.request);
   CHECK(request.body == next.body);
-  clock_.post([done, next] { done(acme::HttpResponse{next.status, {}, next.reply}); });
+  acme::HttpResponse response{next.status, {}, next.reply};
+  if (!next.retry_after.empty()) response.headers = {{"Retry-After", next.retry_after}};
+  clock_.post([done, response] { done(response); });
 }
 
 ProviderFixture::ProviderFixture(const std::string& provider,

@@ -16,6 +16,7 @@ struct Exchange {
   std::string body = {};  // of the request
   int status = 200;
   std::string reply = {};
+  std::string retry_after = {};
 };
 
 class ScriptedHttp final : public Http {

@@ -3,6 +3,8 @@
 
 #include "tests/agent/solvers/provider_fixture.h"
 
+using namespace std::chrono_literals;
+
 namespace nolapse {
 namespace {
 
@@ -68,10 +70,59 @@ TEST_CASE("a refusal is told in the service's own words, and never with a secret
     ProviderFixture fixture("httpreq",
                             {{"endpoint", "https://dns.test"}, {"password_file", "/etc/password"}});
     fixture.fake.files.put("/etc/password", "s3cret-token");
-    CHECK(fixture.add({{"POST https://dns.test/present",
-                        R"({"fqdn":"_acme-challenge.www.shop.example.","value":"v4lue"})",
-                        each.status, each.reply}}) == each.outcome);
+    const Exchange exchange{"POST https://dns.test/present",
+                            R"({"fqdn":"_acme-challenge.www.shop.example.","value":"v4lue"})",
+                            each.status, each.reply};
+    CHECK(fixture.add(std::vector<Exchange>(each.status == 429 ? 5 : 1, exchange)) == each.outcome);
   }
+}
+
+TEST_CASE("a service that wants fewer requests is given time, up to a minute and five times") {
+  const std::string throttled =
+      "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error>";
+  struct Case {
+    int status;
+    std::string reply;
+    std::string retry_after;
+    std::size_t times;                 // that it says so
+    std::chrono::milliseconds waited;  // by all of these
+    bool refused;                      // at last
+  };
+  const std::vector<Case> cases = {
+      {429, "", "7", 1, 7s, false},
+      {429, "", "7", 4, 28s, false},
+      {429, "", "", 4, 2s + 4s + 8s + 16s, false},
+      {429, "", "0", 1, 1s, false},
+      {429, "", "60", 1, 60s, false},
+      {429, "", "61", 1, 0s, true},
+      {429, "", "7", 5, 28s, true},
+      {503, "", "3", 1, 3s, false},
+      {503, "", "", 1, 0s, true},
+      {400, throttled, "", 1, 2s, false},
+      {400, "<Code>PriorRequestNotComplete</Code>", "", 2, 6s, false},
+      {400, "<Code>InvalidInput</Code>", "", 1, 0s, true},
+  };
+  const std::string body = R"({"fqdn":"_acme-challenge.www.shop.example.","value":"v4lue"})";
+  for (const Case& each : cases) {
+    CAPTURE(each.status);
+    CAPTURE(each.retry_after);
+    ProviderFixture fixture("httpreq", {{"endpoint", "https://dns.test"}});
+    std::vector<Exchange> script(each.times, {"POST https://dns.test/present", body, each.status,
+                                              each.reply, each.retry_after});
+    if (!each.refused) script.push_back({"POST https://dns.test/present", body});
+    const auto began = fixture.fake.clock.uptime();
+    CHECK(fixture.add(script).empty() != each.refused);
+    CHECK(fixture.fake.clock.uptime() - began == each.waited);
+  }
+}
+
+TEST_CASE("a throttled request is no mistake of the operator") {
+  ProviderFixture fixture("httpreq", {{"endpoint", "https://dns.test"}});
+  const Exchange exchange{"POST https://dns.test/present",
+                          R"({"fqdn":"_acme-challenge.www.shop.example.","value":"v4lue"})", 400,
+                          "<Code>Throttling</Code><Message>Rate exceeded</Message>"};
+  CHECK(fixture.add(std::vector<Exchange>(5, exchange)) ==
+        "DNS_PROVIDER_FAILED: POST https://dns.test/present: status 400: Rate exceeded");
 }
 
 TEST_CASE("a secret is one line of a file that is there") {

@@ -100,6 +100,8 @@ case_56_a_download_that_is_not_the_certificate() {
   refuses_download "a cut certificate" '"truncate": 700' 'certificate'
   refuses_download "another certificate in front" \
     "\"prepend\": $(as_json "$other/fullchain.pem")" key
+  refuses_download "the leaf without its intermediate" \
+    "\"truncate\": $(stat -c %s "$(live cert)")" 'comes without its issuer .*which clients need'
   rules '[]'
   ok "afterwards it is renewed" obtains
 }
@@ -112,6 +114,18 @@ case_56a_a_certificate_of_fewer_names() {
   configure domains="\"$zone\", \"b.$zone\"" certificate='reuse_key = true'
   refuses_download "a certificate of fewer names" "\"body\": $(as_json "$(live fullchain)")" \
     "b\.$zone"
+}
+
+a_case case_56b_an_issuer_nobody_trusts 'RFC 8555 §9.1' pebble_24
+case_56b_an_issuer_nobody_trusts() {
+  configure ca="issuer_roots = \"$issuer_roots\""
+  ok "a certificate is obtained" obtains
+  self_signed "$folder/other" "$zone"
+  configure ca="issuer_roots = \"$folder/other/fullchain.pem\""
+  refuses_download "a chain of another root" '"delay": 0' \
+    'no anchor in issuer_roots stands behind'
+  configure ca="issuer_roots = \"$issuer_roots\""
+  ok "with the right one it is renewed" obtains
 }
 
 a_case case_58_three_intermediates 'RFC 8555 §7.4.2' pebble_24 pebble_210

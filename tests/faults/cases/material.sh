@@ -29,7 +29,8 @@ a_fault 2.19 key_weak web WEAK_KEY "" "a certificate of long ago was restored by
 key_weak() {
   openssl req -x509 -newkey rsa:1024 -nodes -days 30 -subj /CN=shop.test \
     -addext subjectAltName=DNS:shop.test,DNS:www.shop.test -keyout "$(newest)/privkey.pem" \
-    -out "$(newest)/fullchain.pem" && cp "$(newest)/fullchain.pem" "$(newest)/cert.pem"
+    -out "$(newest)/fullchain.pem" && cp "$(newest)/fullchain.pem" "$(newest)/cert.pem" &&
+    : >"$(newest)/chain.pem"
 }
 
 a_fault 2.19 key_stays web KEY_REUSED "" "renewals keep the key, and nothing tells them to any more"

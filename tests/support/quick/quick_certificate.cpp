@@ -1,10 +1,12 @@
-// In place of acme/x509.cpp and acme/x509_request.cpp; what they check is checked here as well.
+// In place of acme/x509.cpp, acme/x509_issuer.cpp and acme/x509_request.cpp; what they check is
+// checked here as well.
 #include "tests/support/quick/quick_certificate.h"
 
 #include <algorithm>
 #include <charconv>
 
 #include "acme/base64url.h"
+#include "acme/x509_issuer.h"
 #include "tests/support/quick/quick_key.h"
 
 namespace nolapse {
@@ -168,6 +170,25 @@ Result<void> check_signatures(const std::vector<Certificate>& chain) {
     if (!quick::is_signed_with(chain[i].der, chain[i + 1].public_key_der))
       return refuse_chain("comes with a broken chain");
   return {};
+}
+
+Result<void> check_issuer(const std::vector<Certificate>& chain, std::string_view anchors_pem,
+                          Time now) {
+  if (chain.empty()) return refuse_chain("is missing");
+  if (anchors_pem.empty()) {
+    if (chain.size() == 1 && chain.front().issuer != chain.front().subject)
+      return refuse_chain("comes without its issuer");
+    return {};
+  }
+  const auto anchors = parse_pem_chain(anchors_pem);
+  if (!anchors) return fail(anchors.error());
+  const Time when = std::max(now, chain.front().not_before);
+  for (const Certificate& each : chain) {
+    if (when < each.not_before || each.not_after <= when) break;
+    for (const Certificate& anchor : *anchors)
+      if (quick::is_signed_with(each.der, anchor.public_key_der)) return {};
+  }
+  return refuse_chain("no anchor in issuer_roots stands behind");
 }
 
 Result<std::string> make_signing_request(const PrivateKey& key,

@@ -144,3 +144,29 @@ TEST_CASE("a check of one name looks at that one alone, ours or another's") {
   CHECK(scene.check(watch_checks(), false, {"shop"}).empty());
   CHECK(scene.lines().size() == 2);
 }
+
+TEST_CASE("a status shows a watched certificate as near its end from the first threshold on") {
+  struct Row {
+    Duration left;
+    const char* state;
+    bool of_use;
+  };
+  for (const Row& row : {Row{24h * 31, "ok", true}, Row{24h * 29, "near", true},
+                         Row{24h * 4, "near", true}, Row{-1h, "expired", false}}) {
+    CAPTURE(acme::format_duration(row.left));
+    Scene scene;
+    scene.watch_endpoint();
+    scene.config.watches.front().files = {"/etc/ssl/a.pem"};
+    scene.serve("192.0.2.1", scene.now + row.left);
+    scene.world.files.put("/etc/ssl/a.pem", scene.services.front()->installed()->fullchain);
+    std::vector<WatchedCertificate> places;
+    collect_watched(scene.world.world(), scene.config, {},
+                    [&](std::vector<WatchedCertificate> found) { places = std::move(found); });
+    REQUIRE(scene.world.clock.run_until([&] { return !places.empty(); }));
+    REQUIRE(places.size() == 2);
+    for (const WatchedCertificate& place : places) {
+      CHECK(name_of(place.state) == std::string(row.state));
+      CHECK(place.is_of_use() == row.of_use);
+    }
+  }
+}

@@ -15,7 +15,8 @@ DOCUMENTATION = r"""
 module: nolapse
 short_description: Renews, looks at and checks the certificates of nolapse
 description:
-  - Runs C(nolapse renew), C(nolapse status) or C(nolapse config check) on the host.
+  - Runs C(nolapse renew), C(nolapse status), C(nolapse check) or C(nolapse config check) on the
+    host.
   - The task fails where the exit status is not 0, with nolapse's own words. The status is returned
     as C(rc), so that a playbook can be more lenient; where C(failed_when) is
     C(result.rc in [1, 2]), what is merely undecided passes, such as a CA that asks to wait.
@@ -25,9 +26,10 @@ options:
       - C(renew) obtains what is missing, renews what is due, deploys and verifies. It is a change
         when a certificate was issued or deployed. In check mode it says what would be done.
       - C(status) fails unless every certificate is served and will be renewed.
+      - C(check) runs the self-tests and fails unless all is well.
       - C(config_check) reads the configuration alone.
     type: str
-    choices: [renew, status, config_check]
+    choices: [renew, status, check, config_check]
     required: true
   names:
     description: Certificates; none means all.
@@ -58,6 +60,10 @@ options:
   ca:
     description: C(renew) from this CA only.
     type: str
+  deep:
+    description: Whether C(check) also asks the CAs, proves control of each name and runs the hooks' checks.
+    type: bool
+    default: false
   deploy:
     description: Whether C(renew) deploys.
     type: bool
@@ -73,6 +79,11 @@ EXAMPLES = r"""
   nolapse:
     command: status
     names: [shop]
+
+- name: Fail unless every way to break a renewal was looked for and none was found
+  nolapse:
+    command: check
+    deep: true
 """
 
 RETURN = r"""
@@ -88,6 +99,10 @@ certificates:
   description: The certificates of nolapse's JSON document.
   type: list
   returned: renew and status
+findings:
+  description: The findings of nolapse's JSON document, those that are fine as well.
+  type: list
+  returned: check
 problems:
   description: What is wrong with the configuration.
   type: list
@@ -186,6 +201,13 @@ def status_line(certificate):
     return ": ".join([line] + [error["message"] for error in errors if error])
 
 
+def finding_line(finding):
+    line = "%s %s: %s" % (finding["severity"], finding["code"], finding["summary"])
+    if finding["evidence"]:
+        line += " [%s]" % finding["evidence"]
+    return line + ("; do: " + finding["fix"] if finding["fix"] else "")
+
+
 def renew(nolapse, params):
     arguments = ["renew"]
     if params["force"]:
@@ -219,6 +241,16 @@ def status(nolapse, params):
     nolapse.end(result, lines, changed=False, certificates=certificates)
 
 
+def check(nolapse, params):
+    arguments = ["check"] + (["--deep"] if params["deep"] else [])
+    result, document, _ = nolapse.run(arguments + ["--"] + params["names"])
+    nolapse.refused(result, document)
+    findings = document["findings"]
+    lines = [finding_line(one) for one in findings if one["severity"] != "ok"]
+    lines = lines or ["%d checks fine" % len(findings)]
+    nolapse.end(result, lines, changed=False, findings=findings)
+
+
 def config_check(nolapse, _):
     result, document, _ = nolapse.run(["config", "check"])
     nolapse.refused(result, document)
@@ -228,7 +260,7 @@ def config_check(nolapse, _):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "command": {"required": True, "choices": ["renew", "status", "config_check"]},
+            "command": {"required": True, "choices": ["renew", "status", "check", "config_check"]},
             "names": {"type": "list", "elements": "str", "default": []},
             "config": {"type": "path", "default": "/etc/nolapse/nolapse.toml"},
             "content": {"type": "str"},
@@ -236,11 +268,12 @@ def main():
             "program": {"type": "str", "default": "nolapse"},
             "force": {"type": "bool", "default": False},
             "ca": {"type": "str"},
+            "deep": {"type": "bool", "default": False},
             "deploy": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
-    commands = {"renew": renew, "status": status, "config_check": config_check}
+    commands = {"renew": renew, "status": status, "check": check, "config_check": config_check}
     commands[module.params["command"]](Nolapse(module), module.params)
 
 
