@@ -96,19 +96,35 @@ json open_array(const AlertState& state) {
   return open;
 }
 
+// A thousand messages for each of many channels: what stands at the alert is not repeated.
+bool is_as_open(const AlertMessage& message, const std::map<std::uint64_t, const Alert*>& open) {
+  const auto alert = open.find(message.alert);
+  if (alert == open.end() || message.news == AlertNews::resolved) return false;
+  const Finding& now = alert->second->finding;
+  const Finding& then = message.finding;
+  return now.same_as(then) && now.severity == then.severity && now.level == then.level &&
+         now.since == then.since && now.summary == then.summary && now.evidence == then.evidence &&
+         now.fix == then.fix;
+}
+
 json queue_array(const AlertState& state) {
+  std::map<std::uint64_t, const Alert*> open;
+  for (const Alert& alert : state.open) open[alert.id] = &alert;
   json queue = json::array();
   for (const AlertMessage& message : state.queue) {
-    queue.push_back({{"id", message.id},
-                     {"channel", message.channel},
-                     {"news", name_of(message.news)},
-                     {"alert", message.alert},
-                     {"finding", finding_object(message.finding)},
-                     {"at", acme::format_rfc3339(message.at)},
-                     {"before", message.before ? told_object(*message.before) : json(nullptr)},
-                     {"refusals", message.refusals},
-                     {"refusal", message.refusal},
-                     {"next_attempt", time_or_null(message.next_attempt)}});
+    json object{{"id", message.id},
+                {"channel", message.channel},
+                {"news", name_of(message.news)},
+                {"alert", message.alert},
+                {"at", acme::format_rfc3339(message.at)}};
+    if (!is_as_open(message, open)) object["finding"] = finding_object(message.finding);
+    if (message.before) object["before"] = told_object(*message.before);
+    if (message.refusals > 0) {
+      object["refusals"] = message.refusals;
+      object["refusal"] = message.refusal;
+      object["next_attempt"] = time_or_null(message.next_attempt);
+    }
+    queue.push_back(std::move(object));
   }
   return queue;
 }
@@ -133,6 +149,10 @@ void read_queue(const json& document, AlertState& state) {
                          time_member(object, "at").value_or(Time{})};
     message.id = id_member(object, "id");
     message.alert = id_member(object, "alert");
+    const auto alert = std::find_if(state.open.begin(), state.open.end(), [&](const Alert& each) {
+      return each.id != 0 && each.id == message.alert;
+    });
+    if (!object.contains("finding") && alert != state.open.end()) message.finding = alert->finding;
     const json& before = acme::object_member(object, "before");
     if (!before.empty()) message.before = read_told(before);
     message.refusals = small_number(object, "refusals");

@@ -433,6 +433,26 @@ TEST_CASE("alerts.json comes back as it was written") {
   CHECK(read->channels.at("hook").remark == "not all");
 }
 
+TEST_CASE("what waits of what is open is not written twice: a thousand alerts fit what is read") {
+  Book book;
+  for (int i = 0; i < 6; ++i) {
+    book.config.channels.push_back({"channel" + std::to_string(i), "webhook"});
+  }
+  std::vector<Finding> many;
+  for (std::size_t i = 0; i < longest_queue; ++i) {
+    many.push_back(a("A" + std::to_string(i), error));
+    many.back().evidence = std::string(400, 'x');
+  }
+  book.find(many, monday);
+  const std::string text = write_alerts_document(book.state);
+  CHECK(text.size() < (4u << 20));
+  const auto read = read_alerts_document(text);
+  REQUIRE(read);
+  REQUIRE(read->queue.size() == 8 * longest_queue);
+  CHECK(read->queue.back().finding.same_as(book.state.queue.back().finding));
+  CHECK(read->queue.back().finding.evidence.size() == 400);
+}
+
 TEST_CASE("alerts.json of schema 1: told is who has nothing of it in his queue") {
   const auto read = read_alerts_document(R"({"schema":1,
     "open":[{"finding":{"code":"A","certificate":"shop","subject":"x","severity":"error","level":2},
