@@ -69,11 +69,20 @@ bool has_port(std::string_view host) {
   return std::count(host.begin(), host.end(), ':') == 1;
 }
 
+// "shop.test." is a name as zone files have it.
+std::string without_last_dot(std::string_view host) {
+  const std::size_t end = std::min(host.rfind(':'), host.size());
+  std::string text(host);
+  if (end > 1 && host[end - 1] == '.') text.erase(end - 1, 1);
+  return text;
+}
+
 // "shop.test", "[::1]" and even "::1" with their port.
-std::string with_port(std::string_view host, const std::string& port) {
-  if (has_port(host)) return std::string(host);
+std::string with_port(std::string_view given, const std::string& port) {
+  const std::string host = without_last_dot(given);
+  if (has_port(host)) return host;
   const bool bare_address = host.find(':') != std::string_view::npos && host.front() != '[';
-  return (bare_address ? "[" + std::string(host) + "]" : std::string(host)) + ":" + port;
+  return (bare_address ? "[" + host + "]" : host) + ":" + port;
 }
 
 bool is_sendable(std::string_view text) {

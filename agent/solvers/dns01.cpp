@@ -78,21 +78,31 @@ class Dns01 : public Solver {
   void change(const PresentedChallenge& challenge, Change what, Completion<void> done) {
     find_record_place(world_, name_of(challenge),
                       [this, challenge, what, done = std::move(done)](Result<RecordPlace> place) {
+                        // A resolver that is away is ours. The CA has its own, and most records
+                        // have no alias.
+                        const bool may_go_on = !place && place.error().kind != ErrorKind::input;
+                        if (may_go_on && !provider_->needs_zone())
+                          place = RecordPlace{name_of(challenge), {}};
                         if (!place) return done(described(place.error()));
-                        DnsProvider::Record record{place->name,
-                                                   place->zone,
-                                                   acme::dns01_value(challenge.key_authorization),
-                                                   challenge.identifier.value,
-                                                   challenge.token,
-                                                   challenge.key_authorization};
-                        const std::string turn = provider_->may_overlap() ? record.name : "";
-                        turns_.enter(turn, [this, record = std::move(record), turn, what, done] {
-                          (*provider_.*what)(record, [this, turn, done](Result<void> outcome) {
-                            turns_.leave(turn);
-                            done(outcome ? std::move(outcome) : described(outcome.error()));
-                          });
-                        });
+                        change_at(*place, challenge, what, done);
                       });
+  }
+
+  void change_at(const RecordPlace& place, const PresentedChallenge& challenge, Change what,
+                 const Completion<void>& done) {
+    DnsProvider::Record record{place.name,
+                               place.zone,
+                               acme::dns01_value(challenge.key_authorization),
+                               challenge.identifier.value,
+                               challenge.token,
+                               challenge.key_authorization};
+    const std::string turn = provider_->may_overlap() ? record.name : "";
+    turns_.enter(turn, [this, record = std::move(record), turn, what, done] {
+      (*provider_.*what)(record, [this, turn, done](Result<void> outcome) {
+        turns_.leave(turn);
+        done(outcome ? std::move(outcome) : described(outcome.error()));
+      });
+    });
   }
 
   Result<void> described(Error error) const {

@@ -92,6 +92,8 @@ class AcmeDns : public DnsProvider {
   void remove(Record, Completion<void> done) override {
     complete_later(world_, std::move(done), {});
   }
+  // The account is that of the alias.
+  bool needs_zone() const override { return true; }
 
  private:
   const ChallengeConfig challenge_;

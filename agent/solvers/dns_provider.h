@@ -15,7 +15,7 @@ class DnsProvider {
  public:
   struct Record {
     std::string name;   // "_acme-challenge.shop.example", aliases followed, no trailing dot
-    std::string zone;   // apex of the zone that holds it: "shop.example"
+    std::string zone;   // apex of the zone that holds it: "shop.example"; empty: not known
     std::string value;  // [RFC 8555 §8.4]
     // What it is for; foreign protocols want to know.
     std::string domain;  // without "*."
@@ -31,6 +31,8 @@ class DnsProvider {
   // May several names be changed at once? Programs of others read, change and write whole zones,
   // and services count requests a second.
   virtual bool may_overlap() const { return false; }
+  // Can it do nothing where aliases and zone could not be looked up?
+  virtual bool needs_zone() const { return false; }
 };
 
 // One of the provider's settings; empty when it is not given.

@@ -20,6 +20,7 @@ class Rfc2136 : public DnsProvider {
     update(std::move(record), false, std::move(done));
   }
   bool may_overlap() const override { return true; }
+  bool needs_zone() const override { return setting_of(challenge_, "zone").empty(); }
 
  private:
   void update(Record record, bool add, Completion<void> done) {

@@ -130,6 +130,7 @@ class ServiceProvider : public DnsProvider {
   void remove(Record record, Completion<void> done) override {
     begin(std::move(record), false, std::move(done));
   }
+  bool needs_zone() const override { return true; }
 
  private:
   void begin(Record record, bool add, Completion<void> done) {

@@ -22,7 +22,7 @@ class Scene : public DaemonScene {
     for (const char* name : {"one", "another"}) {
       AlertChannel channel{name, "email"};
       channel.settings["smtp"] = "smtp://mail.test:587";
-      channel.to = {"ops@shop.test"};
+      channel.to = {std::string(name) + "@shop.test"};
       shop.config.alerts.channels.push_back(std::move(channel));
     }
   }

@@ -17,6 +17,8 @@ TEST_CASE("hosts, endpoints and URLs are targets") {
   };
   for (const Case& each : std::vector<Case>{
            {"shop.test", "shop.test", 443, "shop.test", "", "/", true},
+           {"shop.test.", "shop.test", 443, "shop.test", "", "/", true},
+           {"https://shop.test.:8443/", "shop.test", 8443, "shop.test", "", "/", true},
            {"SHOP.test:8443", "shop.test", 8443, "shop.test", "", "/", true},
            {"shop.test:9000", "shop.test", 9000, "shop.test", "", "/", false},
            {"shop.test:993", "shop.test", 993, "shop.test", "", "", false},

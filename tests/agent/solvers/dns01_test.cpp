@@ -100,22 +100,50 @@ class SlowService final : public Http {
   int under_way_ = 0;
 };
 
+ChallengeConfig httpreq_way() {
+  ChallengeConfig challenge = way();
+  challenge.provider = "httpreq";
+  challenge.settings = {{"endpoint", "https://dns.test"}};
+  return challenge;
+}
+
+World with_http(const World& world, Http& http) {
+  return {world.clock,
+          http,
+          world.tls_probe,
+          world.dns,
+          world.files,
+          world.processes,
+          world.key_maker,
+          world.http_responder,
+          world.tls_alpn_responder,
+          world.random,
+          world.mail};
+}
+
 }  // namespace
 
 TEST_CASE("a service, or a program, is asked for one name after the other") {
   Scene scene;
   SlowService service(scene.world.clock);
-  const World w = scene.world.world();
-  ChallengeConfig challenge = way();
-  challenge.provider = "httpreq";
-  challenge.settings = {{"endpoint", "https://dns.test"}};
-  scene.solver = make_dns01(
-      challenge, {w.clock, service, w.tls_probe, w.dns, w.files, w.processes, w.key_maker,
-                  w.http_responder, w.tls_alpn_responder, w.random, w.mail});
+  scene.solver = make_dns01(httpreq_way(), with_http(scene.world.world(), service));
   REQUIRE(scene.present(
       {proof("shop.test", "one"), proof("a.shop.test", "two"), proof("b.shop.test", "three")}));
   CHECK(service.all == 3);
   CHECK(service.most == 1);
+}
+
+TEST_CASE("a resolver that is away stops only what has to know the zone") {
+  Scene scene;
+  scene.zone.servers.front().fault = FakeDns::Fault::no_answer;
+  const auto refused = scene.present({proof("shop.test", "one")});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == "DNS_TIMEOUT");
+  SlowService service(scene.world.clock);
+  scene.solver = make_dns01(httpreq_way(), with_http(scene.world.world(), service));
+  CHECK(scene.present({proof("shop.test", "one")}));
+  CHECK(service.all == 1);
+  CHECK_FALSE(scene.present({proof("nowhere.example", "one")}));
 }
 
 TEST_CASE("another's records at the same name stay") {

@@ -13,6 +13,24 @@ no_channels() {
   take_up
 }
 
+a_fault 2.21 channels_alike web ALERT_CHANNELS_FEW "" "both alert channels lead to one place"
+channels_alike() {
+  edit "s|$folder/pager|$folder/mail|"
+  take_up
+}
+
+a_fault 2.21 channels_silent web ALERT_CHANNEL_FAILING "silent unknown" \
+  "no alert channel has delivered anything for forty days"
+channels_silent() {
+  local alerts=$folder/state/alerts.json
+  within 20 all_delivered "$alerts" || return
+  kill_daemon
+  jq '.channels[].delivered_at = "2020-01-01T00:00:00Z"' "$alerts" >"$folder/alerts.json" &&
+    cp "$folder/alerts.json" "$alerts"
+}
+
+all_delivered() { jq -e '[.channels[].delivered_at] | length == 2 and all(. != null)' "$1"; }
+
 # The second refusal is written down instead of waited for, and the third one due.
 a_fault 2.21 channel_refuses web ALERT_CHANNEL_FAILING "" "an alert channel takes no messages"
 channel_refuses() {

@@ -24,11 +24,16 @@ profile_withdrawn() {
 }
 
 # The account is the host's own; how it came to its end only the CA knows.
-a_fault 2.13 account_deactivated web ACCOUNT_INVALID "deep alone" "the account was deactivated"
+a_fault 2.13 account_deactivated web ACCOUNT_INVALID "deep alone peers" \
+  "the account was deactivated"
 account_deactivated() {
   cp -a "$folder/state" "$folder/elsewhere" && rm -f "$folder"/elsewhere/{control,lock} &&
     "$NOLAPSE" --config "$folder/nolapse.toml" --state-dir "$folder/elsewhere" \
       account deactivate --yes
+}
+account_deactivated_for_peers() {
+  at_the_ca rules "[{\"on\": [\"new_account\", \"account\", \"new_order\"],
+    \"answer\": $(problem unauthorized 401)}]"
 }
 
 a_fault 2.13 account_forgotten web ACCOUNT_INVALID "deep peers" "the CA does not know the account"
@@ -65,14 +70,17 @@ external_account_wanted_for_peers() {
     {\"on\": \"new_account\", \"answer\": $(problem externalAccountRequired 401)}]"
 }
 
-a_fault 2.11 clock_ahead web CLOCK_WRONG "deep quick" "the clock is ten minutes ahead"
+a_fault 2.11 clock_ahead web CLOCK_WRONG "deep quick peers" "the clock is ten minutes ahead"
 clock_ahead() { minutes_later 10; }
+clock_ahead_for_peers() { clock_of_certbot +10m; }
 
-a_fault 2.11 clock_behind web CLOCK_WRONG deep "the clock is ten minutes behind"
+a_fault 2.11 clock_behind web CLOCK_WRONG "deep peers" "the clock is ten minutes behind"
 clock_behind() { minutes_later -10; }
+clock_behind_for_peers() { clock_of_certbot -10m; }
 
-a_fault 2.11 clock_drifts web CLOCK_WRONG deep "the clock is two minutes ahead"
+a_fault 2.11 clock_drifts web CLOCK_WRONG "deep peers" "the clock is two minutes ahead"
 clock_drifts() { minutes_later 2; }
+clock_drifts_for_peers() { clock_of_certbot +2m; }
 
 a_fault 2.8 orders_spent budget RATE_BUDGET_LOW "" "four renewals by hand in one day"
 orders_spent() {
@@ -86,14 +94,14 @@ ca_asks_to_wait() {
   renew_in_vain
 }
 
-a_fault 2.14 replacement_refused web RENEWAL_FAILING "" \
+a_fault 2.14 replacement_refused web RENEWAL_FAILING peers \
   "the CA refuses each order as one that was replaced already"
 replacement_refused() {
   at_the_ca always new_order "$(problem alreadyReplaced 409)"
   renew_in_vain
 }
 
-a_fault 2.14 replacement_malformed web RENEWAL_FAILING "" \
+a_fault 2.14 replacement_malformed web RENEWAL_FAILING peers \
   "the CA calls each order malformed, and advises to renew now"
 replacement_malformed() {
   at_the_ca rules "[{\"on\": \"new_order\", \"answer\": $(problem malformed 400)},
@@ -103,10 +111,14 @@ replacement_malformed() {
   renew_in_vain
 }
 
-a_fault 2.18 order_processing web ORDER_STUCK "" "an order stays in processing for hours"
+a_fault 2.18 order_processing web ORDER_STUCK peers "an order stays in processing for hours"
 order_processing() {
   at_the_ca rules '[{"on": ["order", "finalize"],
     "merge": {"status": "processing", "certificate": null}}]'
   timeout 6 "$NOLAPSE" --config "$folder/nolapse.toml" renew --force >/dev/null 2>&1 </dev/null
   at_another_time +7h
+}
+order_processing_for_peers() {
+  at_the_ca rules '[{"on": ["order", "finalize"],
+    "merge": {"status": "processing", "certificate": null}}]'
 }

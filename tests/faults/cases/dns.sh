@@ -44,8 +44,12 @@ a_fault 2.7 right_withdrawn zone DNS01_WRITE_FAILED "deep peers" \
   "the key may not change the zone any more"
 right_withdrawn() { primary_again 's/acl: \[update, transfer\]/acl: [transfer]/'; }
 
-a_fault 2.7 key_file_gone zone CONFIG_BROKEN "" "the key file is gone"
+a_fault 2.7 key_file_gone zone CONFIG_BROKEN peers "the key file is gone"
 key_file_gone() { rm "$folder/tsig.key"; }
+key_file_gone_for_peers() {
+  rm "$folder/certbot.ini"
+  unset RFC2136_TSIG_SECRET
+}
 
 a_fault 2.7 token_expired provider DNS01_WRITE_FAILED deep "the provider's token has expired"
 token_expired() {
@@ -123,8 +127,10 @@ a_fault 2.6 caa_no_wildcards zone CAA_FORBIDS_CA "deep peers" "CAA forbids wildc
 caa_no_wildcards() { caa 0 issuewild ";"; }
 caa_no_wildcards_for_peers() { refused_for_caa caa_no_wildcards; }
 
-a_fault 2.6 caa_above_broken web CAA_LOOKUP_FAILED deep "CAA above the name cannot be looked up"
+a_fault 2.6 caa_above_broken web CAA_LOOKUP_FAILED "deep peers" \
+  "CAA above the name cannot be looked up"
 caa_above_broken() {
   primary_again '/domain: test$/,/acl:/d'
   secondary_again '/domain: test$/,/zonefile-load:/d'
 }
+caa_above_broken_for_peers() { refused_for_caa caa_above_broken; }

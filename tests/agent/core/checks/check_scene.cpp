@@ -100,7 +100,8 @@ void CheckScene::update_account(const std::string& name) {
 }
 
 std::vector<Finding> CheckScene::check(const CheckFamily& family, bool deep,
-                                       std::vector<std::string> names) {
+                                       std::vector<std::string> names,
+                                       std::optional<DaemonView> daemon) {
   EventStream events(world.clock);
   const Store files = store();
   std::map<std::string, std::unique_ptr<CaClient>> clients;
@@ -117,7 +118,7 @@ std::vector<Finding> CheckScene::check(const CheckFamily& family, bool deep,
                        files,
                        [&](const std::string& name) -> CaClient& { return *clients.at(name); },
                        [&](const std::string& name) { return solvers.at(name).get(); },
-                       {}};
+                       std::move(daemon)};
   std::optional<Findings> found;
   const auto began = world.clock.uptime();
   run_self_test(std::move(context), family.checks, {std::move(names), deep},

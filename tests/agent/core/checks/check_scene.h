@@ -24,7 +24,8 @@ class CheckScene {
 
   // Of the family's checks, without those that are fine.
   std::vector<Finding> check(const CheckFamily& family, bool deep = true,
-                             std::vector<std::string> names = {});
+                             std::vector<std::string> names = {},
+                             std::optional<DaemonView> daemon = {});
   // What the checks found, as "CODE severity certificate [subject]", in their order.
   static std::vector<std::string> brief(const std::vector<Finding>& findings);
 
