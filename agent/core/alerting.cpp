@@ -41,7 +41,9 @@ void Alerting::follow(const std::vector<Finding>& findings) {
   for (Finding& finding : channel_findings(state_)) {
     if (!has_same(findings, finding)) all.push_back(std::move(finding));
   }
-  report_overflow(update_alerts(state_, all, config_.alerts, now));
+  const AlertOverflow overflow = update_alerts(state_, all, config_.alerts, now);
+  report_overflow(overflow);
+  std::erase_if(full_, [&](const std::string& channel) { return !overflow.contains(channel); });
   try_channels(state_, config_.alerts, now);
   // Somebody else alarms when this stays away: when nobody looks, or nobody can be told.
   ping_is_due_ = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
@@ -59,7 +61,6 @@ void Alerting::report_overflow(const AlertOverflow& overflow) {
                      std::to_string(none.postponed) + " wait for room in the queue, and " +
                      std::to_string(none.lost) + " that tell of an end, or reports, are lost");
   }
-  full_.clear();
   for (const auto& [channel, none] : overflow) full_.insert(channel);
 }
 

@@ -44,7 +44,7 @@ class Alerting {
   EventStream& events_;
   AlertState state_;
   std::map<std::string, bool> under_way_;  // by channel
-  std::set<std::string> full_;             // channels whose queue was when it was looked at last
+  std::set<std::string> full_;             // channels whose queue was after the last self-test
   std::optional<Clock::TimerId> alarm_;
   // Whoever waits for the state to be on the disk; those of the save under way came before.
   std::vector<Completion<void>> unsaved_;

@@ -71,7 +71,8 @@ TEST_CASE("what is wrong with an alert channel is told with its line") {
         "\"/etc/nolapse/smtp.password\", or remove it"}},
       {channel + "type = \"syslog\"\nfacility = \"deamon\"",
        {":4: alerts.channel.it.facility: \"deamon\" is no facility of syslog; did you mean "
-        "\"daemon\"?"}},
+        "\"daemon\"? known are: auth, authpriv, cron, daemon, ftp, lpr, mail, news, syslog, user, "
+        "uucp, local0, local1, local2, local3, local4, local5, local6, local7"}},
       {channel + "type = \"email\"\nsmtp = \"smtp://mail.test\"\nto = [\"ops\"]",
        {":5: alerts.channel.it.to: \"ops\" is no mail address; write one such as "
         "\"ops@shop.example\""}},
