@@ -13,12 +13,24 @@
 
 namespace nolapse {
 
+// As what a channel took an alert last.
+struct Told {
+  Time at{};
+  std::string code;
+  std::string subject;
+  FindingSeverity severity = FindingSeverity::error;
+  int level = 0;
+};
+
 // One that is open.
 struct Alert {
   Finding finding;  // as it was found last
   Time raised_at{};
-  // When somebody was told last; nothing: it was silenced since it began.
-  std::optional<Time> told_at;
+  std::map<std::string, Told> told = {};  // by channel: those that took it, and nobody else
+  std::uint64_t id = 0;                   // stays, whatever the finding becomes
+
+  // When somebody was told last; nothing: nobody was.
+  std::optional<Time> told_at() const;
 };
 
 // Quiet for a while about a certificate, or a code; visible everywhere.
@@ -46,6 +58,14 @@ struct AlertMessage {
   AlertNews news = AlertNews::raised;
   Finding finding;  // of a report: its id as the subject, headline and summary
   Time at{};        // when it was put here
+  std::uint64_t id = 0;
+  std::uint64_t alert = 0;  // 0: of none
+  // As what the channel knows the alert so far: the other side may have to close that.
+  std::optional<Told> before = {};
+  // It was refused although the channel works: how often, why, and when it is tried again.
+  int refusals = 0;
+  std::string refusal = {};
+  std::optional<Time> next_attempt = {};
 };
 
 // How a channel fares. One that fails is itself a finding.
@@ -55,6 +75,7 @@ struct ChannelRecord {
   std::optional<Time> failing_since;
   int failures = 0;  // in a row
   std::string error;
+  std::string remark = {};  // what it took, but not for all: the recipients that were refused
 };
 
 struct AlertState {
@@ -63,6 +84,7 @@ struct AlertState {
   std::vector<AlertMessage> queue;  // oldest first
   std::map<std::string, ChannelRecord> channels;
   std::optional<Time> reported_until;  // the end of the last period whose report was put here
+  std::uint64_t last_id = 0;           // of alerts and messages
 };
 
 }  // namespace nolapse

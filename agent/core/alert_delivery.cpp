@@ -1,5 +1,7 @@
 #include "agent/core/alert_delivery.h"
 
+#include <deque>
+#include <iterator>
 #include <memory>
 
 #include "acme/json_read.h"
@@ -8,68 +10,117 @@
 namespace nolapse {
 namespace {
 
+// Of Mail: the server took it, but not for all recipients.
+constexpr const char* mail_in_part = "MAIL_PART_REFUSED";
+
 std::string first_line(const std::string& text) {
   std::string line = text.substr(0, text.find('\n'));
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
   return line;
 }
 
+// What a channel answers that does not want this message, whatever the hour. [RFC 9110 §15.5]
+bool is_refusal(int status) {
+  return status / 100 == 4 && status != 408 && status != 429;
+}
+
 struct Sending {
   World world;
   AlertChannel channel;
-  std::vector<AlertDelivery> deliveries;
-  std::size_t next = 0;
-  Completion<void> done;
+  AlertSender sender;
+  std::deque<AlertParcel> parcels;
+  std::size_t step = 0;      // of the first parcel
+  std::size_t refusals = 0;  // of messages that were not refused before
+  DeliveryEnd end = {};
+  std::function<void(const AlertReceipt&)> each;
+  std::function<void(const DeliveryEnd&)> done;
+
+  std::string in_words(const std::string& why) const {
+    return "channel " + channel.name + ": " + why;
+  }
 };
 using SendingPointer = std::shared_ptr<Sending>;
 
 void send_next(const SendingPointer& sending);
 
-void sent(const SendingPointer& sending, const Result<void>& outcome) {
-  if (outcome) return send_next(sending);
-  sending->done(fail(outcome.error().kind, outcome.error().code,
-                     "channel " + sending->channel.name + ": " + outcome.error().message));
+void taken(const SendingPointer& sending, const std::string& remark) {
+  AlertParcel& parcel = sending->parcels.front();
+  if (++sending->step < parcel.deliveries.size()) return send_next(sending);
+  const AlertReceipt receipt{std::move(parcel.messages), {}, remark};
+  sending->parcels.pop_front();
+  sending->step = 0;
+  sending->end.taken += receipt.messages.size();
+  sending->each(receipt);
+  send_next(sending);
+}
+
+// Of several together nobody knows which: then each for itself.
+void refused(const SendingPointer& sending, const std::string& why) {
+  AlertParcel parcel = std::move(sending->parcels.front());
+  sending->parcels.pop_front();
+  sending->step = 0;
+  if (parcel.messages.size() > 1) {
+    for (auto message = parcel.messages.rbegin(); message != parcel.messages.rend(); ++message) {
+      for (AlertParcel& single : parcels_of(sending->channel, {*message}, sending->sender)) {
+        sending->parcels.push_front(std::move(single));
+      }
+    }
+    return send_next(sending);
+  }
+  if (!sending->end.failure) sending->end.failure = sending->in_words(why);
+  if (parcel.messages.front().refusals == 0) ++sending->refusals;
+  sending->each({std::move(parcel.messages), why});
+  sending->end.broken = sending->end.taken == 0 && sending->refusals >= most_refusals;
+  send_next(sending);
+}
+
+void failed(const SendingPointer& sending, const std::string& why) {
+  sending->end.failure = sending->in_words(why);
+  sending->end.broken = true;
+  sending->end.broke_at = sending->parcels.front().messages;
+  sending->done(sending->end);
 }
 
 void send(const SendingPointer& sending, acme::HttpRequest request) {
   HttpOptions options;
   options.plain_http = true;  // the configuration admits it for this host only
   options.timeout = sending->channel.timeout;
-  const auto roots = sending->channel.settings.find("roots");
-  if (roots != sending->channel.settings.end()) options.roots_file = roots->second;
-  sending->world.http.send(
-      std::move(request), std::move(options), [sending](const Result<acme::HttpResponse>& reply) {
-        if (!reply) {
-          return sent(sending, fail(ErrorKind::transient, "ALERT_FAILED", reply.error().message));
-        }
-        if (reply->status / 100 == 2) return sent(sending, {});
-        sent(sending, fail(ErrorKind::transient, "ALERT_REFUSED",
-                           "it answers " + std::to_string(reply->status) + ": " +
-                               acme::printable(reply->body, 200)));
-      });
+  options.roots_file = setting_of(sending->channel, "roots");
+  sending->world.http.send(std::move(request), std::move(options),
+                           [sending](const Result<acme::HttpResponse>& reply) {
+                             if (!reply) return failed(sending, reply.error().message);
+                             if (reply->status / 100 == 2) return taken(sending, {});
+                             const std::string why = "it answers " + std::to_string(reply->status) +
+                                                     ": " + acme::printable(reply->body, 200);
+                             if (is_refusal(reply->status)) return refused(sending, why);
+                             failed(sending, why);
+                           });
 }
 
 void send(const SendingPointer& sending, MailMessage mail) {
-  sending->world.mail.send(std::move(mail),
-                           [sending](const Result<void>& outcome) { sent(sending, outcome); });
+  sending->world.mail.send(std::move(mail), [sending](const Result<void>& outcome) {
+    if (outcome) return taken(sending, {});
+    if (outcome.error().code == mail_in_part) return taken(sending, outcome.error().message);
+    failed(sending, outcome.error().message);
+  });
 }
 
 void send(const SendingPointer& sending, ProcessSpec process) {
   const std::string program = process.argv.front();
   const Duration deadline = process.deadline;
-  sending->world.processes.run(
-      std::move(process), [sending, program, deadline](const Result<ProcessResult>& result) {
-        if (!result) return sent(sending, fail(result.error()));
-        const auto failure = failure_of(*result, deadline);
-        if (!failure) return sent(sending, {});
-        sent(sending, fail(ErrorKind::local, "ALERT_FAILED", program + *failure));
-      });
+  sending->world.processes.run(std::move(process),
+                               [sending, program, deadline](const Result<ProcessResult>& result) {
+                                 if (!result) return failed(sending, result.error().message);
+                                 const auto failure = failure_of(*result, deadline);
+                                 if (failure) return failed(sending, program + *failure);
+                                 taken(sending, {});
+                               });
 }
 
 void send_next(const SendingPointer& sending) {
-  if (sending->next == sending->deliveries.size()) return sending->done({});
+  if (sending->parcels.empty() || sending->end.broken) return sending->done(sending->end);
   std::visit([&](const auto& delivery) { send(sending, delivery); },
-             sending->deliveries[sending->next++]);
+             sending->parcels.front().deliveries[sending->step]);
 }
 
 Result<std::map<std::string, std::string>> read_secrets(const Files& files,
@@ -105,13 +156,13 @@ ReportAttachment read_report(const Files& files, const std::string& folder, cons
 
 void deliver_alerts(const World& world, const AlertChannel& channel,
                     const std::vector<AlertMessage>& messages, Duration repeat,
-                    const std::string& reports_folder, Completion<void> done) {
+                    const std::string& reports_folder,
+                    std::function<void(const AlertReceipt&)> each,
+                    std::function<void(const DeliveryEnd&)> done) {
   auto secrets = read_secrets(world.files, channel);
   if (!secrets) {
-    world.clock.start_timer(
-        Duration{0}, [done = std::move(done), error = secrets.error(), name = channel.name] {
-          done(fail(error.kind, error.code, "channel " + name + ": " + error.message));
-        });
+    const DeliveryEnd end{0, "channel " + channel.name + ": " + secrets.error().message, true};
+    world.clock.start_timer(Duration{0}, [done = std::move(done), end] { done(end); });
     return;
   }
   const std::string host = first_line(world.files.read("/etc/hostname").value_or(""));
@@ -122,8 +173,17 @@ void deliver_alerts(const World& world, const AlertChannel& channel,
     const std::string& id = message.finding.subject;
     sender.reports[id] = read_report(world.files, reports_folder, id);
   }
+  auto parcels = parcels_of(channel, messages, sender);
   auto sending = std::make_shared<Sending>(
-      Sending{world, channel, deliveries_of(channel, messages, sender), 0, std::move(done)});
+      Sending{world,
+              channel,
+              std::move(sender),
+              {std::make_move_iterator(parcels.begin()), std::make_move_iterator(parcels.end())},
+              0,
+              0,
+              {},
+              std::move(each),
+              std::move(done)});
   world.clock.start_timer(Duration{0}, [sending] { send_next(sending); });
 }
 

@@ -29,14 +29,30 @@ struct AlertSender {
 // Any 2xx is taken for delivered.
 using AlertDelivery = std::variant<acme::HttpRequest, MailMessage, ProcessSpec>;
 
-// In order; several where the channel takes one message at a time.
-std::vector<AlertDelivery> deliveries_of(const AlertChannel& channel,
-                                         const std::vector<AlertMessage>& messages,
-                                         const AlertSender& sender);
+// What the channel takes as one: the messages are delivered when all of it was taken, in order.
+struct AlertParcel {
+  std::vector<AlertMessage> messages;
+  std::vector<AlertDelivery> deliveries;
+};
+
+// In order; several where the channel takes one message at a time, or not all that there are.
+std::vector<AlertParcel> parcels_of(const AlertChannel& channel,
+                                    const std::vector<AlertMessage>& messages,
+                                    const AlertSender& sender);
+
+// What `nolapse alert test` sends. To a pager it is an incident that begins, and ends at once: one
+// that only ends proves nothing.
+AlertMessage test_message(const AlertChannel& channel, Time now);
 
 // "ERROR shop: …", one line.
 std::string headline_of(const AlertMessage& message);
+std::string headline_of(const std::vector<AlertMessage>& messages);
 // With evidence, what to do, and since when; of a report the first lines.
 std::string text_of(const AlertMessage& message);
+std::string texts_of(const std::vector<AlertMessage>& messages);
+
+// Empty where it is not set.
+const std::string& setting_of(const AlertChannel& channel, const std::string& key);
+const std::string& secret_of(const AlertSender& sender, const std::string& key);
 
 }  // namespace nolapse

@@ -2,14 +2,31 @@
 
 #include <algorithm>
 
+#include "agent/core/finding_fate.h"
+
 namespace nolapse {
 
 using namespace std::chrono_literals;
 
 namespace {
 
-// Levels of expiry, whatever the code: the last threshold.
+// Levels of expiry, whatever the code: the last threshold, and when it is over.
 constexpr int last_threshold = 3;
+constexpr int over_level = 4;
+
+int level_of(const std::string& code, int level) {
+  return code == "EXPIRED" || code == "SERVED_EXPIRED" ? over_level : level;
+}
+
+// What Alertmanager and pagers keep until it is said that it is over.
+bool keeps_incidents(const AlertChannel& channel) {
+  return channel.type == "pagerduty" || channel.type == "alertmanager";
+}
+
+Duration repeat_for(const AlertChannel& channel, const AlertsConfig& config) {
+  return channel.type == "alertmanager" ? std::min(alertmanager_interval, config.repeat)
+                                        : config.repeat;
+}
 
 Alert* find_open(AlertState& state, const Finding& finding) {
   const auto found = std::find_if(state.open.begin(), state.open.end(), [&](const Alert& alert) {
@@ -18,16 +35,9 @@ Alert* find_open(AlertState& state, const Finding& finding) {
   return found == state.open.end() ? nullptr : &*found;
 }
 
-// Older ones give way: what is true now counts more than what was true a week ago.
-void tell(AlertState& state, const AlertsConfig& config, AlertNews news, const Finding& finding,
-          Time now) {
-  for (const AlertChannel& channel : config.channels) {
-    state.queue.push_back({channel.name, news, finding, now});
-  }
-  if (state.queue.size() > longest_queue) {
-    state.queue.erase(state.queue.begin(),
-                      state.queue.end() - static_cast<std::ptrdiff_t>(longest_queue));
-  }
+const Told* find_told(const Alert& alert, const std::string& channel) {
+  const auto found = alert.told.find(channel);
+  return found == alert.told.end() ? nullptr : &found->second;
 }
 
 bool is_alert(const Finding& finding, Time now) {
@@ -36,33 +46,113 @@ bool is_alert(const Finding& finding, Time now) {
   return finding.since && now - *finding.since >= patience_with_unknown;
 }
 
-bool is_worse(const Finding& now, const Finding& before) {
-  return now.severity > before.severity || now.level > before.level;
+bool is_worse(const Finding& now, const std::string& code, FindingSeverity severity, int level) {
+  return now.severity > severity || level_of(now.code, now.level) > level_of(code, level);
+}
+bool is_worse(const Finding& now, const Told& told) {
+  return is_worse(now, told.code, told.severity, told.level);
 }
 
 // A clock that was set back must not keep anybody quiet.
-bool is_due_again(const Alert& alert, const AlertsConfig& config, Time now) {
-  return !alert.told_at || now < *alert.told_at || now - *alert.told_at >= config.repeat;
+bool is_due_again(const Told& told, Duration repeat, Time now) {
+  return now < told.at || now - told.at >= repeat;
 }
 
-void follow(AlertState& state, Alert& alert, const Finding& finding, const AlertsConfig& config,
-            Time now) {
-  const bool worse = is_worse(finding, alert.finding);
-  alert.finding = finding;
-  if (silence_of(state, finding, now) != nullptr) return;
-  if (!worse && !is_due_again(alert, config, now)) return;
-  const AlertNews news = !alert.told_at ? AlertNews::raised
-                         : worse        ? AlertNews::escalated
-                                        : AlertNews::repeated;
-  alert.told_at = now;
-  tell(state, config, news, finding, now);
+void tell(AlertState& state, const AlertChannel& channel, AlertNews news, const Alert& alert,
+          Time now, AlertOverflow& overflow) {
+  AlertMessage message{channel.name, news, alert.finding, now};
+  message.alert = alert.id;
+  if (const Told* told = find_told(alert, channel.name)) message.before = *told;
+  queue_message(state, std::move(message), overflow);
 }
 
-Duration delivery_pause(int failures) {
-  return std::min<Duration>(1min * (1 << std::clamp(failures - 1, 0, 6)), 1h);
+void tell_open(AlertState& state, const AlertChannel& channel, const AlertsConfig& config, Time now,
+               AlertOverflow& overflow) {
+  for (const Alert& alert : state.open) {
+    if (silence_of(state, alert.finding, now) != nullptr) continue;
+    AlertMessage* const waiting = find_waiting(state, channel.name, alert.id);
+    const auto news = news_for(alert.finding, find_told(alert, channel.name), waiting,
+                               repeat_for(channel, config), now);
+    if (news) {
+      tell(state, channel, *news, alert, now, overflow);
+    } else if (waiting != nullptr) {
+      waiting->finding = alert.finding;  // as it is now, in words
+    }
+  }
+}
+
+// Told are those who were told that it began, or will be: nobody else need hear that it is over.
+void tell_end(AlertState& state, const Alert& alert, bool incidents_only,
+              const AlertsConfig& config, Time now, AlertOverflow& overflow) {
+  for (const AlertChannel& channel : config.channels) {
+    const bool waits = find_waiting(state, channel.name, alert.id) != nullptr;
+    if (incidents_only && !keeps_incidents(channel)) {
+      std::erase_if(state.queue, [&](const AlertMessage& each) {
+        return each.alert == alert.id && each.channel == channel.name;
+      });
+    } else if (waits || find_told(alert, channel.name) != nullptr) {
+      tell(state, channel, AlertNews::resolved, alert, now, overflow);
+    }
+  }
+}
+
+// Channels that are no longer configured have nobody to deliver to.
+void forget_channels(AlertState& state, const AlertsConfig& config) {
+  const auto is_gone = [&](const std::string& name) {
+    return std::none_of(config.channels.begin(), config.channels.end(),
+                        [&](const AlertChannel& channel) { return channel.name == name; });
+  };
+  std::erase_if(state.queue, [&](const AlertMessage& message) { return is_gone(message.channel); });
+  std::erase_if(state.channels, [&](const auto& entry) { return is_gone(entry.first); });
+  for (Alert& alert : state.open) {
+    std::erase_if(alert.told, [&](const auto& entry) { return is_gone(entry.first); });
+  }
+}
+
+bool lasts(const Finding& finding, const std::vector<Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(), [&](const Finding& each) {
+    return each.severity != FindingSeverity::ok && each.same_as(finding);
+  });
+}
+
+// What is not found again is over, or is the same alert under another code. Of what nobody could
+// see nothing is known: it stays open.
+void end_alerts(AlertState& state, const std::vector<Finding>& findings, const AlertsConfig& config,
+                Time now, AlertOverflow& overflow) {
+  std::vector<Finding> bad;
+  for (const Finding& finding : findings) {
+    if (finding.severity != FindingSeverity::ok) bad.push_back(finding);
+  }
+  std::vector<Finding> known;
+  for (const Alert& alert : state.open) known.push_back(alert.finding);
+  std::vector<Alert> open;
+  for (Alert& alert : std::exchange(state.open, {})) {
+    FindingFate fate{Fate::unseen, nullptr};
+    if (!lasts(alert.finding, bad)) fate = fate_of(alert.finding, bad, known);
+    const bool known_already =
+        fate.successor != nullptr && std::any_of(known.begin(), known.end(), [&](const auto& each) {
+          return each.same_as(*fate.successor);
+        });
+    if (fate.fate == Fate::over || known_already) {
+      tell_end(state, alert, known_already, config, now, overflow);
+      continue;
+    }
+    if (fate.fate == Fate::became) {
+      alert.finding = *fate.successor;
+      known.push_back(alert.finding);
+    }
+    open.push_back(std::move(alert));
+  }
+  state.open = std::move(open);
 }
 
 }  // namespace
+
+std::optional<Time> Alert::told_at() const {
+  std::optional<Time> last;
+  for (const auto& [channel, each] : told) last = last ? std::max(*last, each.at) : each.at;
+  return last;
+}
 
 const char* name_of(AlertNews news) {
   switch (news) {
@@ -82,10 +172,13 @@ const char* name_of(AlertNews news) {
   return "raised";
 }
 
+void set_silence(AlertState& state, const Silence& silence, Time now) {
+  std::erase_if(state.silences, [&](const Silence& each) { return each.what == silence.what; });
+  if (silence.until > now) state.silences.push_back(silence);
+}
+
 const Silence* silence_of(const AlertState& state, const Finding& finding, Time now) {
-  const bool last = finding.code == "EXPIRED" || finding.code == "SERVED_EXPIRED" ||
-                    finding.level >= last_threshold;
-  if (last) return nullptr;
+  if (level_of(finding.code, finding.level) >= last_threshold) return nullptr;
   for (const Silence& silence : state.silences) {
     if (now >= silence.until) continue;
     if (silence.what == finding.code || silence.what == finding.certificate) return &silence;
@@ -93,37 +186,106 @@ const Silence* silence_of(const AlertState& state, const Finding& finding, Time 
   return nullptr;
 }
 
-void update_alerts(AlertState& state, const std::vector<Finding>& findings,
-                   const AlertsConfig& config, Time now) {
-  std::erase_if(state.silences, [&](const Silence& silence) { return now >= silence.until; });
-  // Channels that are no longer configured have nobody to deliver to.
-  const auto is_gone = [&](const std::string& name) {
-    return std::none_of(config.channels.begin(), config.channels.end(),
-                        [&](const AlertChannel& channel) { return channel.name == name; });
-  };
-  std::erase_if(state.queue, [&](const AlertMessage& message) { return is_gone(message.channel); });
-  std::erase_if(state.channels, [&](const auto& entry) { return is_gone(entry.first); });
+std::optional<AlertNews> news_for(const Finding& finding, const Told* told,
+                                  const AlertMessage* waiting, Duration repeat, Time now) {
+  if (waiting != nullptr) {
+    const Finding& known = waiting->finding;
+    const bool as_bad = finding.code == known.code && finding.subject == known.subject &&
+                        !is_worse(finding, known.code, known.severity, known.level);
+    if (as_bad && waiting->news != AlertNews::resolved) return {};
+  }
+  if (told == nullptr) return AlertNews::raised;
+  if (is_worse(finding, *told)) return AlertNews::escalated;
+  const bool renamed = finding.code != told->code || finding.subject != told->subject;
+  if (renamed || is_due_again(*told, repeat, now)) return AlertNews::repeated;
+  return {};
+}
 
+AlertOverflow update_alerts(AlertState& state, const std::vector<Finding>& findings,
+                            const AlertsConfig& config, Time now) {
+  AlertOverflow overflow;
+  std::erase_if(state.silences, [&](const Silence& silence) { return now >= silence.until; });
+  forget_channels(state, config);
+  end_alerts(state, findings, config, now, overflow);
   for (const Finding& finding : findings) {
     if (!is_alert(finding, now)) continue;
-    Alert* alert = find_open(state, finding);
-    if (alert == nullptr) {
-      state.open.push_back({finding, now, {}});
-      alert = &state.open.back();
+    if (Alert* alert = find_open(state, finding)) {
+      alert->finding = finding;
+    } else {
+      state.open.push_back({finding, now, {}, ++state.last_id});
     }
-    follow(state, *alert, finding, config, now);
   }
-  std::erase_if(state.open, [&](const Alert& alert) {
-    const bool lasts = std::any_of(findings.begin(), findings.end(), [&](const Finding& finding) {
-      return finding.severity != FindingSeverity::ok && finding.same_as(alert.finding);
-    });
-    // Whoever was never told need not hear that it is over.
-    if (!lasts && alert.told_at) tell(state, config, AlertNews::resolved, alert.finding, now);
-    return !lasts;
+  for (const AlertChannel& channel : config.channels) {
+    tell_open(state, channel, config, now, overflow);
+  }
+  return overflow;
+}
+
+AlertOverflow remind(AlertState& state, const AlertsConfig& config, Time now) {
+  AlertOverflow overflow;
+  for (const AlertChannel& channel : config.channels) {
+    if (repeat_for(channel, config) < config.repeat) {
+      tell_open(state, channel, config, now, overflow);
+    }
+  }
+  return overflow;
+}
+
+std::optional<Time> next_reminder(const AlertState& state, const AlertsConfig& config, Time now) {
+  std::optional<Time> next;
+  for (const AlertChannel& channel : config.channels) {
+    const Duration repeat = repeat_for(channel, config);
+    if (repeat == config.repeat) continue;
+    for (const Alert& alert : state.open) {
+      const Told* const told = find_told(alert, channel.name);
+      if (told == nullptr || silence_of(state, alert.finding, now) != nullptr) continue;
+      const bool waits =
+          std::any_of(state.queue.begin(), state.queue.end(), [&](const AlertMessage& each) {
+            return each.alert == alert.id && each.channel == channel.name;
+          });
+      if (waits) continue;
+      const Time at = is_due_again(*told, repeat, now) ? now : told->at + repeat;
+      next = next ? std::min(*next, at) : at;
+    }
+  }
+  return next;
+}
+
+bool everybody_is_told(const AlertState& state, Time now) {
+  return std::all_of(state.open.begin(), state.open.end(), [&](const Alert& alert) {
+    if (silence_of(state, alert.finding, now) != nullptr) return true;
+    return std::any_of(alert.told.begin(), alert.told.end(),
+                       [&](const auto& entry) { return !is_worse(alert.finding, entry.second); });
   });
 }
 
+std::vector<Finding> channel_findings(const AlertState& state) {
+  std::vector<Finding> findings;
+  for (const auto& [name, record] : state.channels) {
+    std::size_t refused = 0;
+    std::string why;
+    for (const AlertMessage& message : state.queue) {
+      if (message.channel != name || message.refusals == 0) continue;
+      ++refused;
+      if (why.empty()) why = message.finding.code + ": " + message.refusal;
+    }
+    if (refused == 0 && record.remark.empty()) continue;
+    findings.push_back({"ALERT_CHANNEL_FAILING",
+                        {},
+                        "channel " + name,
+                        FindingSeverity::error,
+                        refused > 0 ? "the alert channel " + name + " refuses " +
+                                          std::to_string(refused) + " message(s)"
+                                    : "the alert channel " + name + " does not reach everybody",
+                        refused > 0 ? why : record.remark,
+                        "correct it, then: nolapse alert test " + name,
+                        {}});
+  }
+  return findings;
+}
+
 void try_channels(AlertState& state, const AlertsConfig& config, Time now) {
+  AlertOverflow none;
   for (const AlertChannel& channel : config.channels) {
     const ChannelRecord& record = state.channels[channel.name];
     const bool waits =
@@ -136,61 +298,21 @@ void try_channels(AlertState& state, const AlertsConfig& config, Time now) {
     trial.summary =
         "nolapse is watching, and this channel works; the next such message comes in a "
         "month";
-    state.queue.push_back({channel.name, AlertNews::trial, std::move(trial), now});
+    queue_message(state, {channel.name, AlertNews::trial, std::move(trial), now}, none);
   }
 }
 
-void tell_report(AlertState& state, const ReportNotice& notice, const AlertsConfig& config,
-                 Time now) {
+AlertOverflow tell_report(AlertState& state, const ReportNotice& notice, const AlertsConfig& config,
+                          Time now) {
+  AlertOverflow overflow;
   state.reported_until = notice.until;
   for (const AlertChannel& channel : config.channels) {
-    if (channel.type == "pagerduty" || channel.type == "alertmanager") continue;
+    if (keeps_incidents(channel)) continue;
     Finding report{"REPORT",       {}, notice.id, FindingSeverity::ok, notice.headline,
                    notice.summary, {}};
-    state.queue.push_back({channel.name, AlertNews::report, std::move(report), now});
+    queue_message(state, {channel.name, AlertNews::report, std::move(report), now}, overflow);
   }
-}
-
-std::vector<AlertMessage> due_messages(const AlertState& state, const std::string& channel,
-                                       Time now) {
-  const auto record = state.channels.find(channel);
-  if (record != state.channels.end() && record->second.next_attempt &&
-      now < *record->second.next_attempt && *record->second.next_attempt - now <= 2h) {
-    return {};
-  }
-  std::vector<AlertMessage> messages;
-  for (const AlertMessage& message : state.queue) {
-    if (message.channel == channel) messages.push_back(message);
-  }
-  return messages;
-}
-
-std::optional<Time> next_delivery(const AlertState& state, Time now) {
-  std::optional<Time> next;
-  for (const AlertMessage& message : state.queue) {
-    const auto record = state.channels.find(message.channel);
-    const bool waits = record != state.channels.end() && record->second.next_attempt &&
-                       *record->second.next_attempt - now <= 2h;
-    const Time at = waits ? std::max(*record->second.next_attempt, now) : now;
-    next = next ? std::min(*next, at) : at;
-  }
-  return next;
-}
-
-void note_delivery(AlertState& state, const std::string& channel, std::size_t messages,
-                   const std::optional<std::string>& error, Time now) {
-  ChannelRecord& record = state.channels[channel];
-  if (error) {
-    ++record.failures;
-    if (!record.failing_since) record.failing_since = now;
-    record.next_attempt = now + delivery_pause(record.failures);
-    record.error = *error;
-    return;
-  }
-  record = ChannelRecord{now, {}, {}, 0, {}};
-  std::erase_if(state.queue, [&](const AlertMessage& message) {
-    return message.channel == channel && messages > 0 && messages-- > 0;
-  });
+  return overflow;
 }
 
 }  // namespace nolapse

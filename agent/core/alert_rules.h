@@ -1,8 +1,9 @@
 // What becomes an alert, when it is told again, and what a silence may keep quiet: pure functions.
+// Each channel is told for itself: what counts is what it has taken, and not what was meant for it.
 // [design §5, "Alerts"]
 #pragma once
 
-#include "agent/core/alert.h"
+#include "agent/core/alert_queue.h"
 
 namespace nolapse {
 
@@ -10,14 +11,33 @@ namespace nolapse {
 inline constexpr Duration patience_with_unknown = std::chrono::hours(2);
 // A channel that delivered nothing for so long is tried, so that it is known to work.
 inline constexpr Duration channel_trial_interval = std::chrono::hours(24 * 30);
-// A queue that nobody empties keeps the newest.
-inline constexpr std::size_t longest_queue = 1000;
+// Alertmanager forgets at a restart; its clients tell it again all the time.
+inline constexpr Duration alertmanager_interval = std::chrono::minutes(4);
 
-// Follows the findings: what is new is raised, what is worse escalated, what lasts repeated, what
-// is gone resolved; each with a message for every channel, unless it is silenced.
-void update_alerts(AlertState& state, const std::vector<Finding>& findings,
-                   const AlertsConfig& config, Time now);
+// Follows the findings: what is new is raised, what is worse than what a channel was told
+// escalated, what lasts repeated, what is over resolved; unless it is silenced. A channel that
+// knows nothing of what is open is told all of it.
+AlertOverflow update_alerts(AlertState& state, const std::vector<Finding>& findings,
+                            const AlertsConfig& config, Time now);
 
+// Tells again whom it has to be told again before the next self-test.
+AlertOverflow remind(AlertState& state, const AlertsConfig& config, Time now);
+// When that is due next; nothing: never.
+std::optional<Time> next_reminder(const AlertState& state, const AlertsConfig& config, Time now);
+
+// What has to be told to a channel of an alert that is open: `told`, what it took of it last, and
+// `waiting`, what it is to take; nothing: there is none. Nothing: it need not be told.
+std::optional<AlertNews> news_for(const Finding& finding, const Told* told,
+                                  const AlertMessage* waiting, Duration repeat, Time now);
+
+// All is well, or somebody has taken each alert that is not silenced, as bad as it is.
+bool everybody_is_told(const AlertState& state, Time now);
+
+// Of the channels themselves: what one refuses although it works.
+std::vector<Finding> channel_findings(const AlertState& state);
+
+// In the place of one about the same. One that is over at once ends that.
+void set_silence(AlertState& state, const Silence& silence, Time now);
 // Nothing: it is not silenced. What is past the last threshold before expiry, or over, never is.
 const Silence* silence_of(const AlertState& state, const Finding& finding, Time now);
 
@@ -25,17 +45,7 @@ const Silence* silence_of(const AlertState& state, const Finding& finding, Time 
 void try_channels(AlertState& state, const AlertsConfig& config, Time now);
 
 // Puts the report into the queue of each channel that is for people, and not for incidents.
-void tell_report(AlertState& state, const ReportNotice& notice, const AlertsConfig& config,
-                 Time now);
-
-// The messages of one channel that are to be sent now, together; empty: none, or not yet.
-std::vector<AlertMessage> due_messages(const AlertState& state, const std::string& channel,
-                                       Time now);
-// When there is something to send next; nothing: never.
-std::optional<Time> next_delivery(const AlertState& state, Time now);
-
-// After an attempt: the messages leave the queue, or wait: a minute doubling to an hour.
-void note_delivery(AlertState& state, const std::string& channel, std::size_t messages,
-                   const std::optional<std::string>& error, Time now);
+AlertOverflow tell_report(AlertState& state, const ReportNotice& notice, const AlertsConfig& config,
+                          Time now);
 
 }  // namespace nolapse

@@ -2,9 +2,23 @@
 
 #include <algorithm>
 
-#include "agent/core/alert_delivery.h"
-
 namespace nolapse {
+namespace {
+
+bool has_same(const std::vector<Finding>& findings, const Finding& wanted) {
+  return std::any_of(findings.begin(), findings.end(),
+                     [&](const Finding& each) { return each.same_as(wanted); });
+}
+
+// Alertmanager is told again every few minutes: no news for anybody's log.
+bool is_routine(const AlertChannel& channel, const std::vector<AlertMessage>& messages) {
+  return channel.type == "alertmanager" &&
+         std::all_of(messages.begin(), messages.end(), [](const AlertMessage& message) {
+           return message.news == AlertNews::repeated;
+         });
+}
+
+}  // namespace
 
 Alerting::Alerting(World world, const Config& config, const Store& store, EventStream& events)
     : world_(world), config_(config), store_(store), events_(events) {}
@@ -17,13 +31,19 @@ void Alerting::start() {
     events_.emit(Severity::warning, {}, "STATE_UNREADABLE",
                  state.error().message + "; what is open is told anew");
   }
-  deliver_due();
+  wake();
 }
 
 void Alerting::follow(const std::vector<Finding>& findings) {
   if (stopped_) return;
   const Time now = world_.clock.now();
-  update_alerts(state_, findings, config_.alerts, now);
+  std::vector<Finding> all = findings;
+  for (Finding& finding : channel_findings(state_)) {
+    if (!has_same(findings, finding)) all.push_back(std::move(finding));
+  }
+  const AlertOverflow overflow = update_alerts(state_, all, config_.alerts, now);
+  report_overflow(overflow);
+  std::erase_if(full_, [&](const std::string& channel) { return !overflow.contains(channel); });
   try_channels(state_, config_.alerts, now);
   // Somebody else alarms when this stays away: when nobody looks, or nobody can be told.
   ping_is_due_ = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
@@ -32,14 +52,25 @@ void Alerting::follow(const std::vector<Finding>& findings) {
   save_then([this](const Result<void>&) { deliver_due(); });
 }
 
+// Once when it begins, and each time that something is lost.
+void Alerting::report_overflow(const AlertOverflow& overflow) {
+  for (const auto& [channel, none] : overflow) {
+    if (none.lost == 0 && full_.contains(channel)) continue;
+    events_.emit(Severity::error, {}, "ALERT_QUEUE_FULL",
+                 "channel " + channel + ": too many messages wait for it; " +
+                     std::to_string(none.postponed) + " wait for room in the queue, and " +
+                     std::to_string(none.lost) + " that tell of an end, or reports, are lost");
+  }
+  for (const auto& [channel, none] : overflow) full_.insert(channel);
+}
+
 void Alerting::silence(Silence silence, Completion<void> done) {
-  std::erase_if(state_.silences, [&](const Silence& each) { return each.what == silence.what; });
-  if (silence.until > world_.clock.now()) state_.silences.push_back(std::move(silence));
+  set_silence(state_, silence, world_.clock.now());
   save_then(std::move(done));
 }
 
 void Alerting::send_report(const ReportNotice& notice) {
-  tell_report(state_, notice, config_.alerts, world_.clock.now());
+  report_overflow(tell_report(state_, notice, config_.alerts, world_.clock.now()));
   save_then([this](const Result<void>&) { deliver_due(); });
 }
 
@@ -62,19 +93,33 @@ void Alerting::save() {
                    });
 }
 
+void Alerting::wake() {
+  if (stopped_) return;
+  const std::uint64_t last = state_.last_id;
+  report_overflow(remind(state_, config_.alerts, world_.clock.now()));
+  if (state_.last_id == last) return deliver_due();
+  save_then([this](const Result<void>&) { deliver_due(); });
+}
+
 void Alerting::deliver_due() {
   if (stopped_) return;
+  const Time now = world_.clock.now();
   for (const AlertChannel& channel : config_.alerts.channels) {
     if (under_way_[channel.name]) continue;
-    const auto messages = due_messages(state_, channel.name, world_.clock.now());
+    const auto messages = due_messages(state_, channel.name, now);
     if (messages.empty()) continue;
     under_way_[channel.name] = true;
-    deliver_alerts(world_, channel, messages, config_.alerts.repeat, store_.reports_path(),
-                   [this, name = channel.name, count = messages.size()](const Result<void>& done) {
-                     delivered(name, count, done);
-                   });
+    deliver_alerts(
+        world_, channel, messages, config_.alerts.repeat, store_.reports_path(),
+        [this](const AlertReceipt& receipt) { received(receipt); },
+        [this, channel, is_news = !is_routine(channel, messages)](const DeliveryEnd& end) {
+          ended(channel, end, is_news);
+        });
   }
-  if (state_.queue.empty() && std::exchange(ping_is_due_, false)) ping_heartbeat();
+  if (ping_is_due_ && everybody_is_told(state_, now)) {
+    ping_is_due_ = false;
+    ping_heartbeat();
+  }
   sleep();
 }
 
@@ -96,21 +141,50 @@ void Alerting::ping_heartbeat() {
                    });
 }
 
-void Alerting::delivered(const std::string& channel, std::size_t messages,
-                         const Result<void>& outcome) {
-  under_way_[channel] = false;
+// At once, so that a restart does not repeat what was taken before it.
+void Alerting::received(const AlertReceipt& receipt) {
+  if (stopped_ || receipt.messages.empty()) return;
+  const Time now = world_.clock.now();
+  const std::string& name = receipt.messages.front().channel;
+  if (receipt.refused) {
+    for (const AlertMessage& message : receipt.messages) {
+      note_refused(state_, message, *receipt.refused, now);
+      if (message.refusals > 0) continue;
+      events_.emit(Severity::error, message.finding.certificate, "ALERT_REFUSED",
+                   "channel " + name + " does not take " + message.finding.code + ": " +
+                       *receipt.refused + "; the others are sent, and this one again later");
+    }
+  } else {
+    const std::string before = state_.channels[name].remark;
+    note_taken(state_, receipt.messages, receipt.remark, now);
+    if (!receipt.remark.empty() && receipt.remark != before) {
+      events_.emit(Severity::error, {}, "ALERT_NOT_TO_ALL",
+                   "channel " + name + ": " + receipt.remark);
+    }
+  }
+  save_then([](const Result<void>&) {});
+}
+
+void Alerting::ended(const AlertChannel& channel, const DeliveryEnd& end, bool is_news) {
+  under_way_[channel.name] = false;
   if (stopped_) return;
-  const bool was_failing = state_.channels[channel].failures > 0;
-  const auto error =
-      outcome ? std::optional<std::string>() : std::optional(outcome.error().message);
-  note_delivery(state_, channel, messages, error, world_.clock.now());
-  if (error && !was_failing) {
+  const bool was_failing = state_.channels[channel.name].failures > 0;
+  const bool failed = end.broken || (end.failure && end.taken == 0);
+  if (failed) {
+    note_failure(state_, channel.name, *end.failure, end.broken, end.broke_at, world_.clock.now());
+  }
+  if (failed && !was_failing) {
+    const auto waiting =
+        std::count_if(state_.queue.begin(), state_.queue.end(),
+                      [&](const AlertMessage& message) { return message.channel == channel.name; });
+    events_.emit(Severity::error, {}, "ALERT_NOT_DELIVERED",
+                 *end.failure + "; " + std::to_string(waiting) +
+                     " message(s) wait, and are sent when it works");
+  }
+  if (end.taken > 0 && is_news) {
     events_.emit(
-        Severity::error, {}, "ALERT_NOT_DELIVERED",
-        *error + "; " + std::to_string(messages) + " message(s) wait, and are sent when it works");
-  } else if (!error) {
-    events_.emit(Severity::info, {}, "ALERT_DELIVERED",
-                 "channel " + channel + " has taken " + std::to_string(messages) + " message(s)");
+        Severity::info, {}, "ALERT_DELIVERED",
+        "channel " + channel.name + " has taken " + std::to_string(end.taken) + " message(s)");
   }
   save_then([this](const Result<void>&) { deliver_due(); });
 }
@@ -119,10 +193,12 @@ void Alerting::sleep() {
   if (alarm_) world_.clock.cancel_timer(*alarm_);
   alarm_.reset();
   const Time now = world_.clock.now();
-  const auto next = next_delivery(state_, now);
+  auto next = next_delivery(state_, now);
+  const auto reminder = next_reminder(state_, config_.alerts, now);
+  if (reminder && (!next || *reminder < *next)) next = reminder;
   // What is under way ends with a look of its own.
   if (!next || *next <= now) return;
-  alarm_ = world_.clock.start_timer(*next - now, [this] { deliver_due(); });
+  alarm_ = world_.clock.start_timer(*next - now, [this] { wake(); });
 }
 
 }  // namespace nolapse

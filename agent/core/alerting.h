@@ -2,6 +2,9 @@
 // is queued until each channel has taken it. Nothing here changes what a job does.
 #pragma once
 
+#include <set>
+
+#include "agent/core/alert_delivery.h"
 #include "agent/core/alert_rules.h"
 #include "agent/core/event_stream.h"
 #include "agent/core/store.h"
@@ -27,8 +30,11 @@ class Alerting {
  private:
   void save_then(Completion<void> done);
   void save();
+  void report_overflow(const AlertOverflow& overflow);
+  void wake();
   void deliver_due();
-  void delivered(const std::string& channel, std::size_t messages, const Result<void>& outcome);
+  void received(const AlertReceipt& receipt);
+  void ended(const AlertChannel& channel, const DeliveryEnd& end, bool is_news);
   void sleep();
   void ping_heartbeat();
 
@@ -38,6 +44,7 @@ class Alerting {
   EventStream& events_;
   AlertState state_;
   std::map<std::string, bool> under_way_;  // by channel
+  std::set<std::string> full_;             // channels whose queue was after the last self-test
   std::optional<Clock::TimerId> alarm_;
   // Whoever waits for the state to be on the disk; those of the save under way came before.
   std::vector<Completion<void>> unsaved_;

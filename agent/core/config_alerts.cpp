@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "agent/core/config_endpoint.h"
 #include "agent/core/config_parts.h"
 #include "agent/core/nearest.h"
 
@@ -16,6 +17,7 @@ enum class Value {
   url,
   program,
   smtp,  // "smtp://HOST:PORT"
+  facility,
   roots,
 };
 
@@ -47,17 +49,53 @@ constexpr std::array channel_keys = {
     ChannelKey{"ntfy", "token_file", Value::file},
     ChannelKey{"ntfy", "roots", Value::roots},
     ChannelKey{"exec", "program", Value::program, true},
-    ChannelKey{"syslog", "facility"},
+    ChannelKey{"syslog", "facility", Value::facility},
 };
 
 const std::vector<std::string> channel_types = {"email",        "webhook", "slack", "pagerduty",
                                                 "alertmanager", "ntfy",    "exec",  "syslog"};
 
+// Those that a program may log to.
+const std::vector<std::string> facilities = {"auth",   "authpriv", "cron",   "daemon", "ftp",
+                                             "lpr",    "mail",     "news",   "syslog", "user",
+                                             "uucp",   "local0",   "local1", "local2", "local3",
+                                             "local4", "local5",   "local6", "local7"};
+
+// Without a port the one of its scheme is meant.
+bool is_mail_server(const std::string& url) {
+  const bool tls = url.starts_with("smtps://");
+  if (!tls && !url.starts_with("smtp://")) return false;
+  std::string place = url.substr(url.find("://") + 3);
+  while (place.ends_with('/')) place.pop_back();
+  const bool has_port = place.find(':', place.rfind(']') + 1) != std::string::npos;
+  return parse_host_port(has_port ? place : place + ":25").has_value();
+}
+
+std::string read_facility(ConfigSection& section) {
+  const auto facility = section.text("facility");
+  if (!facility) return {};
+  if (std::find(facilities.begin(), facilities.end(), *facility) == facilities.end()) {
+    section.problem("facility", "\"" + *facility + "\" is no facility of syslog",
+                    suggest(*facility, facilities));
+  }
+  return *facility;
+}
+
+// One without the other is silently not used.
+void check_login(ConfigSection& section, const ConfigNode& table) {
+  const bool name = table.find("username") != nullptr;
+  const bool password = table.find("password_file") != nullptr;
+  if (name == password) return;
+  section.problem(name ? "username" : "password_file",
+                  name ? "needs a password" : "needs a user name",
+                  name ? "add password_file = \"/etc/nolapse/smtp.password\", or remove it"
+                       : "add username = \"...\", or remove it");
+}
+
 std::string read_smtp(ConfigSection& section) {
   const std::string url = section.text("smtp").value_or("");
   if (url.empty()) return {};
-  const bool right = url.starts_with("smtp://") || url.starts_with("smtps://");
-  if (!right || url.find('@') != std::string::npos || url.size() < 9) {
+  if (!is_mail_server(url)) {
     section.problem("smtp", "\"" + url + "\" is no mail server",
                     "write \"smtp://HOST:587\" (STARTTLS) or \"smtps://HOST:465\"; user and "
                     "password have keys of their own");
@@ -78,6 +116,8 @@ std::string read_value(ConfigSection& section, const ChannelKey& key,
       return read_program(section, name, context);
     case Value::smtp:
       return read_smtp(section);
+    case Value::facility:
+      return read_facility(section);
     case Value::text:
       break;
   }
@@ -133,7 +173,10 @@ void read_channel(const ConfigNode& table, int number, ConfigContext& context) {
                       "add " + name + " = \"...\" as the README shows");
     }
   }
-  if (*type == "email") read_recipients(section, channel);
+  if (*type == "email") {
+    read_recipients(section, channel);
+    check_login(section, table);
+  }
   channel.timeout =
       section.duration("timeout", std::chrono::seconds(1), std::chrono::minutes(5), "from 1s to 5m")
           .value_or(channel.timeout);
@@ -172,6 +215,24 @@ void read_report_period(ConfigSection& section, AlertsConfig& alerts) {
   }
 }
 
+void read_channels(ConfigSection& section, ConfigContext& context) {
+  const ConfigNode* channels = section.find("channel");
+  if (channels == nullptr) return;
+  const std::string fix = "write each one as [[alerts.channel]]";
+  if (channels->kind != ConfigNode::Kind::list) {
+    section.problem_at(*channels, "channel", "must be a list of tables", fix);
+    return;
+  }
+  int number = 0;
+  for (const ConfigNode& channel : channels->children) {
+    if (channel.kind != ConfigNode::Kind::table) {
+      section.problem_at(channel, "channel", "holds something else than a table", fix);
+      continue;
+    }
+    read_channel(channel, ++number, context);
+  }
+}
+
 }  // namespace
 
 void read_alerts(ConfigSection& top, ConfigContext& context) {
@@ -190,17 +251,7 @@ void read_alerts(ConfigSection& top, ConfigContext& context) {
           .value_or(alerts.repeat);
   read_report_period(section, alerts);
   alerts.heartbeat_url = read_service_url(section, "heartbeat_url");
-  if (const ConfigNode* channels = section.find("channel")) {
-    int number = 0;
-    for (const ConfigNode& channel : channels->children) {
-      if (channel.kind != ConfigNode::Kind::table) {
-        section.problem_at(channel, "channel", "holds something else than a table",
-                           "write each one as [[alerts.channel]]");
-        continue;
-      }
-      read_channel(channel, ++number, context);
-    }
-  }
+  read_channels(section, context);
   section.refuse_unknown_keys();
 }
 

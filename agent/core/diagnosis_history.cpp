@@ -113,12 +113,15 @@ void add_findings(const std::string& name, const Store& store,
   const auto alerts = store.load_alerts();
   if (!alerts) return;
   const Alert* first = nullptr;
+  std::optional<Time> told_at;
   for (const Alert& alert : alerts->open) {
-    if (alert.finding.certificate != name || !alert.told_at) continue;
-    if (first == nullptr || *alert.told_at < *first->told_at) first = &alert;
+    const auto told = alert.told_at();
+    if (alert.finding.certificate != name || !told || (told_at && *told_at <= *told)) continue;
+    told_at = told;
+    first = &alert;
   }
   if (first != nullptr) {
-    history.push_back({*first->told_at, "somebody was told of " + first->finding.code});
+    history.push_back({*told_at, "somebody was told of " + first->finding.code});
   }
 }
 

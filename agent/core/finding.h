@@ -25,7 +25,7 @@ struct Finding {
   std::string evidence;  // what was seen
   std::string fix;       // the command or edit that ends it
   std::optional<Time> since = {};
-  int level = 0;  // of EXPIRY_NEAR: the threshold that is passed, 1 to 3
+  int level = 0;  // of EXPIRY_NEAR, EXPIRED, ORPHAN: the step of expiry.h, 4 when it is over
 
   bool same_as(const Finding& other) const {
     return code == other.code && certificate == other.certificate && subject == other.subject;

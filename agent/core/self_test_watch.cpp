@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/core/finding_fate.h"
 #include "agent/core/schedule.h"
 
 namespace nolapse {
@@ -108,9 +109,13 @@ std::vector<Finding> findings_after(const Findings& found, const std::vector<Fin
     if (finding.severity != FindingSeverity::ok) now.push_back(finding);
   }
   keep_since(now, before, found.at);
-  if (found.deep) return now;
+  const std::vector<Finding> seen = now;
   for (const Finding& finding : before) {
-    if (is_of_deep_check(finding)) now.push_back(finding);
+    const bool again = std::any_of(seen.begin(), seen.end(),
+                                   [&](const Finding& each) { return each.same_as(finding); });
+    if (again) continue;
+    const bool not_asked = !found.deep && is_of_deep_check(finding);
+    if (not_asked || fate_of(finding, seen).fate == Fate::unseen) now.push_back(finding);
   }
   return now;
 }
@@ -182,6 +187,8 @@ void SelfTestWatch::hold(std::vector<Finding> now) {
                      "; " + finding.fix);
   }
   for (const Finding& finding : news.resolved) {
+    // Under another code it goes on.
+    if (fate_of(finding, now).fate != Fate::over) continue;
     events_.emit(Severity::info, finding.certificate, "FINDING_RESOLVED",
                  finding.code + " is no more: " + finding.summary);
   }

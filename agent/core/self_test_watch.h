@@ -54,8 +54,8 @@ class SelfTestWatch {
   bool stopped_ = false;
 };
 
-// What holds after a self-test: what it found, and of the deep checks, where it was not deep, what
-// was found before.
+// What holds after a self-test: what it found, and what was found before where it did not look (of
+// the deep checks, where it was not deep) or could not.
 std::vector<Finding> findings_after(const Findings& found, const std::vector<Finding>& before);
 
 // Two intervals, and what a self-test takes: longer than that none has ended. Or the clock that

@@ -69,8 +69,8 @@ CLI::App* add_alert(CLI::App& app, AlertCommand& alert) {
   CLI::App* silence =
       command->add_subcommand("silence", "quiet for a while; never about what is about to expire");
   silence->add_option("NAME|CODE", alert.what, "a certificate, or a code")->required();
-  silence->add_option("--for", alert.duration, "how long, such as 24h")->required();
-  silence->add_option("--why", alert.why, "the reason, for those who wonder")->required();
+  silence->add_option("--for", alert.duration, "how long, such as 24h; 0 ends it")->required();
+  silence->add_option("--why", alert.why, "the reason, for those who wonder");
   silence->callback([&alert] { alert.action = AlertCommand::Action::silence; });
   CLI::App* test = command->add_subcommand("test", "send a test message through each channel");
   test->add_option("CHANNEL", alert.what, "only this one");

@@ -23,7 +23,7 @@ int run_alert(const GlobalOptions& global, const AlertCommand& command, const Co
 // Works without a configuration.
 int run_scan(const GlobalOptions& global, const ScanCommand& command, const ConfigResult& loaded);
 int run_report(const GlobalOptions& global, const ReportCommand& command, const Config& config);
-std::string silenced_text(const Silence& silence, bool json);
+std::string silenced_text(const Silence& silence, Time now, bool json);
 int run_forget(const GlobalOptions& global, const ForgetCommand& command, const Config& config);
 int run_revoke(const GlobalOptions& global, const RevokeCommand& command, const Config& config);
 int run_account(const GlobalOptions& global, const AccountCommand& command, const Config& config);

@@ -226,10 +226,12 @@ void ControlDesk::work_on_accounts(const std::shared_ptr<const Visitor>& visitor
 }
 
 void ControlDesk::silence(const std::shared_ptr<const Visitor>& visitor) {
-  daemon_.silence(visitor->request.silence, [visitors = visitors_, visitor](Result<void> saved) {
+  const Time now = world_.clock.now();
+  daemon_.silence(visitor->request.silence, [visitors = visitors_, visitor,
+                                             now](Result<void> saved) {
     const ControlRequest& asked = visitor->request;
     if (!saved) return end(*visitors, visitor, refusal(*visitor, saved.error()));
-    end(*visitors, visitor, {exit_status::ok, silenced_text(asked.silence, asked.json), {}});
+    end(*visitors, visitor, {exit_status::ok, silenced_text(asked.silence, now, asked.json), {}});
   });
 }
 

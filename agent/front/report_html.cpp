@@ -286,7 +286,7 @@ std::string alert_item(const ReportedAlert& each) {
   std::string html = "<li><code>" + escaped(each.alert.finding.code, 60) + "</code> " +
                      escaped(each.alert.finding.summary) + "; open since " +
                      time_element(each.alert.raised_at);
-  html += each.alert.told_at ? ", told " + time_element(*each.alert.told_at) : ", not told";
+  html += each.alert.told_at() ? ", told " + time_element(*each.alert.told_at()) : ", not told";
   if (each.silence) {
     html +=
         ", silent until " + time_element(each.silence->until) + ": " + escaped(each.silence->why);

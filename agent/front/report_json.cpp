@@ -125,7 +125,7 @@ json alerts_object(const Report& report) {
   for (const ReportedAlert& each : report.alerts) {
     json object = finding_document(each.alert.finding);
     object["raised_at"] = acme::format_rfc3339(each.alert.raised_at);
-    object["told_at"] = time_or_null(each.alert.told_at);
+    object["told_at"] = time_or_null(each.alert.told_at());
     object["silence"] = each.silence ? silence_object(*each.silence) : json(nullptr);
     open.push_back(std::move(object));
   }

@@ -142,7 +142,7 @@ std::string alerts_of(const Report& report) {
   for (const ReportedAlert& alert : report.alerts) {
     text += "open since " + at(alert.alert.raised_at) + ": " + alert.alert.finding.code + " " +
             line_of(alert.alert.finding.summary);
-    if (alert.alert.told_at) text += "; told " + at(*alert.alert.told_at);
+    if (const auto told = alert.alert.told_at()) text += "; told " + at(*told);
     if (alert.silence) {
       text +=
           "; silent until " + at(alert.silence->until) + " (" + line_of(alert.silence->why) + ")";

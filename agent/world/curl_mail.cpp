@@ -60,6 +60,28 @@ struct CurlMail::Delivery {
     delivery.sent += count;
     return count;
   }
+  // What is said to the server and what it answers, of which only refused recipients count: that
+  // is not to be had otherwise. [RFC 5321 §4.2.1]
+  static int listen(CURL*, curl_infotype type, char* data, std::size_t size, void* self) {
+    auto& delivery = *static_cast<Delivery*>(self);
+    const std::string text(data, size);
+    if (type == CURLINFO_HEADER_OUT) {
+      constexpr std::string_view command = "RCPT TO:<";
+      delivery.asked.clear();
+      if (text.starts_with(command)) {
+        delivery.asked = text.substr(command.size(), text.find('>') - command.size());
+      }
+    } else if (type == CURLINFO_HEADER_IN && !delivery.asked.empty()) {
+      const bool ends = text.size() > 3 && text[3] != '-';
+      if (!ends) return 0;
+      if (text[0] == '4' || text[0] == '5') {
+        delivery.refused += (delivery.refused.empty() ? "" : "; ") + delivery.asked +
+                            " is refused: " + text.substr(0, text.find_last_not_of("\r\n ") + 1);
+      }
+      delivery.asked.clear();
+    }
+    return 0;
+  }
   static CURLcode trust(CURL*, void* context, void* self) {
     SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(context),
                             static_cast<Delivery*>(self)->trust_store.anchors.get());
@@ -96,6 +118,11 @@ struct CurlMail::Delivery {
       recipients = curl_slist_append(recipients, ("<" + to + ">").c_str());
     }
     curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, recipients);
+    // One that is gone must not keep it from the others.
+    curl_easy_setopt(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
+    curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L);
+    curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, &Delivery::listen);
+    curl_easy_setopt(easy, CURLOPT_DEBUGDATA, static_cast<void*>(this));
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Delivery::read);
     curl_easy_setopt(easy, CURLOPT_READDATA, static_cast<void*>(this));
@@ -118,6 +145,8 @@ struct CurlMail::Delivery {
   curl_slist* recipients = nullptr;
   curl_slist* resolved = nullptr;
   std::size_t sent = 0;
+  std::string asked;    // the recipient whose answer is awaited
+  std::string refused;  // recipients, and what was said to them
   std::string error_text = std::string(CURL_ERROR_SIZE, '\0');
   Clock::TimerId timer = 0;
 };
@@ -170,22 +199,25 @@ void CurlMail::start(std::uint64_t id) {
     delivery.prepare();
     loop_.start_transfer(delivery.easy, [this, id](int code) {
       Delivery& ended = *deliveries_.at(id);
-      if (code == CURLE_OK) return finish(id, {});
+      if (code == CURLE_OK && ended.refused.empty()) return finish(id, {});
+      if (code == CURLE_OK) return finish(id, failed(ended, ended.refused, "MAIL_PART_REFUSED"));
       std::string text = ended.error_text.c_str();
       if (text.empty()) text = curl_easy_strerror(static_cast<CURLcode>(code));
       long reply = 0;
       curl_easy_getinfo(ended.easy, CURLINFO_RESPONSE_CODE, &reply);
       if (reply >= 400) text += " (it answers " + std::to_string(reply) + ")";
+      if (!ended.refused.empty()) text += "; " + ended.refused;
       finish(id, failed(ended, text));
     });
   });
 }
 
-Result<void> CurlMail::failed(const Delivery& delivery, const std::string& why) const {
+Result<void> CurlMail::failed(const Delivery& delivery, const std::string& why,
+                              const char* code) const {
   std::string cause = why;
   std::replace_if(
       cause.begin(), cause.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
-  return fail(ErrorKind::transient, "MAIL_FAILED", delivery.message.server + ": " + cause);
+  return fail(ErrorKind::transient, code, delivery.message.server + ": " + cause);
 }
 
 void CurlMail::finish(std::uint64_t id, Result<void> result) {

@@ -25,7 +25,8 @@ class CurlMail final : public Mail {
   void resolve(std::uint64_t id);
   void start(std::uint64_t id);
   void finish(std::uint64_t id, Result<void> result);
-  Result<void> failed(const Delivery& delivery, const std::string& why) const;
+  Result<void> failed(const Delivery& delivery, const std::string& why,
+                      const char* code = "MAIL_FAILED") const;
 
   EventLoop& loop_;
   Dns& dns_;

@@ -278,8 +278,8 @@ struct MailMessage {
 class Mail {
  public:
   virtual ~Mail() = default;
-  // Done: the server has taken it for all recipients. Errors: transient MAIL_FAILED (the message
-  // names server and cause).
+  // Done: taken for all recipients. Errors: transient MAIL_FAILED (names server and cause), and
+  // MAIL_PART_REFUSED: taken, but not for those that the message names.
   virtual void send(MailMessage message, Completion<void> done) = 0;
 };
 

@@ -1,6 +1,7 @@
 # The other sides of alert channels, on loopback: an HTTP server that keeps each request as a line
 # of JSON, and a mail server with STARTTLS and a password. Arguments: FOLDER HTTP_PORT SMTP_PORT; the
-# folder has tls.pem and tls.key. While FOLDER/refuse exists, both refuse.
+# folder has tls.pem and tls.key. While FOLDER/refuse exists, both refuse; while FOLDER/refuse_code
+# holds a code, the HTTP server answers 400 to what speaks of it. Nobody is named gone@.
 import http.server
 import json
 import os
@@ -24,11 +25,21 @@ def refuses():
     return os.path.exists(os.path.join(folder, "refuse"))
 
 
+def refused_code():
+    try:
+        with open(os.path.join(folder, "refuse_code")) as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
 class Sink(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         if refuses():
             return self.answer(503)
+        if refused_code() and refused_code() in body:
+            return self.answer(400)
         headers = {name.lower(): value for name, value in self.headers.items()}
         note("http", {"path": self.path, "headers": headers, "body": body})
         self.answer(202)
@@ -47,6 +58,12 @@ class Sink(http.server.BaseHTTPRequestHandler):
 
 
 class Mailbox:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("gone@"):
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
+
     async def handle_DATA(self, server, session, envelope):
         if refuses():
             return "451 not now"

@@ -1,6 +1,7 @@
 // A mail server that takes everything, or says why not.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ class FakeMail final : public Mail {
   void send(MailMessage message, Completion<void> done) override {
     clock_.post_after(std::chrono::milliseconds(20),
                       [this, message = std::move(message), done = std::move(done)] {
+                        const auto broken = refuses_at.find(message.server);
+                        if (broken != refuses_at.end()) {
+                          return done(fail(ErrorKind::transient, "MAIL_FAILED", broken->second));
+                        }
                         if (!refuses.empty()) {
                           return done(fail(ErrorKind::transient, "MAIL_FAILED", refuses));
                         }
@@ -24,7 +29,8 @@ class FakeMail final : public Mail {
                       });
   }
 
-  std::string refuses;  // why; empty: it does not
+  std::string refuses;                            // why; empty: it does not
+  std::map<std::string, std::string> refuses_at;  // the same for one server
   std::vector<MailMessage> taken;
 
  private:

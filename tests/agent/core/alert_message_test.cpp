@@ -20,6 +20,16 @@ AlertMessage message(AlertNews news) {
           monday};
 }
 
+std::vector<AlertDelivery> deliveries_of(const AlertChannel& channel,
+                                         const std::vector<AlertMessage>& messages,
+                                         const AlertSender& sender) {
+  std::vector<AlertDelivery> all;
+  for (const AlertParcel& parcel : parcels_of(channel, messages, sender)) {
+    all.insert(all.end(), parcel.deliveries.begin(), parcel.deliveries.end());
+  }
+  return all;
+}
+
 struct Sent {
   explicit Sent(const std::string& type, AlertNews news = AlertNews::raised,
                 std::map<std::string, std::string> settings = {}, std::size_t count = 1) {
@@ -105,6 +115,117 @@ TEST_CASE("Alertmanager gets labels and an end, at its API [API v2]") {
       "2026-11-23T09:00:05Z");
 }
 
+namespace {
+
+// Of what the channel knows as EXPIRY_NEAR, a warning.
+AlertMessage grown(AlertNews news = AlertNews::escalated) {
+  AlertMessage message{"it",
+                       news,
+                       {"EXPIRED", "shop", {}, FindingSeverity::error, "shop: it expired", {}, {}},
+                       monday};
+  message.before = Told{monday, "EXPIRY_NEAR", {}, FindingSeverity::warning, 1};
+  return message;
+}
+
+std::vector<AlertParcel> parcels_to(const std::string& type,
+                                    const std::vector<AlertMessage>& messages) {
+  const AlertChannel channel{"it", type, {{"url", "https://it.test/x"}}, {"ops@shop.test"}};
+  return parcels_of(channel, messages, {"web1", {}, std::chrono::hours(24), monday, 7});
+}
+
+json body_of(const AlertDelivery& delivery) {
+  return json::parse(std::get<acme::HttpRequest>(delivery).body);
+}
+
+}  // namespace
+
+TEST_CASE("what goes on under another code closes the incident of the former one, after it") {
+  const auto parcels = parcels_to("pagerduty", {grown()});
+  REQUIRE(parcels.size() == 1);
+  CHECK(parcels[0].messages.size() == 1);
+  REQUIRE(parcels[0].deliveries.size() == 2);
+  const json first = body_of(parcels[0].deliveries[0]);
+  const json second = body_of(parcels[0].deliveries[1]);
+  CHECK(first["event_action"] == "trigger");
+  CHECK(first["dedup_key"] == "nolapse/web1/EXPIRED/shop/");
+  CHECK(second["event_action"] == "resolve");
+  CHECK(second["dedup_key"] == "nolapse/web1/EXPIRY_NEAR/shop/");
+  // One of the same code and place is the same incident, however bad it is.
+  AlertMessage worse = grown();
+  worse.before->code = "EXPIRED";
+  CHECK(parcels_to("pagerduty", {worse})[0].deliveries.size() == 1);
+  CHECK(body_of(parcels_to("webhook", {grown()})[0].deliveries[0])["messages"][0]["former_code"] ==
+        "EXPIRY_NEAR");
+  CHECK(text_of(grown()).find("before: EXPIRY_NEAR") != std::string::npos);
+}
+
+TEST_CASE("Alertmanager is told that the alert of the former severity is over") {
+  AlertMessage worse = grown();
+  worse.before->code = "EXPIRED";
+  const json body = body_of(parcels_to("alertmanager", {worse})[0].deliveries[0]);
+  REQUIRE(body.size() == 2);
+  CHECK(body[0]["labels"]["severity"] == "error");
+  CHECK(body[0]["endsAt"] > "2026-11-24");
+  CHECK(body[1]["labels"]["severity"] == "warning");
+  CHECK(body[1]["endsAt"] == "2026-11-23T09:00:05Z");
+  CHECK(
+      body_of(parcels_to("alertmanager", {message(AlertNews::repeated)})[0].deliveries[0]).size() ==
+      1);
+}
+
+TEST_CASE("a test is an incident that begins: one that only ends proves nothing") {
+  const AlertMessage test = test_message({"it", "pagerduty"}, monday);
+  const auto pager = parcels_to("pagerduty", {test});
+  REQUIRE(pager[0].deliveries.size() == 2);
+  CHECK(body_of(pager[0].deliveries[0])["event_action"] == "trigger");
+  CHECK(body_of(pager[0].deliveries[1])["event_action"] == "resolve");
+  CHECK(body_of(pager[0].deliveries[0])["dedup_key"] ==
+        body_of(pager[0].deliveries[1])["dedup_key"]);
+  const json alert = body_of(parcels_to("alertmanager", {test})[0].deliveries[0])[0];
+  CHECK(alert["startsAt"] == "2026-11-23T09:00:05Z");
+  CHECK(alert["endsAt"] == "2026-11-23T09:05:05Z");
+  // The monthly one pages nobody.
+  AlertMessage trial = test;
+  trial.finding.code = "ALERT_TRIAL";
+  CHECK(parcels_to("pagerduty", {trial})[0].deliveries.size() == 1);
+}
+
+TEST_CASE("what is too long for one message is sent as several, and none is left out") {
+  for (const std::string type : {"ntfy", "slack"}) {
+    CAPTURE(type);
+    const std::size_t longest = type == "ntfy" ? 4096 : 40000;
+    std::vector<AlertMessage> many;
+    for (int i = 0; i < 300; ++i) {
+      many.push_back(message(AlertNews::raised));
+      many.back().finding.summary = "number " + std::to_string(i) + ": " + std::string(200, 'x');
+    }
+    many.push_back(message(AlertNews::raised));
+    many.back().finding.evidence = std::string(100000, 'y');
+    std::size_t told = 0;
+    std::string all;
+    const auto parcels = parcels_to(type, many);
+    CHECK(parcels.size() > 1);
+    for (const AlertParcel& parcel : parcels) {
+      const std::string body = std::get<acme::HttpRequest>(parcel.deliveries.front()).body;
+      CHECK(body.size() <= longest);
+      told += parcel.messages.size();
+      all += body;
+    }
+    CHECK(told == many.size());
+    for (int i = 0; i < 300; ++i) {
+      CHECK(all.find("number " + std::to_string(i) + ":") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("nothing in a finding becomes a link or a name at Slack") {
+  AlertMessage hostile = message(AlertNews::raised);
+  hostile.finding.summary = "<!channel> & <https://evil.test|here>";
+  const std::string text = body_of(parcels_to("slack", {hostile})[0].deliveries[0])["text"];
+  CHECK(text.find("&lt;!channel&gt; &amp; &lt;https://evil.test|here&gt;") != std::string::npos);
+  CHECK(text.find('<') == std::string::npos);
+}
+
 TEST_CASE("ntfy gets a title and a priority") {
   const Sent sent("ntfy", AlertNews::raised, {{"url", "https://ntfy.test/topic"}});
   CHECK(sent.header("Priority") == "5");
@@ -150,7 +271,9 @@ TEST_CASE("syslog gets a line with its priority") {
   };
   CHECK(words(AlertNews::raised)[4] == "daemon.err");
   CHECK(words(AlertNews::resolved)[4] == "daemon.notice");
-  CHECK(words(AlertNews::raised)[5] == "--");
+  // Without that it is content where nobody listens.
+  CHECK(words(AlertNews::raised)[5] == "--socket-errors=on");
+  CHECK(words(AlertNews::raised)[6] == "--");
 }
 
 namespace {
@@ -224,6 +347,6 @@ TEST_CASE("the other channels get a report's headline and first lines") {
   CHECK(std::get<ProcessSpec>(program.front()).argv[1] == "report");
   const auto syslog = report_to("syslog", "x");
   CHECK(std::get<ProcessSpec>(syslog.front()).argv[4] == "daemon.notice");
-  CHECK(std::get<ProcessSpec>(syslog.front()).argv[6] ==
+  CHECK(std::get<ProcessSpec>(syslog.front()).argv[7] ==
         "report of web1: all 3 certificates are provably renewed");
 }

@@ -59,6 +59,20 @@ TEST_CASE("what is wrong with an alert channel is told with its line") {
        {":4: alerts.channel.it.smtp: \"mail.test\" is no mail server; write "
         "\"smtp://HOST:587\" (STARTTLS) or \"smtps://HOST:465\"; user and password have keys of "
         "their own"}},
+      {"[alerts]\nchannel = \"x\"",
+       {":2: alerts.channel: must be a list of tables; write each one as [[alerts.channel]]"}},
+      {"[alerts]\nchannel = 5",
+       {":2: alerts.channel: must be a list of tables; write each one as [[alerts.channel]]"}},
+      {"[alerts.channel]\ntype = \"syslog\"",
+       {":1: alerts.channel: must be a list of tables; write each one as [[alerts.channel]]"}},
+      {channel + "type = \"email\"\nsmtp = \"smtp://mail.test\"\nusername = \"me\"\n"
+                 "to = \"ops@x.test\"",
+       {":5: alerts.channel.it.username: needs a password; add password_file = "
+        "\"/etc/nolapse/smtp.password\", or remove it"}},
+      {channel + "type = \"syslog\"\nfacility = \"deamon\"",
+       {":4: alerts.channel.it.facility: \"deamon\" is no facility of syslog; did you mean "
+        "\"daemon\"? known are: auth, authpriv, cron, daemon, ftp, lpr, mail, news, syslog, user, "
+        "uucp, local0, local1, local2, local3, local4, local5, local6, local7"}},
       {channel + "type = \"email\"\nsmtp = \"smtp://mail.test\"\nto = [\"ops\"]",
        {":5: alerts.channel.it.to: \"ops\" is no mail address; write one such as "
         "\"ops@shop.example\""}},
@@ -68,6 +82,26 @@ TEST_CASE("what is wrong with an alert channel is told with its line") {
        {":4: alerts.channel.it.colour: unknown key; remove it; the nearest known key is "
         "\"timeout\""}},
   });
+}
+
+TEST_CASE("a mail server has a host, and a port from 1 to 65535 or its own") {
+  const auto problems_with = [](const std::string& url) {
+    return channel + "type = \"email\"\nto = \"ops@x.test\"\nsmtp = \"" + url + "\"";
+  };
+  for (const char* url :
+       {"smtp://mail.test", "smtps://mail.test:465", "smtp://192.0.2.1:25",
+        "smtp://[2001:db8::1]:587", "smtp://[2001:db8::1]", "smtp://m.test:25/"}) {
+    CAPTURE(url);
+    CHECK(config_of(problems_with(url)).alerts.channels.size() == 1);
+  }
+  for (const char* url : {"smtp://mail.test:99999", "smtp://:587", "smtp://mail.test:x", "smtp://",
+                          "smtp://me@mail.test", "http://mail.test", "smtp://mail.test:0"}) {
+    CAPTURE(url);
+    check_cases({{problems_with(url),
+                  {":5: alerts.channel.it.smtp: \"" + std::string(url) +
+                   "\" is no mail server; write \"smtp://HOST:587\" (STARTTLS) or "
+                   "\"smtps://HOST:465\"; user and password have keys of their own"}}});
+  }
 }
 
 }  // namespace nolapse
