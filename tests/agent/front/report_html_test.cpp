@@ -85,7 +85,7 @@ TEST_CASE("nothing hostile gets into the page, the picture or a title") {
   report.others = {{evil, bad.story}};
   report.problems = {evil};
   report.watched = {{evil, evil, false, evil, evil, now, now, 3}};
-  report.alerts = {{{bad.open[0], now, now}, Silence{evil, now, evil}}};
+  report.alerts = {{{bad.open[0], now}, Silence{evil, now, evil}}};
   report.channels = {{evil, evil, {now, now, now, 3, evil}, 2}};
   for (const PageKind kind : {PageKind::file, PageKind::live}) {
     const std::string page = report_page(report, kind);

@@ -14,7 +14,7 @@ TEST_CASE("an orphan has the level of its expiry, which no silence hides at last
   scene.renew();
   const auto newest = scene.store().newest_generation("shop");
   REQUIRE(newest);
-  REQUIRE(*newest != nullptr);
+  REQUIRE(newest->has_value());
   const Time end = (*newest)->leaf().not_after;
   scene.config.certificates.clear();
   struct Row {
