@@ -92,8 +92,9 @@ json deployments_array(const DeploymentRecords& records,
                     {"stage", name_of(record.stage)},
                     {"generation", record.generation},
                     {"last_error", error_object(record.last_error)}});
-    const auto wait = std::find_if(waits.begin(), waits.end(),
-                                   [&](const TargetWait& each) { return each.target == target; });
+    const auto wait =
+        std::find_if(waits.begin(), waits.end(),
+                     [&name = target](const TargetWait& each) { return each.target == name; });
     if (wait != waits.end()) list.back()["waits"] = wait_object(*wait);
   }
   return list;
