@@ -24,10 +24,16 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
                    [this] { return !finishing(); }, [this] { ++running_; },
                    [this] { work_ended(); }}) {
   for (const CertificateSpec& spec : config.certificates) certificates_[spec.name] = &spec;
+  if (config.files.empty()) return;
+  config_on_disk_ =
+      std::make_shared<ConfigOnDisk>(world.files, config.files.front(), config.state_directory);
 }
 
 void Agent::open(const std::string& holder, Completion<void> done) {
-  world_.files.run(store_.prepare(), [this, holder, done = std::move(done)](Result<void> prepared) {
+  std::vector<std::string> aside;
+  FileWork work = store_.prepare(&aside);
+  world_.files.run(std::move(work), [this, holder, aside,
+                                     done = std::move(done)](Result<void> prepared) {
     if (!prepared) {
       Error error = prepared.error();
       error.message = "the state directory cannot be used: " + error.message +
@@ -40,6 +46,12 @@ void Agent::open(const std::string& holder, Completion<void> done) {
     lock_ = std::move(*lock);
     event_log_ = std::make_unique<EventLog>(world_, store_);
     events_.add_reader(event_log_->reader());
+    for (const std::string& place : aside) {
+      events_.emit(Severity::warning, {}, "STATE_UNREADABLE",
+                   "something else stood in the place of a part of the state directory and was put "
+                   "aside as " +
+                       place + "; what is needed is made anew");
+    }
     left_behind_.load();
     sweep(done);
   });
@@ -85,8 +97,7 @@ void Agent::tidy() {
 
 std::vector<std::string> Agent::orphans() const {
   std::vector<std::string> names = store_.names();
-  std::erase_if(
-      names, [this](const std::string& name) { return config_.find_certificate(name) != nullptr; });
+  std::erase_if(names, [this](const std::string& name) { return certificates_.contains(name); });
   return names;
 }
 
@@ -324,6 +335,7 @@ void Agent::check(SelfTestRequest request, std::optional<DaemonView> daemon,
                        },
                        [this](const std::string& challenge) { return solver(challenge); },
                        std::move(daemon)};
+  context.config_on_disk = config_on_disk_;
   run_self_test(std::move(context), all_checks(), std::move(request), std::move(done));
 }
 

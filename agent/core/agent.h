@@ -64,6 +64,9 @@ class Agent {
   void check(SelfTestRequest request, std::optional<DaemonView> daemon,
              std::function<void(Findings)> done);
 
+  // As it stands on the disk; nothing: it was read from no file.
+  const std::shared_ptr<ConfigOnDisk>& config_on_disk() { return config_on_disk_; }
+
   // Begins nothing new; `ended` is called when nothing is under way any more. A run of which a
   // part never began is not reported.
   void finish(std::function<void()> ended);
@@ -116,6 +119,7 @@ class Agent {
   TargetTurns target_turns_;
   Turns certificate_turns_;
   std::map<std::string_view, const CertificateSpec*> certificates_;  // the configuration's
+  std::shared_ptr<ConfigOnDisk> config_on_disk_;
   std::map<std::string, Remembered> remembered_;
   RevocationCheck revocation_check_;
   std::unique_ptr<Files::Lock> lock_;

@@ -26,7 +26,10 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
           [this](SelfTestRequest request, std::function<void(Findings)> done) {
             self_test(std::move(request), std::move(done));
           },
-          [this](const std::vector<Finding>& findings) { alerting_.follow(findings); }),
+          [this](const std::vector<Finding>& findings) {
+            alerting_.follow(findings);
+            if (self_tested_) self_tested_();
+          }),
       reports_(world, config, store_, events, alerting_),
       begun_at_(world.clock.uptime()) {
   for (const CertificateSpec& spec : config.certificates) names_.push_back(spec.name);
@@ -52,7 +55,7 @@ void Daemon::start(Completion<void> done) {
       started_ = world_.clock.now();
       done({});
       if (config_.daemon.self_tests) {
-        configuration_ = digest_of_files(world_.files, config_);
+        if (agent_.config_on_disk()) configuration_ = agent_.config_on_disk()->digest();
         alerting_.start();
         self_tests_.start();
         reports_.start(std::move(report_tools_));

@@ -82,6 +82,9 @@ class Daemon {
   // Why the status page cannot be opened, for the self-tests; empty: it can.
   void note_status_page(std::string fault) { status_page_fault_ = std::move(fault); }
 
+  // Called after each self-test, which takes memory for a moment.
+  void on_self_tested(std::function<void()> self_tested) { self_tested_ = std::move(self_tested); }
+
   // What it is doing, in one line, for the service manager and for people.
   std::string summary() const;
 
@@ -131,7 +134,7 @@ class Daemon {
   ReportTools report_tools_;
   ReportSchedule reports_;
   Time started_{};
-  std::string configuration_;  // digest_of_files() then
+  std::string configuration_;  // as it was on the disk then
   bool waits_for_lock_ = false;
   std::string status_page_fault_;
   const std::chrono::milliseconds begun_at_;  // by uptime, as the next two
@@ -139,6 +142,7 @@ class Daemon {
   std::optional<std::chrono::milliseconds> beat_at_;
   Time boot_{};  // when the uptime was zero, by the wall clock
   std::function<void()> stopped_;
+  std::function<void()> self_tested_;
 };
 
 }  // namespace nolapse

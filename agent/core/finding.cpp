@@ -1,15 +1,31 @@
 #include "agent/core/finding.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
+#include <tuple>
 
 namespace nolapse {
 namespace {
 
-const Finding* find_same(const std::vector<Finding>& findings, const Finding& wanted) {
-  const auto found = std::find_if(findings.begin(), findings.end(),
-                                  [&](const Finding& each) { return each.same_as(wanted); });
-  return found == findings.end() ? nullptr : &*found;
-}
+// By identity: where a network fails there are as many as certificates.
+class Index {
+ public:
+  explicit Index(const std::vector<Finding>& findings) {
+    for (const Finding& finding : findings) by_identity_.emplace(identity_of(finding), &finding);
+  }
+  const Finding* find_same(const Finding& wanted) const {
+    const auto found = by_identity_.find(identity_of(wanted));
+    return found == by_identity_.end() ? nullptr : found->second;
+  }
+
+ private:
+  using Identity = std::tuple<std::string_view, std::string_view, std::string_view>;
+  static Identity identity_of(const Finding& finding) {
+    return {finding.code, finding.certificate, finding.subject};
+  }
+  std::map<Identity, const Finding*> by_identity_;
+};
 
 bool is_ok(const Finding& finding) {
   return finding.severity == FindingSeverity::ok;
@@ -42,8 +58,9 @@ bool Findings::any(FindingSeverity severity) const {
 }
 
 void keep_since(std::vector<Finding>& now, const std::vector<Finding>& before, Time at) {
+  const Index index(before);
   for (Finding& finding : now) {
-    const Finding* const known = find_same(before, finding);
+    const Finding* const known = index.find_same(finding);
     // What was fine and is not any more begins now, and the other way round.
     const bool goes_on = known != nullptr && is_ok(*known) == is_ok(finding);
     finding.since = goes_on ? known->since.value_or(at) : at;
@@ -52,16 +69,18 @@ void keep_since(std::vector<Finding>& now, const std::vector<Finding>& before, T
 
 FindingNews news_of(const std::vector<Finding>& before, const std::vector<Finding>& now) {
   FindingNews news;
+  const Index index_before(before);
+  const Index index_now(now);
   for (const Finding& finding : now) {
     if (is_ok(finding)) continue;
-    const Finding* const known = find_same(before, finding);
+    const Finding* const known = index_before.find_same(finding);
     const bool as_before =
         known != nullptr && known->severity == finding.severity && known->level == finding.level;
     if (!as_before) news.raised.push_back(finding);
   }
   for (const Finding& finding : before) {
     if (is_ok(finding)) continue;
-    const Finding* const known = find_same(now, finding);
+    const Finding* const known = index_now.find_same(finding);
     if (known == nullptr || is_ok(*known)) news.resolved.push_back(finding);
   }
   return news;

@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "acme/identifier.h"
@@ -81,6 +82,11 @@ struct RateVerdict {
   bool past_estimate = false;  // refused by our count, and allowed because little time is left
   std::string text;            // one line for people: what is left and what this order costs
 };
+
+// Does a refusal hold for all orders of the account? By the CA's own words, "too many new orders
+// (300) from this account …": held for the whole account in error, others' orders would wait with
+// it, so that a CA of other words is believed for the names of the order alone.
+bool limits_the_account(std::string_view detail);
 
 // How many tokens, by RateLimitKind and the keys of RateLedgerState.
 using RateCosts = std::array<std::map<std::string, std::int64_t>, rate_limit_kinds.size()>;

@@ -167,6 +167,17 @@ void Renewal::complete(const std::vector<acme::Certificate>& chain) {
                    });
 }
 
+namespace {
+
+bool is_about_the_account(const Error& error) {
+  const auto document = acme::parse_object(error.problem, "problem");
+  if (!document) return false;
+  const acme::Problem problem = acme::parse_problem(*document);
+  return problem.type == "rateLimited" && limits_the_account(problem.detail);
+}
+
+}  // namespace
+
 void Renewal::carry_out(const effect::Failed& effect) {
   Error error = effect.error;
   if (error.kind == ErrorKind::validation && !hint_.empty()) error.message += "; " + hint_;
@@ -185,6 +196,9 @@ void Renewal::carry_out(const effect::Failed& effect) {
         for (const auto& name : effect.refused) ledger.record_failed_validation(name, now);
         if (error.kind == ErrorKind::deferred && !error.problem.empty() && error.retry_after) {
           ledger.record_retry_after(saved_.identifiers, *error.retry_after, now);
+          if (is_about_the_account(error)) {
+            ledger.record_account_retry_after(*error.retry_after, now);
+          }
         }
       },
       [this, error, kept = effect.order_kept] { give_up(error, kept); });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <exception>
+#include <set>
 
 #include "agent/core/status_collection.h"
 
@@ -11,6 +12,10 @@ namespace {
 
 // At the same time: enough that slow ones do not add up, too few to be a storm for a name server.
 constexpr std::size_t most_at_once = 24;
+
+// In one turn of the loop, of those that need not wait: what eight certificates take, or one look
+// at the host.
+constexpr std::size_t most_in_a_turn = 128;
 
 struct Task {
   const Check* check;
@@ -24,11 +29,15 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
       : context_(std::make_shared<CheckContext>(std::move(context))),
         checks_(checks),
         request_(std::move(request)),
-        done_(std::move(done)) {}
+        done_(std::move(done)) {
+    if (context_->config_on_disk || context_->config.files.empty()) return;
+    context_->config_on_disk = std::make_shared<ConfigOnDisk>(
+        context_->world.files, context_->config.files.front(), context_->config.state_directory);
+  }
 
   void start() {
     collect_status(
-        context_->world, context_->config, request_.names,
+        context_->world, context_->config, context_->store, request_.names,
         [self = shared_from_this()](std::vector<CertificateStatus> statuses) {
           self->collected(std::move(statuses));
         },
@@ -37,59 +46,63 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
 
  private:
   void collected(std::vector<CertificateStatus> statuses) {
+    std::set<std::string_view> configured;
+    for (const CertificateSpec& spec : context_->config.certificates) configured.insert(spec.name);
     for (CertificateStatus& status : statuses) {
-      if (context_->config.find_certificate(status.name) == nullptr) {
-        context_->orphans.push_back(status.name);
-      }
-      context_->statuses[status.name] = std::move(status);
+      if (!configured.contains(status.name)) context_->orphans.push_back(status.name);
+      const auto [kept, added] = context_->statuses.emplace(status.name, std::move(status));
+      const auto& generation = kept->second.generation;
+      if (!generation) continue;
+      context_->names_by_key.emplace(generation->leaf().public_key_der, kept->first);
     }
     for (const Check& check : checks_) {
-      if (check.depth == CheckDepth::cheap || request_.deep) add_tasks(check);
+      if (is_wanted(check)) add_tasks(check);
     }
-    open_ = tasks_.size() + 1;
-    for (std::size_t i = 0; i < most_at_once; ++i) start_next();
-    // Late, and also where there is nothing to do.
-    context_->world.clock.start_timer(Duration{0}, [self = shared_from_this()] { self->close(); });
+    take_turn_soon();
   }
 
+  bool is_wanted(const Check& check) const {
+    return check.depth == CheckDepth::cheap || request_.deep;
+  }
   bool is_wanted(const std::string& certificate) const {
     const auto& names = request_.names;
     return names.empty() || std::find(names.begin(), names.end(), certificate) != names.end();
   }
 
+  // Those that are not for each certificate.
   void add_tasks(const Check& check) {
     const Config& config = context_->config;
-    if (check.scope == CheckScope::host) {
-      if (request_.names.empty()) tasks_.push_back({&check, {}});
-      return;
-    }
-    if (check.scope == CheckScope::ca) {
-      for (const CaConfig& ca : config.cas) {
-        if (is_used(ca)) tasks_.push_back({&check, {nullptr, &ca}});
-      }
-      return;
-    }
-    if (check.scope == CheckScope::challenge) {
-      for (const auto& [name, challenge] : config.challenges) {
-        if (is_used(challenge)) tasks_.push_back({&check, {nullptr, nullptr, &challenge}});
-      }
-      return;
-    }
-    if (check.scope == CheckScope::watch) {
-      for (const WatchSpec& watch : config.watches) {
-        if (!is_wanted(watch.name)) continue;
-        tasks_.push_back({&check, {nullptr, nullptr, nullptr, nullptr, &watch}});
-      }
-      return;
-    }
-    for (const CertificateSpec& spec : config.certificates) {
-      if (is_wanted(spec.name)) add_tasks_for(check, spec);
+    switch (check.scope) {
+      case CheckScope::host:
+        if (request_.names.empty()) tasks_.push_back({&check, {}});
+        return;
+      case CheckScope::ca:
+        for (const CaConfig& ca : config.cas) {
+          if (is_used(ca)) tasks_.push_back({&check, {nullptr, &ca}});
+        }
+        return;
+      case CheckScope::challenge:
+        for (const auto& [name, challenge] : config.challenges) {
+          if (is_used(challenge)) tasks_.push_back({&check, {nullptr, nullptr, &challenge}});
+        }
+        return;
+      case CheckScope::watch:
+        for (const WatchSpec& watch : config.watches) {
+          if (!is_wanted(watch.name)) continue;
+          tasks_.push_back({&check, {nullptr, nullptr, nullptr, nullptr, &watch}});
+        }
+        return;
+      default:
+        return;
     }
   }
 
   void add_tasks_for(const Check& check, const CertificateSpec& spec) {
     const Config& config = context_->config;
     switch (check.scope) {
+      case CheckScope::certificate:
+        tasks_.push_back({&check, {&spec}});
+        return;
       case CheckScope::target:
         for (const std::string& name : spec.deploy) {
           const auto target = config.targets.find(name);
@@ -110,7 +123,7 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
         }
         return;
       default:
-        tasks_.push_back({&check, {&spec}});
+        return;
     }
   }
 
@@ -133,23 +146,47 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
     });
   }
 
-  void start_next() {
-    if (tasks_.empty()) return;
-    const Task task = tasks_.front();
-    tasks_.pop_front();
+  // Certificate by certificate, so that there are never all the tasks of a thousand.
+  bool has_task() {
+    const auto& specs = context_->config.certificates;
+    while (tasks_.empty() && next_certificate_ < specs.size()) {
+      const CertificateSpec& spec = specs[next_certificate_++];
+      if (!is_wanted(spec.name)) continue;
+      for (const Check& check : checks_) {
+        if (is_wanted(check)) add_tasks_for(check, spec);
+      }
+    }
+    return !tasks_.empty();
+  }
+
+  void take_turn_soon() {
+    if (std::exchange(turn_comes_, true)) return;
+    context_->world.clock.start_timer(Duration{0}, [self = shared_from_this()] {
+      self->turn_comes_ = false;
+      self->take_turn();
+    });
+  }
+
+  void take_turn() {
+    for (std::size_t i = 0; i < most_in_a_turn && under_way_ < most_at_once && has_task(); ++i) {
+      const Task task = tasks_.front();
+      tasks_.pop_front();
+      start(task);
+      if (task.check->scope == CheckScope::host) break;
+    }
+    if (!has_task()) return close();
+    if (under_way_ < most_at_once) take_turn_soon();
+  }
+
+  void start(const Task& task) {
     // Set by whoever comes first: the report, or the deadline.
     const auto reported = std::make_shared<bool>(false);
-    const auto timer = context_->world.clock.start_timer(
-        task.check->deadline, [self = shared_from_this(), task, reported] {
-          if (std::exchange(*reported, true)) return;
-          self->ended(task, {unknown(task, "CHECK_TIMED_OUT",
-                                     "it did not end within " +
-                                         acme::format_duration(task.check->deadline))});
-        });
+    const auto timer = std::make_shared<std::optional<Clock::TimerId>>();
+    ++under_way_;
     const CheckReport report = [self = shared_from_this(), task, reported,
                                 timer](std::vector<Finding> findings) {
       if (std::exchange(*reported, true)) return;
-      self->context_->world.clock.cancel_timer(timer);
+      if (*timer) self->context_->world.clock.cancel_timer(**timer);
       self->ended(task, std::move(findings));
     };
     try {
@@ -157,6 +194,14 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
     } catch (const std::exception& error) {
       report({unknown(task, "CHECK_FAILED", error.what())});
     }
+    if (*reported) return;
+    *timer = context_->world.clock.start_timer(task.check->deadline, [self = shared_from_this(),
+                                                                      task, reported] {
+      if (std::exchange(*reported, true)) return;
+      self->ended(
+          task, {unknown(task, "CHECK_TIMED_OUT",
+                         "it did not end within " + acme::format_duration(task.check->deadline))});
+    });
   }
 
   static Finding unknown(const Task& task, const char* code, const std::string& why) {
@@ -177,6 +222,7 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
       findings.push_back({task.check->codes.front(), {}, {}, FindingSeverity::ok, {}, {}, {}, {}});
     }
     for (Finding& finding : findings) {
+      if (finding.severity == FindingSeverity::ok && request_.only_faults) continue;
       if (finding.certificate.empty() && task.subject.certificate != nullptr) {
         finding.certificate = task.subject.certificate->name;
       }
@@ -186,15 +232,13 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
       if (finding.subject.empty()) finding.subject = task.subject.text();
       found_.all.push_back(std::move(finding));
     }
+    --under_way_;
     // From the loop: checks that report at once must not pile up on the stack.
-    context_->world.clock.start_timer(Duration{0}, [self = shared_from_this()] {
-      self->start_next();
-      self->close();
-    });
+    take_turn_soon();
   }
 
   void close() {
-    if (--open_ > 0) return;
+    if (under_way_ > 0 || std::exchange(closed_, true)) return;
     found_.at = context_->world.clock.now();
     found_.deep = request_.deep;
     worst_first(found_.all);
@@ -206,7 +250,10 @@ class SelfTest : public std::enable_shared_from_this<SelfTest> {
   const SelfTestRequest request_;
   std::function<void(Findings)> done_;
   std::deque<Task> tasks_;
-  std::size_t open_ = 0;
+  std::size_t next_certificate_ = 0;  // whose tasks are not there yet
+  std::size_t under_way_ = 0;
+  bool turn_comes_ = false;
+  bool closed_ = false;
   Findings found_;
 };
 

@@ -8,9 +8,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/core/ca_client.h"
+#include "agent/core/config_on_disk.h"
 #include "agent/core/finding.h"
 #include "agent/core/solver.h"
 #include "agent/core/status.h"
@@ -19,7 +21,7 @@ namespace nolapse {
 
 // What only the daemon knows of itself.
 struct DaemonView {
-  std::string configuration;               // digest_of_files() when it was taken up
+  std::string configuration;               // ConfigOnDisk's digest when it was taken up
   std::map<std::string, Time> considered;  // when each certificate was looked at last
   Time since{};                            // it looks after them since then
   std::string status_page_fault = {};      // why it cannot be opened; empty: it can, or need not
@@ -35,6 +37,9 @@ struct CheckContext {
   std::optional<DaemonView> daemon;  // nothing: this process is not the daemon
   std::map<std::string, CertificateStatus> statuses = {};  // by certificate, as they are now
   std::vector<std::string> orphans = {};
+  std::shared_ptr<ConfigOnDisk> config_on_disk = {};
+  // The certificates by the public key of their newest generation; both are parts of `statuses`.
+  std::multimap<std::string_view, std::string_view> names_by_key = {};
 
   const CertificateStatus& status_of(const CertificateSpec& spec) const {
     return statuses.at(spec.name);
@@ -92,17 +97,15 @@ Check plain_check(std::vector<const char*> codes, CheckDepth depth, CheckScope s
 struct SelfTestRequest {
   std::vector<std::string> names = {};  // of certificates; empty: all, and the host
   bool deep = false;
+  bool only_faults = false;  // what is fine is not reported
 };
 
 // Runs `checks` and reports all findings, those that are fine too. `context` without statuses:
-// they are gathered first.
+// they are gathered first. No turn of the loop is longer than a few certificates take.
 void run_self_test(CheckContext context, const std::vector<Check>& checks, SelfTestRequest request,
                    std::function<void(Findings)> done);
 
 void worst_first(std::vector<Finding>& findings);
-
-// Of the configuration's files as they are on the disk now, the included ones too.
-std::string digest_of_files(const Files& files, const Config& config);
 
 // All checks there are.
 const std::vector<Check>& all_checks();

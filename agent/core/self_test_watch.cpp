@@ -151,6 +151,7 @@ void SelfTestWatch::wake() {
   const Time now = world_.clock.now();
   const auto& last = saved_.deep_checked_at;
   SelfTestRequest request;
+  request.only_faults = true;
   request.deep = !last || now < *last || now - *last >= config_.daemon.deep_check_interval;
   run_(std::move(request), [this](const Findings& findings) { found(findings); });
 }

@@ -1,7 +1,9 @@
 #include "agent/core/status_collection.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
+#include <set>
 
 #include "agent/core/deployment.h"
 #include "agent/core/own_request.h"
@@ -11,17 +13,6 @@
 
 namespace nolapse {
 namespace {
-
-struct Collection {
-  std::vector<std::unique_ptr<CertificateSpec>> orphans;
-  std::vector<CertificateStatus> statuses;
-  std::size_t open = 1;
-  std::function<void(std::vector<CertificateStatus>)> done;
-
-  void close_one() {
-    if (--open == 0) done(std::move(statuses));
-  }
-};
 
 void look_at_what_is_in_use(const Store& store, StatusInput& input) {
   const Generation& newest = *input.newest;
@@ -34,8 +25,8 @@ void look_at_what_is_in_use(const Store& store, StatusInput& input) {
   input.lost = lost_generation(store.live_generation(name), newest.number);
 }
 
-StatusInput read_records(World world, const Config& config, const CertificateSpec& spec) {
-  const Store store(config.state_directory, world.files);
+StatusInput read_records(World world, const Config& config, const Store& store,
+                         const CertificateSpec& spec) {
   StatusInput input{spec, config, {}, {}, {}, {}, false, true, world.clock.now()};
   input.orphan = config.find_certificate(certificate_of(spec.name)) == nullptr;
   auto schedule = store.load_schedule(spec.name);
@@ -53,31 +44,32 @@ StatusInput read_records(World world, const Config& config, const CertificateSpe
 }
 
 std::shared_ptr<const CertificateStatus> standby_status(World world, const Config& config,
+                                                        const Store& store,
                                                         const CertificateSpec& certificate,
                                                         const std::optional<Generation>& in_use) {
   CertificateSpec spec = standby_of(certificate);
   if (in_use) spec.cas = other_cas(spec, config, *in_use);
   if (spec.cas.empty()) return nullptr;
-  return std::make_shared<const CertificateStatus>(make_status(read_records(world, config, spec)));
+  return std::make_shared<const CertificateStatus>(
+      make_status(read_records(world, config, store, spec)));
 }
 
-std::optional<Generation> generation_to_verify(World world, const Config& config,
+std::optional<Generation> generation_to_verify(const Config& config, const Store& store,
                                                const CertificateSpec& spec,
                                                const StatusInput& input) {
   if (!input.newest) return {};
   const unsigned number =
       generation_to_serve(spec, config, input.deployments, input.newest->number, input.now);
   if (number == input.newest->number) return input.newest;
-  const Store store(config.state_directory, world.files);
   const auto older = store.load_generation(spec.name, number);
   return older ? *older : input.newest;
 }
 
-void verify(World world, const Config& config, const CertificateSpec& spec, Looks looks,
-            std::function<void(CertificateStatus)> done) {
-  auto input = std::make_shared<StatusInput>(read_records(world, config, spec));
-  if (spec.standby) input->standby = standby_status(world, config, spec, input->newest);
-  const auto to_serve = generation_to_verify(world, config, spec, *input);
+void verify(World world, const Config& config, const Store& store, const CertificateSpec& spec,
+            Looks looks, std::function<void(CertificateStatus)> done) {
+  auto input = std::make_shared<StatusInput>(read_records(world, config, store, spec));
+  if (spec.standby) input->standby = standby_status(world, config, store, spec, input->newest);
+  const auto to_serve = generation_to_verify(config, store, spec, *input);
   const auto verify = looks == Looks::two ? verify_endpoints_twice : verify_endpoints;
   verify(world, verification_of(config, spec, to_serve ? &*to_serve : nullptr),
          [input, done = std::move(done)](std::vector<EndpointState> endpoints) {
@@ -86,22 +78,72 @@ void verify(World world, const Config& config, const CertificateSpec& spec, Look
          });
 }
 
-void collect_one(World world, const Config& config, const CertificateSpec& spec, Looks looks,
-                 const std::shared_ptr<Collection>& collection) {
-  const std::size_t index = collection->statuses.size();
-  collection->statuses.emplace_back();
-  ++collection->open;
-  verify(world, config, spec, looks, [collection, index](CertificateStatus status) {
-    collection->statuses[index] = std::move(status);
-    collection->close_one();
-  });
-}
+// Some in each turn; what they wait for they wait for together.
+class Collection : public std::enable_shared_from_this<Collection> {
+ public:
+  Collection(World world, const Config& config, const Store& store, Looks looks,
+             std::function<void(std::vector<CertificateStatus>)> done)
+      : world_(world), config_(config), store_(store), looks_(looks), done_(std::move(done)) {}
+
+  void add(const CertificateSpec& spec) { left_.push_back({&spec, {}}); }
+  void add_orphan(std::string name) { left_.push_back({nullptr, std::move(name)}); }
+
+  void begin() {
+    world_.clock.start_timer(Duration{0}, [self = shared_from_this()] { self->take_some(); });
+  }
+
+ private:
+  struct Entry {
+    const CertificateSpec* spec;
+    std::string orphan;  // its name, where there is no configuration
+  };
+
+  void take_some() {
+    for (std::size_t i = 0; i < certificates_a_turn && !left_.empty(); ++i) {
+      const Entry entry = std::move(left_.front());
+      left_.pop_front();
+      if (entry.spec != nullptr) {
+        take(*entry.spec);
+      } else if (auto orphan = orphan_spec(store_, entry.orphan)) {
+        orphans_.push_back(std::move(orphan));
+        take(*orphans_.back());
+      }
+    }
+    if (!left_.empty()) return begin();
+    close_one();
+  }
+
+  void take(const CertificateSpec& spec) {
+    const std::size_t index = statuses_.size();
+    statuses_.emplace_back();
+    ++open_;
+    verify(world_, config_, store_, spec, looks_,
+           [self = shared_from_this(), index](CertificateStatus status) {
+             self->statuses_[index] = std::move(status);
+             self->close_one();
+           });
+  }
+
+  void close_one() {
+    if (--open_ == 0) done_(std::move(statuses_));
+  }
+
+  World world_;
+  const Config& config_;
+  const Store& store_;
+  const Looks looks_;
+  std::function<void(std::vector<CertificateStatus>)> done_;
+  std::deque<Entry> left_;
+  std::vector<std::unique_ptr<CertificateSpec>> orphans_;
+  std::vector<CertificateStatus> statuses_;
+  std::size_t open_ = 1;  // the one that all have been taken
+};
 
 }  // namespace
 
-void collect_status_of(World world, const Config& config, const CertificateSpec& spec,
-                       std::function<void(CertificateStatus)> done) {
-  verify(world, config, spec, Looks::one, std::move(done));
+void collect_status_of(World world, const Config& config, const Store& store,
+                       const CertificateSpec& spec, std::function<void(CertificateStatus)> done) {
+  verify(world, config, store, spec, Looks::one, std::move(done));
 }
 
 std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::string& name) {
@@ -114,25 +156,34 @@ std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::stri
   return spec;
 }
 
-void collect_status(World world, const Config& config, const std::vector<std::string>& names,
+void collect_status(World world, const Config& config, const Store& store,
+                    const std::vector<std::string>& names,
                     std::function<void(std::vector<CertificateStatus>)> done, Looks looks) {
-  auto collection = std::make_shared<Collection>();
-  collection->done = std::move(done);
+  const auto collection =
+      std::make_shared<Collection>(world, config, store, looks, std::move(done));
   const auto wanted = [&](const std::string& name) {
     return names.empty() || std::find(names.begin(), names.end(), name) != names.end();
   };
+  std::set<std::string_view> configured;
   for (const CertificateSpec& spec : config.certificates) {
-    if (wanted(spec.name)) collect_one(world, config, spec, looks, collection);
+    configured.insert(spec.name);
+    if (wanted(spec.name)) collection->add(spec);
   }
-  const Store store(config.state_directory, world.files);
-  for (const std::string& name : store.names()) {
-    if (config.find_certificate(name) != nullptr || !wanted(name)) continue;
-    if (auto orphan = orphan_spec(store, name)) {
-      collection->orphans.push_back(std::move(orphan));
-      collect_one(world, config, *collection->orphans.back(), looks, collection);
-    }
+  for (std::string& name : store.names()) {
+    if (!configured.contains(name) && wanted(name)) collection->add_orphan(std::move(name));
   }
-  world.clock.start_timer(Duration{0}, [collection] { collection->close_one(); });
+  collection->begin();
+}
+
+void collect_status(World world, const Config& config, const std::vector<std::string>& names,
+                    std::function<void(std::vector<CertificateStatus>)> done, Looks looks) {
+  const auto store = std::make_shared<const Store>(config.state_directory, world.files);
+  collect_status(
+      world, config, *store, names,
+      [store, done = std::move(done)](std::vector<CertificateStatus> statuses) {
+        done(std::move(statuses));
+      },
+      looks);
 }
 
 void collect_weighed_status(World world, const Config& config,

@@ -12,12 +12,20 @@
 
 namespace nolapse {
 
-// In the order of the configuration, then the orphans by name; `names` empty: all. The references
-// must outlive the answer.
+// So many are read in one turn of the loop, which is not to stand still over a thousand.
+inline constexpr std::size_t certificates_a_turn = 8;
+
 enum class Looks {
   one,  // for whoever waits for the answer
   two,  // where somebody is told of what is bad, see verify_endpoints_twice()
 };
+
+// In the order of the configuration, then the orphans by name; `names` empty: all. The references
+// must outlive the answer. A store that was asked before knows what has not changed.
+void collect_status(World world, const Config& config, const Store& store,
+                    const std::vector<std::string>& names,
+                    std::function<void(std::vector<CertificateStatus>)> done,
+                    Looks looks = Looks::one);
 void collect_status(World world, const Config& config, const std::vector<std::string>& names,
                     std::function<void(std::vector<CertificateStatus>)> done,
                     Looks looks = Looks::one);
@@ -30,8 +38,8 @@ void collect_weighed_status(World world, const Config& config,
 
 // Of one: of the configuration's, or an orphan's as orphan_spec() made it, which must outlive the
 // answer, too.
-void collect_status_of(World world, const Config& config, const CertificateSpec& spec,
-                       std::function<void(CertificateStatus)> done);
+void collect_status_of(World world, const Config& config, const Store& store,
+                       const CertificateSpec& spec, std::function<void(CertificateStatus)> done);
 
 // What the state directory knows of a certificate that nobody configures any more; null: nothing.
 std::unique_ptr<CertificateSpec> orphan_spec(const Store& store, const std::string& name);

@@ -99,7 +99,7 @@ void StatusWatch::look_at_certificate(const std::string& name) {
     known_.erase(name);
     return looked_at(name);
   }
-  collect_status_of(world_, config_, *spec, [this, name, spec](CertificateStatus status) {
+  collect_status_of(world_, config_, store_, *spec, [this, name, spec](CertificateStatus status) {
     const auto rehearsals = store_.load_rehearsals(name);
     weigh(status, *spec, config_, evidence(), rehearsals);
     KnownStatus known{std::move(status), {}, rehearsals.value_or(RehearsalRecords{})};

@@ -7,9 +7,26 @@
 
 namespace nolapse {
 
-FileWork Store::prepare() const {
+FileWork Store::put_intruder_aside(const std::string& path, FileStatus::Kind wanted,
+                                   std::vector<std::string>& aside) const {
+  const auto status = files_.status(path);
+  // A link is somebody's wish, and refused with its own words.
+  if (!status || status->kind == wanted || status->kind == FileStatus::Kind::symlink) return {};
+  std::string place = path + ".unreadable";
+  for (int i = 2; files_.status(place); ++i) place = path + ".unreadable." + std::to_string(i);
+  aside.push_back(place);
+  return in_order(Rename{path, place}, SyncDirectory{root_});
+}
+
+FileWork Store::prepare(std::vector<std::string>* aside) const {
   // Its parent may be closed to us, and matters only when the folder is new.
   FileWork work = files_.status(root_) ? FileWork{} : new_folder(root_);
+  std::vector<std::string> put_aside;
+  for (const char* name : {"/live", "/deployed", "/ledger", "/events", "/tmp"}) {
+    append(work, put_intruder_aside(root_ + name, FileStatus::Kind::directory, put_aside));
+  }
+  append(work, put_intruder_aside(lock_path(), FileStatus::Kind::file, put_aside));
+  if (aside != nullptr) *aside = std::move(put_aside);
   append(work, new_folder(root_ + "/accounts", private_folder_mode));
   for (const char* name : {"/certificates", "/live", "/deployed", "/ledger", "/events", "/tmp"}) {
     append(work, new_folder(root_ + name));
@@ -86,6 +103,11 @@ FileWork Store::remove_building_folders(const std::string& name) const {
 std::uint64_t Store::version_of(const std::string& path) const {
   const auto status = files_.status(path);
   return status ? status->version : 0;
+}
+
+bool Store::is_absent(const std::string& path) const {
+  const auto status = files_.status(path);
+  return !status && is_missing(status.error());
 }
 
 FileWork Store::beat(Time now) const {

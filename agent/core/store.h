@@ -49,7 +49,8 @@
 //   reports            what happened in months whose events are gone
 // Unreadable files are reported by the loading function and never fatal. A document that is there
 // and cannot be read, because it is damaged or of a newer nolapse, is not overwritten: what is
-// written in its place puts it aside as <file>.unreadable.
+// written in its place puts it aside as <file>.unreadable. So is what stands in the place of a
+// folder that is made anew, or of the lock.
 #pragma once
 
 #include <array>
@@ -92,6 +93,16 @@ struct Generation {
   bool has_key = true;  // false: only the operator has it
 
   const acme::Certificate& leaf() const { return chain.front(); }
+};
+
+// What is asked of a chain again and again.
+struct ChainFacts {
+  std::string key_sha256;  // of the leaf's public key
+  std::string weakness;    // of the leaf; empty: none
+  std::string root;        // the common name above the last certificate
+  // The first above the leaf that ends before it; empty: none does.
+  std::string ends_early;
+  Time ends_early_at{};
 };
 
 // What a generation begins with.
@@ -269,8 +280,9 @@ class Store {
   std::string lock_path() const { return root_ + "/lock"; }
   std::string live_path(const std::string& name) const { return root_ + "/live/" + name; }
 
-  // The folders everything else relies on.
-  FileWork prepare() const;
+  // The folders everything else relies on. What stands in the place of one of those that can be
+  // made anew, or of the lock, is put aside; `aside` says where to.
+  FileWork prepare(std::vector<std::string>* aside = nullptr) const;
   // Removes what ended runs left behind: an issuance.json whose generation is there, and whatever
   // in tmp/ no saved issuance refers to.
   FileWork sweep() const;
@@ -295,6 +307,8 @@ class Store {
   Result<Generation> load_generation(const std::string& name, unsigned number) const;
   // The same, with its key and files looked at: an error where they do not belong together.
   Result<Generation> load_whole_generation(const std::string& name, unsigned number) const;
+  // From fullchain.pem alone.
+  Result<ChainFacts> load_chain_facts(const std::string& name, unsigned number) const;
   // The newest that is whole, which has all its files; nothing where none was ever issued. Damaged
   // newer ones are named in `damaged`. Whether the key fits is only looked at where keys may be
   // read.
@@ -412,6 +426,8 @@ class Store {
   Error unreadable(Error error, const std::string& path, const std::string& text) const;
   FileWork replace_document(const std::string& path, std::string content, unsigned mode) const;
   FileWork put_aside(const std::string& path) const;
+  FileWork put_intruder_aside(const std::string& path, FileStatus::Kind wanted,
+                              std::vector<std::string>& aside) const;
   std::string account_path(const std::string& ca) const { return root_ + "/accounts/" + ca; }
 
   // Reading and parsing cost a hundred times what a look at a file's version does, and almost
@@ -434,6 +450,8 @@ class Store {
   Result<T> load_document(const std::string& path, Result<T> (*read)(std::string_view),
                           Documents<T>& known) const;
   std::uint64_t version_of(const std::string& path) const;
+  // A look is cheaper than an attempt to read.
+  bool is_absent(const std::string& path) const;
   Versions versions_of(const std::string& name, unsigned number) const;
   Result<Generation> parse_generation(std::string directory, unsigned number,
                                       const std::string& fullchain, const std::string& meta) const;
@@ -448,6 +466,9 @@ class Store {
   mutable Documents<ScheduleRecord> schedules_;
   mutable Documents<DeploymentRecords> deployments_;
   mutable Documents<RehearsalRecords> rehearsals_;
+  mutable Documents<std::vector<unsigned>> numbers_;  // by certificate
+  // By certificate, then by generation.
+  mutable std::map<std::string, std::map<unsigned, Document<ChainFacts>>> chains_;
   mutable std::map<std::string, std::string> unreadable_;  // documents by path: their content
 };
 

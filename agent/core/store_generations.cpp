@@ -28,6 +28,11 @@ std::optional<unsigned> number_behind(const Files& files, const std::string& lin
 }  // namespace
 
 Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name) const {
+  const std::uint64_t version = version_of(certificate_path(name));
+  const auto known = numbers_.find(name);
+  if (version != 0 && known != numbers_.end() && known->second.version == version) {
+    return known->second.content;
+  }
   std::vector<unsigned> numbers;
   const auto entries = files_.list(certificate_path(name));
   if (!entries && !is_missing(entries.error())) return fail(entries.error());
@@ -35,6 +40,7 @@ Result<std::vector<unsigned>> Store::generation_numbers(const std::string& name)
     if (const auto number = parse_number(entry)) numbers.push_back(*number);
   }
   std::sort(numbers.begin(), numbers.end());
+  if (version != 0) numbers_[name] = {version, numbers};
   return numbers;
 }
 
@@ -82,6 +88,49 @@ Result<Generation> Store::load_generation(const std::string& name, unsigned numb
   if (!key) return fail(key.error());
   return parse_generation(directory, number, *fullchain,
                           files_.read(directory + "/meta.json").value_or(std::string()));
+}
+
+namespace {
+
+ChainFacts facts_of(const std::vector<acme::Certificate>& chain) {
+  const acme::Certificate& leaf = chain.front();
+  ChainFacts facts;
+  facts.key_sha256 = acme::sha256(leaf.public_key_der);
+  facts.weakness = acme::weakness_of(leaf);
+  facts.root = chain.back().issuer_common_name;
+  for (const acme::Certificate& issuer : chain) {
+    if (issuer.not_after >= leaf.not_after) continue;
+    facts.ends_early = "\"" + issuer.subject_common_name + "\"";
+    facts.ends_early_at = issuer.not_after;
+    break;
+  }
+  return facts;
+}
+
+}  // namespace
+
+Result<ChainFacts> Store::load_chain_facts(const std::string& name, unsigned number) const {
+  const std::string path = certificate_path(name) + "/" + std::to_string(number) + "/fullchain.pem";
+  const std::uint64_t version = version_of(path);
+  auto& known = chains_[name];
+  const auto before = known.find(number);
+  if (version != 0 && before != known.end() && before->second.version == version) {
+    return before->second.content;
+  }
+  const auto pem = files_.read(path);
+  if (!pem) return fail(pem.error());
+  const auto chain = acme::parse_pem_chain(*pem);
+  if (!chain) return fail(located(chain.error(), path));
+  ChainFacts facts = facts_of(*chain);
+  if (version != 0) {
+    // The generations that are gone are not asked for again.
+    const auto numbers = generation_numbers(name).value_or(std::vector<unsigned>{});
+    std::erase_if(known, [&](const auto& each) {
+      return !std::binary_search(numbers.begin(), numbers.end(), each.first);
+    });
+    known[number] = {version, facts};
+  }
+  return facts;
 }
 
 Store::Versions Store::versions_of(const std::string& name, unsigned number) const {
@@ -166,9 +215,8 @@ const Store::Parsed* Store::unchanged(const std::string& name) const {
 
 Result<std::optional<Generation>> Store::newest_generation(
     const std::string& name, Keys keys, std::vector<std::string>* damaged) const {
-  if (const Parsed* known = keys == Keys::checked ? unchanged(name) : nullptr) {
-    return std::optional<Generation>(known->generation);
-  }
+  // What was found whole with its key is whole.
+  if (const Parsed* known = unchanged(name)) return std::optional<Generation>(known->generation);
   const auto numbers = generation_numbers(name);
   if (!numbers) return fail(numbers.error());
   for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {

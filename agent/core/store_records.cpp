@@ -10,7 +10,9 @@ namespace nolapse {
 template <class T>
 Result<T> Store::load_document(const std::string& path, Result<T> (*read)(std::string_view),
                                Documents<T>& known) const {
-  const std::uint64_t version = version_of(path);
+  const auto status = files_.status(path);
+  if (!status && is_missing(status.error())) return T{};
+  const std::uint64_t version = status ? status->version : 0;
   const auto before = known.find(path);
   if (version != 0 && before != known.end() && before->second.version == version)
     return before->second.content;
@@ -94,6 +96,7 @@ FileWork Store::save_findings(const SavedFindings& findings) const {
 
 Result<std::optional<SavedIssuance>> Store::load_issuance(const std::string& name) const {
   const std::string path = certificate_path(name) + "/issuance.json";
+  if (is_absent(path)) return std::optional<SavedIssuance>();
   const auto text = files_.read(path);
   if (!text) {
     if (is_missing(text.error())) return std::optional<SavedIssuance>();
@@ -129,6 +132,7 @@ FileWork Store::drop_issuance(const std::string& name, unsigned number) const {
 
 Result<LeftProofs> Store::load_left_proofs(const std::string& name) const {
   const std::string path = certificate_path(name) + "/left_behind.json";
+  if (is_absent(path)) return LeftProofs{};
   const auto text = files_.read(path);
   if (!text) {
     if (is_missing(text.error())) return LeftProofs{};

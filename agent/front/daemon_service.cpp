@@ -4,6 +4,7 @@
 #include "agent/front/join_daemon.h"
 #include "agent/front/report_output.h"
 #include "agent/solvers/solvers.h"
+#include "agent/world/memory.h"
 
 namespace nolapse {
 namespace {
@@ -29,6 +30,8 @@ DaemonService::DaemonService(Config config, Process process)
           },
           process_started_),
       desk_(real_.world(), config_, events_, daemon_) {
+  // When all that the self-test held is gone.
+  daemon_.on_self_tested([this] { loop().post(give_back_memory); });
   daemon_.report_with(
       {render_report, [this](const std::string& path, std::uint64_t offset, std::size_t size) {
          return real_.read_part(path, offset, size);

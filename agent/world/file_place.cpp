@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -55,19 +56,29 @@ bool is_link(int parent, const std::string& name) {
          S_ISLNK(status.st_mode);
 }
 
+// Almost every path is normal already, and std::filesystem takes its time to say so.
+bool is_normal(const std::string& path) {
+  return path.size() > 1 && path.front() == '/' && path.back() != '/' &&
+         path.find("//") == std::string::npos && path.find("/.") == std::string::npos;
+}
+
+bool is_below(const std::string& normal, const std::string& directory) {
+  return directory.size() > 1 && normal.size() > directory.size() + 1 &&
+         normal.starts_with(directory) && normal[directory.size()] == '/';
+}
+
 }  // namespace
 
 std::string normal_path(const std::string& path) {
+  if (is_normal(path)) return path;
   std::string result = std::filesystem::path(path).lexically_normal().string();
   while (result.size() > 1 && result.back() == '/') result.pop_back();
   return result;
 }
 
 bool is_inside(const std::string& path, const std::string& directory) {
-  const std::string inner = normal_path(path);
-  const std::string outer = normal_path(directory);
-  return outer.size() > 1 && inner.size() > outer.size() + 1 && inner.starts_with(outer) &&
-         inner[outer.size()] == '/';
+  if (is_normal(path) && is_normal(directory)) return is_below(path, directory);
+  return is_below(normal_path(path), normal_path(directory));
 }
 
 bool is_inside_any(const std::string& path, const GuardedDirectories& directories) {
@@ -75,6 +86,7 @@ bool is_inside_any(const std::string& path, const GuardedDirectories& directorie
 }
 
 std::string parent_of(const std::string& path) {
+  if (is_normal(path)) return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
   return std::filesystem::path(normal_path(path)).parent_path().string();
 }
 

@@ -75,7 +75,10 @@ void PosixFiles::run(std::vector<FileOperation> work, Completion<void> done) {
         }
         return {};
       },
-      std::move(done));
+      [this, done = std::move(done)](Result<void> result) {
+        walk_ = {};  // it may have made another folder of that name
+        done(std::move(result));
+      });
 }
 
 namespace {
@@ -171,13 +174,34 @@ std::uint64_t version_of(const struct stat& status) {
   return version | 1;
 }
 
+// Ticks of some milliseconds; asking for it costs no system call.
+std::int64_t this_moment() {
+  struct timespec now {};
+  ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
 }  // namespace
 
+Result<std::pair<int, std::string>> PosixFiles::find_spot(const std::string& path) const {
+  if (!is_inside_any(path, guarded_)) return std::pair{AT_FDCWD, path};
+  const std::string folder = parent_of(path);
+  const std::int64_t moment = this_moment();
+  if (walk_.folder != folder || walk_.moment != moment) {
+    auto place = find_place(path, guarded_);
+    if (!place) return fail(std::move(place).error());
+    walk_ = {folder, std::move(place->parent), moment};
+  }
+  const std::string full = normal_path(path);
+  return std::pair{walk_.directory.get(), full.substr(full.rfind('/') + 1)};
+}
+
 Result<FileStatus> PosixFiles::status(const std::string& path) const {
-  const auto subject = find_subject(path, guarded_);
-  if (!subject) return fail(subject.error());
+  const auto spot = find_spot(path);
+  if (!spot) return fail(spot.error());
+  const auto& [directory, name] = *spot;
   struct stat found {};
-  if (::fstatat(subject->parent(), subject->name(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (::fstatat(directory, name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) {
     return fail(file_error(errno, "cannot look at " + path));
   }
   FileStatus result;
@@ -186,9 +210,10 @@ Result<FileStatus> PosixFiles::status(const std::string& path) const {
   if (S_ISLNK(found.st_mode)) result.kind = FileStatus::Kind::symlink;
   result.size = static_cast<std::uint64_t>(std::max<off_t>(found.st_size, 0));
   result.mode = found.st_mode & 07777u;
-  const bool may_follow = subject->no_follow() == 0;
-  result.executable = (S_ISREG(found.st_mode) || (S_ISLNK(found.st_mode) && may_follow)) &&
-                      ::faccessat(subject->parent(), subject->name(), X_OK, AT_EACCESS) == 0;
+  const bool may_follow = directory == AT_FDCWD;
+  const bool may_run = S_ISREG(found.st_mode) && (found.st_mode & 0111u) != 0;
+  result.executable = (may_run || (S_ISLNK(found.st_mode) && may_follow)) &&
+                      ::faccessat(directory, name.c_str(), X_OK, AT_EACCESS) == 0;
   result.version = version_of(found);
   result.group = std::to_string(found.st_gid);
   return result;

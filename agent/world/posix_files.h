@@ -1,5 +1,5 @@
 // Files on disk. Durable work runs as one task on a worker, in the order given; the short reads
-// run where they are called.
+// run where they are called, which is the loop.
 //
 // Root beside a daemon of another user: what root creates inside the state directory or a webroot
 // belongs to the owner of that directory, so that the daemon can go on with it, and no link that
@@ -30,9 +30,20 @@ class PosixFiles final : public Files {
   Result<std::unique_ptr<Lock>> lock(const std::string& path, const std::string& holder) override;
 
  private:
+  // The way to a folder, good for a moment: whoever looks at one file of it looks at the others
+  // next, and the walk costs more than the look.
+  struct Walk {
+    std::string folder;
+    UniqueFd directory;
+    std::int64_t moment = 0;
+  };
+  // The folder, open, and the name in it. AT_FDCWD and the path where it is not guarded.
+  Result<std::pair<int, std::string>> find_spot(const std::string& path) const;
+
   WorkerPool& workers_;
   const std::string state_directory_;
   const GuardedDirectories guarded_;
+  mutable Walk walk_;
 };
 
 }  // namespace nolapse

@@ -198,16 +198,19 @@ void FaultInjector::set_names(const Fault& fault, bool on) {
     return;
   }
   Kept& kept = fleet_.certificate(fault.target);
+  const std::vector<acme::Identifier> own(
+      kept.spec->domains.begin(),
+      kept.spec->domains.begin() + static_cast<std::ptrdiff_t>(kept.own_names));
   if (fault.kind == "one-gone") {
     // No sickness: the other names are to be renewed in time without it.
-    if (kept.spec->domains.size() == 1) return;
-    dns.name(kept.spec->domains.back().value).addresses.clear();
+    if (own.size() == 1) return;
+    dns.name(own.back().value).addresses.clear();
     kept.one_name_gone = true;
     return;
   }
   sicken("dns " + kept.spec->name, on);
   if (fault.kind == "gone") kept.hopeless = on;
-  for (const auto& name : kept.spec->domains) {
+  for (const auto& name : own) {
     if (fault.kind == "servfail")
       dns.name(name.value).fault = fault_of(FakeDns::Fault::server_failure);
     if (fault.kind == "timeout") dns.name(name.value).fault = fault_of(FakeDns::Fault::no_answer);

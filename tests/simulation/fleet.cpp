@@ -56,7 +56,8 @@ bool Kept::served_as_issued() const {
 Fleet::Fleet(const Scenario& scenario)
     : world(scenario.seed),
       random_(scenario.seed ^ 0x666c656574U),
-      standbys_(scenario.seed ^ 0x7374616e646279U) {
+      standbys_(scenario.seed ^ 0x7374616e646279U),
+      sharing_(scenario.seed ^ 0x7368617265U) {
   beginning_ = now();
   advice_may_be_bad_ = scenario.faults.contains(FaultClass::ari);
   health.fall_ill("process", beginning_);  // until it has started
@@ -175,6 +176,8 @@ void Fleet::add_certificate(std::size_t index) {
   Kept& kept = certificates_[index];
   kept.index = index;
   kept.parts = {"process", "disk", "clock", "dns", "dns " + spec.name};
+  kept.own_names = names;
+  share_a_name(spec, kept);
   spec.endpoints.emplace();
   const std::string& first_name = spec.domains.front().value;
   for (const std::size_t at : {home, (home + 1) % hosts_.size()}) {
@@ -190,6 +193,16 @@ void Fleet::add_certificate(std::size_t index) {
   spec.standby = standbys_.chance(10) && spec.cas.size() > 1;
   config.certificates.push_back(std::move(spec));
   kept.spec = &config.certificates.back();
+}
+
+// Several certificates have the first name of their block, and with it what a CA counts by name.
+void Fleet::share_a_name(CertificateSpec& spec, Kept& kept) {
+  constexpr std::size_t block = 12;
+  const std::size_t first = kept.index / block * block;
+  if (first == kept.index || !sharing_.chance(40)) return;
+  const CertificateSpec& owner = config.certificates[first];
+  spec.domains.push_back(owner.domains.front());
+  kept.parts.push_back("dns " + owner.name);
 }
 
 // ---- the process

@@ -26,6 +26,7 @@ struct Kept {
   unsigned generation = 0;         // the newest in the state directory
   std::optional<Leaf> issued;      // its leaf
   Time since{};                    // when it was seen there first
+  std::size_t own_names = 0;       // the first of its names; one behind them is another's, too
   bool one_name_gone = false;      // for good; it is renewed without, when little is left
   bool hopeless = false;           // its names are gone for longer than it lasts
   std::optional<Time> revoked;     // the newest, by its CA
@@ -86,6 +87,7 @@ class Fleet {
   void add_host(std::size_t number);
   void add_certificate(std::size_t index);
   void add_challenge();
+  void share_a_name(CertificateSpec& spec, Kept& kept);
   void receive(const Event& event);
   void look_for_generation(Kept& kept);
   void end_process();
@@ -93,6 +95,7 @@ class Fleet {
 
   SeededRandom random_;
   SeededRandom standbys_;  // apart, so that all else is as it would be without them
+  SeededRandom sharing_;   // likewise
   FleetWatcher* watcher_ = nullptr;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<Kept> certificates_;

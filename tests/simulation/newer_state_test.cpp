@@ -47,3 +47,39 @@ TEST_CASE("a disk that does not take what replaces a newer file loses neither") 
   CHECK(shop.world.files.text(path + ".unreadable") == newer);
   CHECK(shop.world.files.text(path).find("\"schema\": 1") != std::string::npos);
 }
+
+TEST_CASE("what stands in the place of a folder or of the lock is put aside and ends nothing") {
+  for (const std::string name : {"events", "ledger", "live", "deployed", "tmp", "lock"}) {
+    CAPTURE(name);
+    DaemonScene scene(1);
+    const std::string path = std::string(Shop::state) + "/" + name;
+    if (name == "lock") {
+      scene.shop.world.files.put_directory(path);
+    } else {
+      scene.shop.world.files.put(path, "an intruder\n");
+    }
+    REQUIRE(scene.start());
+    scene.run_for(1h);
+    CHECK(scene.issued() == 1);
+    CHECK(scene.count("STATE_UNREADABLE") == 1);
+    CHECK(scene.shop.world.files.exists(path + ".unreadable"));
+    CHECK(scene.shop.status().ok());
+    scene.kill();
+    REQUIRE(scene.start());
+    CHECK(scene.count("STATE_UNREADABLE") == 1);
+  }
+}
+
+TEST_CASE("what was put aside before is kept when there is an intruder again") {
+  DaemonScene scene(1);
+  const std::string path = std::string(Shop::state) + "/ledger";
+  for (const char* intruder : {"one", "two"}) {
+    if (scene.shop.world.files.exists(path)) scene.shop.world.files.erase(path);
+    scene.shop.world.files.put(path, intruder);
+    REQUIRE(scene.start());
+    scene.run_for(1h);
+    scene.kill();
+  }
+  CHECK(scene.shop.world.files.text(path + ".unreadable") == "one");
+  CHECK(scene.shop.world.files.text(path + ".unreadable.2") == "two");
+}

@@ -264,3 +264,28 @@ TEST_CASE("what the CA itself asks to wait for holds until a person asks again")
   CHECK(shop.renewed(forced(true)).error->code == "CA_RATE_LIMITED");
   CHECK(shop.ca.counters().rate_limited > limited);
 }
+
+TEST_CASE("what the CA asks of the account holds for all its certificates, once for all") {
+  for (const bool of_account : {true, false}) {
+    CAPTURE(of_account);
+    Shop shop(7);
+    shop.renewed();
+    shop.add_certificate("blog", "blog.test");
+    CaLimit& limit =
+        of_account ? shop.ca.settings.orders_per_account : shop.ca.settings.certificates_per_set;
+    limit = {1, 3h};
+    const auto outcome_of = [&](const char* name, RenewOptions options) {
+      options.names = {name};
+      const auto outcomes = shop.renew(options);
+      REQUIRE(outcomes);
+      REQUIRE(*outcomes);
+      return (**outcomes).front();
+    };
+    REQUIRE(outcome_of("shop", forced(true)).error->code == "CA_RATE_LIMITED");
+    const int limited = shop.ca.counters().rate_limited;
+    const CertificateOutcome other = outcome_of("blog", by_daemon());
+    CHECK(shop.ca.counters().rate_limited == limited);
+    CHECK(other.error.has_value() == of_account);
+    if (of_account) CHECK(other.error->code == "RATE_LEDGER");
+  }
+}

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/core/config_on_disk.h"
 #include "tests/simulation/daemon_scene.h"
 
 using namespace nolapse;
@@ -45,7 +46,131 @@ class Scene : public DaemonScene {
   }
 };
 
+// Counts what is read, path by path.
+class CountingFiles final : public Files {
+ public:
+  explicit CountingFiles(Files& files) : files_(files) {}
+
+  void run(std::vector<FileOperation> work, Completion<void> done) override {
+    files_.run(std::move(work), std::move(done));
+  }
+  Result<std::string> read(const std::string& path) const override {
+    ++reads[path];
+    return files_.read(path);
+  }
+  Result<std::vector<std::string>> list(const std::string& path) const override {
+    return files_.list(path);
+  }
+  Result<std::string> read_link(const std::string& path) const override {
+    return files_.read_link(path);
+  }
+  Result<FileStatus> status(const std::string& path) const override { return files_.status(path); }
+  Result<FileSpace> space(const std::string& path) const override { return files_.space(path); }
+  Result<std::unique_ptr<Lock>> lock(const std::string& path, const std::string& holder) override {
+    return files_.lock(path, holder);
+  }
+
+  std::vector<std::string> read_below(const std::string& folder) const {
+    std::vector<std::string> paths;
+    for (const auto& [path, count] : reads) {
+      if (path.starts_with(folder)) paths.push_back(path.substr(folder.size()));
+    }
+    return paths;
+  }
+
+  mutable std::map<std::string, int> reads;
+
+ private:
+  Files& files_;
+};
+
+// Self-tests of a shop, one after the other, with one memory.
+class SelfTests {
+ public:
+  explicit SelfTests(Shop& shop)
+      : shop_(shop), files_(shop.world.files), store_(Shop::state, files_), on_disk_(disk()) {}
+
+  std::vector<std::string> codes() {
+    files_.reads.clear();
+    CheckContext context{world(), shop_.config, store_, {}, {}, {}};
+    context.config_on_disk = on_disk_;
+    std::optional<Findings> found;
+    SelfTestRequest request;
+    request.only_faults = true;
+    run_self_test(std::move(context), all_checks(), std::move(request),
+                  [&](Findings findings) { found = std::move(findings); });
+    REQUIRE(shop_.world.clock.run_until([&] { return found.has_value(); }));
+    std::vector<std::string> list;
+    for (const Finding& finding : found->all) list.push_back(finding.code);
+    return list;
+  }
+  std::vector<std::string> read_below(const std::string& folder) const {
+    return files_.read_below(folder);
+  }
+
+ private:
+  std::shared_ptr<ConfigOnDisk> disk() const {
+    return std::make_shared<ConfigOnDisk>(files_, shop_.config.files.front(), Shop::state);
+  }
+  World world() {
+    const World real = shop_.world.world();
+    return {real.clock,
+            real.http,
+            real.tls_probe,
+            real.dns,
+            files_,
+            real.processes,
+            real.key_maker,
+            real.http_responder,
+            real.tls_alpn_responder,
+            real.random,
+            real.mail};
+  }
+
+  Shop& shop_;
+  CountingFiles files_;
+  Store store_;
+  std::shared_ptr<ConfigOnDisk> on_disk_;
+};
+
+bool has(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
 }  // namespace
+
+TEST_CASE("a self-test reads no file of a certificate that has not changed") {
+  Scene scene(308);
+  Shop& shop = scene.shop;
+  shop.renewed();
+  shop.world.clock.run_for(24h);
+  SelfTests looks(shop);
+  const std::string folder = std::string(Shop::state) + "/certificates/shop";
+  const auto before = looks.codes();
+  CHECK_FALSE(looks.read_below(folder).empty());
+  CHECK(looks.codes() == before);
+  CHECK(looks.read_below(folder).empty());
+  CHECK(looks.read_below("/etc/nolapse").empty());
+
+  // And notices each that has.
+  const std::string pair = folder + "/1";
+  const std::string key = shop.world.files.text(pair + "/privkey.pem");
+  const std::string cert = shop.world.files.text(pair + "/cert.pem");
+  shop.world.files.put(pair + "/privkey.pem", "damaged", 0600);
+  CHECK(has(looks.codes(), "GENERATION_DAMAGED"));
+  shop.world.files.put(pair + "/privkey.pem", key, 0644);
+  auto codes = looks.codes();
+  CHECK_FALSE(has(codes, "GENERATION_DAMAGED"));
+  CHECK(has(codes, "SECRET_EXPOSED"));
+  shop.world.files.put(pair + "/privkey.pem", key, 0600);
+  shop.world.files.erase(pair + "/cert.pem");
+  CHECK(has(looks.codes(), "GENERATION_DAMAGED"));
+  shop.world.files.put(pair + "/cert.pem", cert);
+  shop.world.files.put(folder + "/schedule.json", "damaged");
+  CHECK(has(looks.codes(), "STATE_UNREADABLE"));
+  shop.world.files.put("/etc/nolapse/nolapse.toml", "nonsense = 1\n");
+  CHECK(has(looks.codes(), "CONFIG_BROKEN"));
+}
 
 TEST_CASE("one connection that is closed is told to nobody") {
   Scene scene(300);

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tests/simulation/simulation.h"
-
 namespace nolapse {
 
 namespace {
@@ -11,13 +9,12 @@ namespace {
 class Shrinker {
  public:
   Shrinker(Scenario scenario, std::string invariant,
-           const std::function<void(const Scenario&)>& trying)
-      : best(std::move(scenario)), invariant_(std::move(invariant)), trying_(trying) {}
+           const std::function<SimulationReport(const Scenario&)>& run)
+      : best(std::move(scenario)), invariant_(std::move(invariant)), run_(run) {}
 
   // Keeps the smaller one where it fails too.
   bool attempt(const Scenario& smaller) {
-    trying_(smaller);
-    const SimulationReport report = simulate(smaller);
+    const SimulationReport report = run_(smaller);
     const bool fails = std::any_of(
         report.violations.begin(), report.violations.end(),
         [this](const Violation& violation) { return violation.invariant == invariant_; });
@@ -67,14 +64,14 @@ class Shrinker {
 
  private:
   std::string invariant_;
-  const std::function<void(const Scenario&)>& trying_;
+  const std::function<SimulationReport(const Scenario&)>& run_;
 };
 
 }  // namespace
 
 Scenario shrink(Scenario scenario, const std::string& invariant,
-                const std::function<void(const Scenario&)>& trying) {
-  Shrinker shrinker(std::move(scenario), invariant, trying);
+                const std::function<SimulationReport(const Scenario&)>& run) {
+  Shrinker shrinker(std::move(scenario), invariant, run);
   shrinker.leave_out_classes();
   shrinker.halve(&Scenario::certificates, 1);
   shrinker.halve(&Scenario::days, 30);

@@ -5,12 +5,13 @@
 #include <functional>
 #include <string>
 
-#include "tests/simulation/scenario.h"
+#include "tests/simulation/simulation.h"
 
 namespace nolapse {
 
-// `invariant` is the name of the one that must go on being violated; `trying` hears of every run.
+// `invariant` is the name of the one that must go on being violated; `run` is simulate(), or hears
+// of it and does it.
 Scenario shrink(Scenario scenario, const std::string& invariant,
-                const std::function<void(const Scenario&)>& trying);
+                const std::function<SimulationReport(const Scenario&)>& run);
 
 }  // namespace nolapse

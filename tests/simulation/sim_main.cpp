@@ -2,26 +2,15 @@
 // arguments give the same trace. A violation prints the command that replays it.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <ctime>
-#include <iostream>
 
+#include "tests/simulation/arguments.h"
 #include "tests/simulation/shrink.h"
-#include "tests/simulation/simulation.h"
 
 namespace {
 
 using namespace nolapse;
-
-struct Arguments {
-  Scenario scenario;
-  std::string faults = "all";
-  double years = 0;
-  std::string seeds;
-  bool shrink = false;
-  bool trace = false;
-};
 
 std::string program;  // as it was called
 
@@ -49,7 +38,7 @@ void print_report(const Scenario& scenario, const SimulationReport& report, doub
   std::fflush(stdout);
 }
 
-SimulationOptions options_of(const Arguments& arguments) {
+SimulationOptions options_of(const SimulationArguments& arguments) {
   SimulationOptions options;
   if (arguments.trace) options.trace = [](const std::string& line) { std::puts(line.c_str()); };
   if (isatty(STDERR_FILENO) == 1) {
@@ -61,7 +50,7 @@ SimulationOptions options_of(const Arguments& arguments) {
 }
 
 // Did everything hold?
-bool run(const Arguments& arguments, std::uint64_t seed) {
+bool run(const SimulationArguments& arguments, std::uint64_t seed) {
   Scenario scenario = arguments.scenario;
   scenario.seed = seed;
   const double before = cpu_seconds();
@@ -72,6 +61,7 @@ bool run(const Arguments& arguments, std::uint64_t seed) {
     const Scenario smallest =
         shrink(scenario, report.violations.front().invariant, [](const Scenario& tried) {
           std::fprintf(stderr, "%s\n", tried.command(program).c_str());
+          return simulate(tried);
         });
     std::printf("smallest: %s\n", smallest.command(program).c_str());
   }
@@ -82,37 +72,19 @@ bool run(const Arguments& arguments, std::uint64_t seed) {
 
 int main(int argc, char** argv) {
   program = argv[0];
-  Arguments arguments;
-  CLI::App app("nolapse-sim runs the renewal engine against years of a bad world.", "nolapse-sim");
-  app.add_option("--seed", arguments.scenario.seed, "picks the world and its faults");
-  app.add_option("--seeds", arguments.seeds, "A..B: these seeds, one after the other");
-  app.add_option("--certificates", arguments.scenario.certificates)->capture_default_str();
-  auto* days = app.add_option("--days", arguments.scenario.days)->capture_default_str();
-  app.add_option("--years", arguments.years)->excludes(days);
-  app.add_option("--faults", arguments.faults, "all, none, or classes with commas between")
-      ->capture_default_str();
-  app.add_option("--first-fault", arguments.scenario.first_fault, "leave out those before");
-  app.add_option("--last-fault", arguments.scenario.last_fault, "leave out this and those behind");
-  app.add_flag("--shrink", arguments.shrink, "reduce a run that fails");
-  app.add_flag("--trace", arguments.trace, "print everything that happens");
-  CLI11_PARSE(app, argc, argv);
-
-  if (arguments.years > 0) arguments.scenario.days = static_cast<unsigned>(arguments.years * 365);
-  const auto faults = parse_faults(arguments.faults);
-  std::uint64_t first = arguments.scenario.seed;
-  std::uint64_t last = first;
-  const std::size_t dots = arguments.seeds.find("..");
-  if (!arguments.seeds.empty() && dots != std::string::npos) {
-    first = std::strtoull(arguments.seeds.c_str(), nullptr, 10);
-    last = std::strtoull(arguments.seeds.c_str() + dots + 2, nullptr, 10);
-  }
-  if (!faults || (!arguments.seeds.empty() && dots == std::string::npos) ||
-      arguments.scenario.certificates == 0) {
-    std::cerr << "nolapse-sim: unknown fault class, bad range of seeds, or no certificate\n";
+  const auto arguments = parse_simulation_arguments({argv + 1, argv + argc});
+  if (!arguments) {
+    std::fprintf(stderr, "nolapse-sim: %s\n", arguments.error().message.c_str());
     return 2;
   }
-  arguments.scenario.faults = *faults;
+  if (!arguments->help.empty()) {
+    std::fputs(arguments->help.c_str(), stdout);
+    return 0;
+  }
   bool good = true;
-  for (std::uint64_t seed = first; seed <= last; ++seed) good = run(arguments, seed) && good;
+  for (std::uint64_t seed = arguments->scenario.seed;; ++seed) {
+    good = run(*arguments, seed) && good;
+    if (seed == arguments->last_seed) break;
+  }
   return good ? 0 : 1;
 }

@@ -23,6 +23,10 @@ std::vector<std::string> components(const std::string& path) {
   return result;
 }
 
+bool is_folder(const FileNodePtr& node) {
+  return node->kind == FileStatus::Kind::directory;
+}
+
 tl::unexpected<Error> missing(const std::string& path) {
   return fail(ErrorKind::local, "FILE_MISSING", path + ": no such file or directory");
 }
@@ -38,22 +42,32 @@ FileTree::FileTree() : root_(std::make_shared<FileNode>()) {
 Result<FileTree::Place> FileTree::find(const std::string& path, bool follow_final) const {
   if (path.empty() || path.front() != '/')
     return fail(ErrorKind::local, "FILE_ERROR", "'" + path + "' is no absolute path");
-  const FileNodePtr* directory = &root_;
-  std::size_t start = 1;
-  while (start < path.size()) {
-    const std::size_t end = std::min(path.find('/', start), path.size());
-    const std::string_view name = std::string_view(path).substr(start, end - start);
-    const auto entry = (*directory)->entries.find(name);
-    const bool known = entry != (*directory)->entries.end();
-    const auto kind = known ? entry->second->kind : FileStatus::Kind::file;
-    if (end == path.size() && !name.empty() && name.front() != '.' &&
-        (!known || !follow_final || kind != FileStatus::Kind::symlink))
-      return Place{*directory, std::string(name), known ? entry->second : nullptr};
-    if (kind != FileStatus::Kind::directory) break;
-    directory = &entry->second;
-    start = end + 1;
-  }
-  return find_through_links(path, follow_final);
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = std::string_view(path).substr(slash + 1);
+  const FileNodePtr* const folder = find_folder(std::string_view(path).substr(0, slash));
+  if (folder == nullptr || name.empty() || name.front() == '.')
+    return find_through_links(path, follow_final);
+  const auto entry = (*folder)->entries.find(name);
+  const bool known = entry != (*folder)->entries.end();
+  if (known && follow_final && entry->second->kind == FileStatus::Kind::symlink)
+    return find_through_links(path, follow_final);
+  return Place{*folder, std::string(name), known ? entry->second : nullptr};
+}
+
+// Null: it is not there, or a link, "." or ".." is on the way.
+const FileNodePtr* FileTree::find_folder(std::string_view path) const {
+  if (path.empty()) return &root_;
+  std::string key(path);
+  const auto found = folders_.find(key);
+  if (found != folders_.end()) return &found->second;
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = path.substr(slash + 1);
+  const FileNodePtr* const parent = find_folder(path.substr(0, slash));
+  if (parent == nullptr || name.empty() || name.front() == '.') return nullptr;
+  const auto entry = (*parent)->entries.find(name);
+  if (entry == (*parent)->entries.end()) return nullptr;
+  if (entry->second->kind != FileStatus::Kind::directory) return nullptr;
+  return &folders_.emplace(std::move(key), entry->second).first->second;
 }
 
 Result<FileTree::Place> FileTree::find_through_links(const std::string& path,
@@ -104,6 +118,11 @@ void FileTree::apply(const Change& change, bool durable) {
     if (!assignment.directory) continue;
     if (!durable) touch(*assignment.directory);
     auto& names = durable ? assignment.directory->durable : assignment.directory->entries;
+    if (!durable) {
+      const auto before = names.find(assignment.name);
+      const bool went = before != names.end() && is_folder(before->second);
+      if (went || (assignment.node && is_folder(assignment.node))) folders_.clear();
+    }
     if (assignment.node) {
       names[assignment.name] = assignment.node;
     } else {
@@ -255,6 +274,7 @@ void FileTree::power_failure(SeededRandom& random) {
     for (const auto& [name, child] : node.entries) restart(*child);
   };
   restart(*root_);
+  folders_.clear();
 }
 
 std::vector<std::string> FileTree::listing() const {

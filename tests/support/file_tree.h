@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/world/world.h"
@@ -76,6 +77,7 @@ class FileTree {
   using Change = std::array<Assignment, 2>;
   static constexpr std::size_t few = 400;
 
+  const FileNodePtr* find_folder(std::string_view path) const;
   Result<Place> find_through_links(const std::string& path, bool follow_final) const;
   void change(Assignment first, Assignment second = {});
   void forget_superseded();
@@ -85,6 +87,9 @@ class FileTree {
 
   FileNodePtr root_;
   std::map<std::uint64_t, Change> unsynced_;  // oldest first
+  // Where folders are that no link leads to, until a folder comes, goes or moves: whoever looks at
+  // one file looks at its neighbours next.
+  mutable std::unordered_map<std::string, FileNodePtr> folders_;
   std::uint64_t last_change_ = 0;
   std::uint64_t last_version_ = 0;
   std::size_t forget_at_ = few;  // how many of them are too many

@@ -45,7 +45,7 @@ $1 ~ /^agent\/(core|solvers)\// && own && name ~ /^agent\/world\// {
 }
 
 name ~ /^spdlog\// && $1 !~ /^agent\/front\/log\./ { refuse("spdlog belongs to agent/front/log") }
-name ~ /^CLI\// && $1 !~ /^(agent\/front\/cli|tests\/simulation\/sim_main)/ {
+name ~ /^CLI\// && $1 !~ /^(agent\/front\/cli|tests\/simulation\/arguments)/ {
   refuse("CLI11 belongs to agent/front/cli")
 }
 name ~ /^ldns\// && $1 !~ /^(agent\/world\/dns_|tests\/)/ {

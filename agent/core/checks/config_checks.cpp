@@ -1,7 +1,6 @@
 // The configuration as it stands on the disk now, and who may read and write what belongs to it.
 #include <algorithm>
 
-#include "acme/base64url.h"
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/not_known.h"
 #include "agent/core/config_files.h"
@@ -23,11 +22,9 @@ bool is_about_a_tool(const ConfigProblem& problem) {
 }
 
 std::vector<Finding> check_file(const CheckContext& context, const CheckSubject&) {
-  const Config& config = context.config;
-  const ConfigResult loaded =
-      load_config(context.world.files, config.files.front(), config.state_directory);
   std::vector<Finding> findings;
-  for (const ConfigProblem& problem : loaded.problems) {
+  if (!context.config_on_disk) return findings;
+  for (const ConfigProblem& problem : context.config_on_disk->problems()) {
     if (is_about_a_tool(problem)) continue;
     findings.push_back(finding(
         "CONFIG_BROKEN", problem.file + ":" + std::to_string(problem.line), FindingSeverity::error,
@@ -38,13 +35,12 @@ std::vector<Finding> check_file(const CheckContext& context, const CheckSubject&
 }
 
 std::vector<Finding> check_in_force(const CheckContext& context, const CheckSubject&) {
-  if (!context.daemon || context.daemon->configuration.empty()) return {};
-  const Config& config = context.config;
-  const std::string now = digest_of_files(context.world.files, config);
-  if (now == context.daemon->configuration) return {};
+  const bool known = context.daemon && !context.daemon->configuration.empty();
+  if (!known || !context.config_on_disk) return {};
+  if (context.config_on_disk->digest() == context.daemon->configuration) return {};
   return {finding("CONFIG_NOT_TAKEN_UP", {}, FindingSeverity::warning,
                   "the daemon runs with an older configuration than the one on the disk",
-                  config.files.front() + " or a file that it includes was changed",
+                  context.config.files.front() + " or a file that it includes was changed",
                   "nolapse config check && systemctl reload nolapse")};
 }
 
@@ -128,21 +124,24 @@ bool is_shut_away(const CheckContext& context, const std::string& path) {
 
 void look_at_secret(const CheckContext& context, const std::string& path, const std::string& what,
                     std::vector<Finding>& findings) {
-  if (path.empty() || is_shut_away(context, path)) return;
+  if (path.empty()) return;
   const auto status = status_through_links(context.world.files, path);
-  if (!status && is_denied(status.error())) {
+  const bool closed = status ? (status->mode & others_read) == 0 : !is_denied(status.error());
+  if (closed || is_shut_away(context, path)) return;
+  if (!status) {
     findings.push_back(
         not_known("SECRET_EXPOSED", "nobody knows who may read " + what, status.error()));
     findings.back().subject = path;
+    return;
   }
-  if (!status || (status->mode & others_read) == 0) return;
   findings.push_back(finding("SECRET_EXPOSED", path, FindingSeverity::warning,
                              "anybody on this host may read " + what, path,
                              "chmod o= " + path + ", and replace the secret"));
 }
 
-void look_at_key_of(const CheckContext& context, const CertificateSpec& spec,
-                    std::vector<Finding>& findings) {
+std::vector<Finding> check_key(const CheckContext& context, const CheckSubject& subject) {
+  const CertificateSpec& spec = *subject.certificate;
+  std::vector<Finding> findings;
   const auto newest = newest_of(context, spec);
   const std::string folder = context.config.state_directory + "/certificates/" + spec.name;
   if (!newest && !is_shut_away(context, folder + "/1/privkey.pem")) {
@@ -151,9 +150,10 @@ void look_at_key_of(const CheckContext& context, const CertificateSpec& spec,
                                  newest.error()));
     findings.back().subject = folder;
   }
-  if (!newest || *newest == nullptr || !(*newest)->has_key) return;
+  if (!newest || *newest == nullptr || !(*newest)->has_key) return findings;
   look_at_secret(context, (*newest)->directory + "/privkey.pem", "the private key of " + spec.name,
                  findings);
+  return findings;
 }
 
 std::vector<Finding> check_secrets(const CheckContext& context, const CheckSubject&) {
@@ -171,7 +171,6 @@ std::vector<Finding> check_secrets(const CheckContext& context, const CheckSubje
       look_at_secret(context, value, "the secret of challenge " + name, findings);
     }
   }
-  for (const CertificateSpec& spec : config.certificates) look_at_key_of(context, spec, findings);
   for (const std::string& name : context.orphans) {
     const auto& generation = context.statuses.at(name).generation;
     if (!generation || !generation->has_key) continue;
@@ -296,17 +295,6 @@ std::vector<CodePage> pages() {
 
 }  // namespace
 
-std::string digest_of_files(const Files& files, const Config& config) {
-  const ConfigResult loaded = load_config(files, config.files.front(), config.state_directory);
-  std::string text;
-  for (const std::string& file : loaded.config.files) {
-    const auto content = files.read(file);
-    text += file + "\n" + std::to_string(content ? content->size() : 0) + "\n" +
-            (content ? *content : std::string());
-  }
-  return acme::base64url_encode(acme::sha256(text));
-}
-
 CheckFamily config_checks() {
   const auto on_host = [](const char* code, PlainCheck run) {
     return plain_check({code}, CheckDepth::cheap, CheckScope::host, std::move(run));
@@ -317,6 +305,7 @@ CheckFamily config_checks() {
        on_host("CONFIG_UNUSED", check_unused), on_host("CONFIG_WRITABLE", check_writable),
        on_host("SECRET_EXPOSED", check_secrets), on_host("STATUS_PAGE_PUBLIC", check_status_listen),
        on_host("STATUS_PAGE_CLOSED", check_status_page),
+       plain_check({"SECRET_EXPOSED"}, CheckDepth::cheap, CheckScope::certificate, check_key),
        plain_check({"KEY_NOT_READABLE"}, CheckDepth::cheap, CheckScope::certificate,
                    check_group_access)}};
 }

@@ -1,6 +1,5 @@
 // What the newest generation is made of: names, keys, and the chain above the leaf.
-#include <algorithm>
-
+#include "acme/base64url.h"
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/not_known.h"
 
@@ -30,17 +29,6 @@ Check check_of(const char* code, const char* question, MaterialCheck run) {
       });
 }
 
-// With the DER, and what stands above the leaf.
-Result<std::vector<acme::Certificate>> chain_of(const CheckContext& context,
-                                                const Generation& generation) {
-  const std::string path = generation.directory + "/fullchain.pem";
-  const auto pem = context.world.files.read(path);
-  if (!pem) return fail(pem.error());
-  auto chain = acme::parse_pem_chain(*pem);
-  if (chain) return std::move(*chain);
-  return fail(chain.error().kind, chain.error().code, path + ": " + chain.error().message);
-}
-
 Found check_names(const CheckContext&, const CertificateSpec& spec, const Generation& newest) {
   std::string missing;
   for (const acme::Identifier& wanted : spec.domains) {
@@ -62,34 +50,30 @@ Found check_names(const CheckContext&, const CertificateSpec& spec, const Genera
 Found check_chain(const CheckContext& context, const CertificateSpec& spec,
                   const Generation& newest) {
   const Time now = context.world.clock.now();
-  const auto chain = chain_of(context, newest);
+  const auto chain = context.store.load_chain_facts(spec.name, newest.number);
   if (!chain) return fail(chain.error());
   std::vector<Finding> findings;
-  for (const acme::Certificate& issuer : *chain) {
-    if (issuer.not_after >= newest.leaf().not_after) continue;
-    const bool soon = issuer.not_after - now < std::chrono::hours(24 * 14);
-    findings.push_back(
-        finding("INTERMEDIATE_EXPIRES", soon ? FindingSeverity::error : FindingSeverity::warning,
-                spec.name + ": a certificate of its chain expires before it does, on " +
-                    acme::format_rfc3339(issuer.not_after),
-                "\"" + issuer.subject_common_name + "\"",
-                "nolapse renew --force " + spec.name + ", or choose another preferred_chain"));
-    break;
-  }
+  if (chain->ends_early.empty()) return findings;
+  const bool soon = chain->ends_early_at - now < std::chrono::hours(24 * 14);
+  findings.push_back(
+      finding("INTERMEDIATE_EXPIRES", soon ? FindingSeverity::error : FindingSeverity::warning,
+              spec.name + ": a certificate of its chain expires before it does, on " +
+                  acme::format_rfc3339(chain->ends_early_at),
+              chain->ends_early,
+              "nolapse renew --force " + spec.name + ", or choose another preferred_chain"));
   return findings;
 }
 
 Found check_strength(const CheckContext& context, const CertificateSpec& spec,
                      const Generation& newest) {
-  const auto chain = chain_of(context, newest);
+  const auto chain = context.store.load_chain_facts(spec.name, newest.number);
   if (!chain) return fail(chain.error());
-  const std::string weakness = acme::weakness_of(chain->front());
   std::vector<Finding> findings;
-  if (weakness.empty()) return findings;
-  findings.push_back(
-      finding("WEAK_KEY", FindingSeverity::warning, spec.name + ": its key is weak", weakness,
-              spec.csr_file.empty() ? "set `key`, then nolapse renew --force " + spec.name
-                                    : "make a new key and signing request for csr_file"));
+  if (chain->weakness.empty()) return findings;
+  findings.push_back(finding(
+      "WEAK_KEY", FindingSeverity::warning, spec.name + ": its key is weak", chain->weakness,
+      spec.csr_file.empty() ? "set `key`, then nolapse renew --force " + spec.name
+                            : "make a new key and signing request for csr_file"));
   return findings;
 }
 
@@ -102,21 +86,21 @@ Found check_key_reuse(const CheckContext& context, const CertificateSpec& spec,
   std::vector<Finding> findings;
   if (key_may_stay(spec)) return findings;
   const std::string& key = newest.leaf().public_key_der;
+  const std::string key_sha256 = acme::sha256(key);
   std::string others;
   const auto numbers = context.store.generation_numbers(spec.name);
   if (!numbers) return fail(numbers.error());
   for (const unsigned number : *numbers) {
     if (number >= newest.number) continue;
-    const auto older = context.store.load_generation(spec.name, number);
+    const auto older = context.store.load_chain_facts(spec.name, number);
     if (!older && is_denied(older.error())) return fail(older.error());
-    if (older && older->leaf().public_key_der == key) {
+    if (older && older->key_sha256 == key_sha256) {
       others += " generation " + std::to_string(number);
     }
   }
-  for (const auto& [name, status] : context.statuses) {
-    if (name != spec.name && status.generation && status.generation->leaf().public_key_der == key) {
-      others += " certificate " + name;
-    }
+  const auto [first, last] = context.names_by_key.equal_range(key);
+  for (auto each = first; each != last; ++each) {
+    if (each->second != spec.name) others += " certificate " + std::string(each->second);
   }
   if (others.empty()) return findings;
   findings.push_back(finding("KEY_REUSED", FindingSeverity::warning,
@@ -126,12 +110,6 @@ Found check_key_reuse(const CheckContext& context, const CertificateSpec& spec,
 }
 
 // The root above: clients that pin or lack it fail from one renewal to the next.
-Result<std::string> root_of(const CheckContext& context, const Generation& generation) {
-  const auto chain = chain_of(context, generation);
-  if (!chain) return fail(chain.error());
-  return chain->back().issuer_common_name;
-}
-
 Found check_issuer(const CheckContext& context, const CertificateSpec& spec,
                    const Generation& newest) {
   constexpr Duration told_for = std::chrono::hours(24 * 14);
@@ -145,13 +123,13 @@ Found check_issuer(const CheckContext& context, const CertificateSpec& spec,
   if (!former && is_denied(former.error())) return fail(former.error());
   // Another CA was chosen, by the operator or as the fallback: that is told otherwise.
   if (!former || former->ca_directory != newest.ca_directory) return findings;
-  const auto before = root_of(context, *former);
-  const auto now = root_of(context, newest);
+  const auto before = context.store.load_chain_facts(spec.name, former->number);
+  const auto now = context.store.load_chain_facts(spec.name, newest.number);
   if (!before || !now) return fail(before ? now.error() : before.error());
-  if (before->empty() || now->empty() || *before == *now) return findings;
+  if (before->root.empty() || now->root.empty() || before->root == now->root) return findings;
   findings.push_back(finding("ISSUER_CHANGED", FindingSeverity::warning,
                              spec.name + ": its chain leads to another root than before",
-                             "\"" + *before + "\" before, \"" + *now + "\" now",
+                             "\"" + before->root + "\" before, \"" + now->root + "\" now",
                              "see whether all clients know it; preferred_chain chooses another"));
   return findings;
 }

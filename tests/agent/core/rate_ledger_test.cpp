@@ -540,3 +540,20 @@ TEST_CASE("a lost ledger is taken to be half spent, for every key, and that wear
   CHECK(ahead.prune(now - 900h));
   CHECK(ahead.state() == RateLedgerState{});
 }
+
+TEST_CASE("a refusal holds for the account where the CA says that it does") {
+  for (const char* detail : {"too many new orders (300) from this account in the last 3h0m0s, "
+                             "retry after 2026-11-27 10:00:00 UTC",
+                             "too many orders by account https://ca.test/account/1"}) {
+    CAPTURE(detail);
+    CHECK(limits_the_account(detail));
+  }
+  for (const char* detail :
+       {"", "too many certificates (5) already issued for this exact set of identifiers",
+        "too many certificates (50) already issued for \"shop.test\" in the last 168h0m0s",
+        "too many failed authorizations (5) for \"shop.test\" by this account in the last 1h",
+        "Service busy; retry later."}) {
+    CAPTURE(detail);
+    CHECK_FALSE(limits_the_account(detail));
+  }
+}

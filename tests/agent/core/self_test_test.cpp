@@ -139,6 +139,54 @@ TEST_CASE("deep checks run only where that is wanted") {
   CHECK(bench.run({deep}, {{}, true}).all.size() == 1);
 }
 
+TEST_CASE("a self-test of many certificates lets others have their turn") {
+  Bench bench;
+  for (int i = 0; i < 200; ++i) {
+    bench.config.certificates.push_back(bench.config.certificates.back());
+    bench.config.certificates.back().name = "c" + std::to_string(i);
+  }
+  unsigned in_this_turn = 0;
+  unsigned most = 0;
+  bool ended = false;
+  std::function<void()> tick = [&] {
+    most = std::max(most, in_this_turn);
+    in_this_turn = 0;
+    if (!ended) bench.world.clock.start_timer(0ms, tick);
+  };
+  tick();
+  const auto count = [&](const CheckContext&, const CheckSubject&) {
+    ++in_this_turn;
+    return std::vector<Finding>{};
+  };
+  const std::vector<Check> checks(
+      20, plain_check({"CODE"}, CheckDepth::cheap, CheckScope::certificate, count));
+  const Check last = plain_check({"LAST"}, CheckDepth::cheap, CheckScope::certificate,
+                                 [&](const CheckContext&, const CheckSubject& subject) {
+                                   ended = subject.certificate->name == "c199";
+                                   return std::vector<Finding>{};
+                                 });
+  std::vector<Check> all = checks;
+  all.push_back(last);
+  CHECK(bench.run(all).all.size() == 202 * 21);
+  CHECK(most > 0);
+  CHECK(most <= 128);
+}
+
+TEST_CASE("what is fine is left out where only faults are wanted") {
+  Bench bench;
+  const Check check =
+      plain_check({"CODE"}, CheckDepth::cheap, CheckScope::certificate,
+                  [](const CheckContext&, const CheckSubject& subject) {
+                    std::vector<Finding> findings;
+                    if (subject.certificate->name == "blog") {
+                      findings.push_back({"CODE", {}, {}, FindingSeverity::error, {}, {}, {}, {}});
+                    }
+                    return findings;
+                  });
+  CHECK(bench.run({check}).all.size() == 2);
+  CHECK(only(bench.run({check}, {{}, false, true})).certificate == "blog");
+}
+
 TEST_CASE("the worst comes first") {
   Bench bench;
   const auto check = plain_check({"CODE"}, CheckDepth::cheap, CheckScope::host,
