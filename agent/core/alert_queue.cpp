@@ -98,10 +98,15 @@ std::optional<Time> next_delivery(const AlertState& state, Time now) {
   return next;
 }
 
+void note_delivered(AlertState& state, const std::string& channel, const std::string& remark,
+                    Time now) {
+  state.channels[channel] = ChannelRecord{now, {}, {}, 0, {}, remark};
+}
+
 void note_taken(AlertState& state, const std::vector<AlertMessage>& messages,
                 const std::string& remark, Time now) {
   for (const AlertMessage& taken : messages) {
-    state.channels[taken.channel] = ChannelRecord{now, {}, {}, 0, {}, remark};
+    note_delivered(state, taken.channel, remark, now);
     std::erase_if(state.queue, [&](const AlertMessage& each) { return each.id == taken.id; });
     if (!is_news(taken)) continue;
     const Told told = as_told(taken, now);

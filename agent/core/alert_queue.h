@@ -34,6 +34,9 @@ std::optional<Time> next_delivery(const AlertState& state, Time now);
 // The channel has taken these: they leave the queue, and their alerts are told.
 void note_taken(AlertState& state, const std::vector<AlertMessage>& messages,
                 const std::string& remark, Time now);
+// The channel has taken something, be it a trial.
+void note_delivered(AlertState& state, const std::string& channel, const std::string& remark,
+                    Time now);
 // It works, but not for this message, which is tried again later and holds up no other.
 void note_refused(AlertState& state, const AlertMessage& message, const std::string& why, Time now);
 // An attempt that delivered nothing. `pause`: nothing is sent before the next one, a minute

@@ -27,6 +27,8 @@ struct Finding {
   std::optional<Time> since = {};
   int level = 0;  // of EXPIRY_NEAR, EXPIRED, ORPHAN: the step of expiry.h, 4 when it is over
 
+  // Fine as far as could be seen, which is less than everything.
+  bool is_partial() const { return severity == FindingSeverity::ok && !summary.empty(); }
   bool same_as(const Finding& other) const {
     return code == other.code && certificate == other.certificate && subject == other.subject;
   }

@@ -7,6 +7,7 @@
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
+#include "agent/front/json_values.h"
 
 namespace nolapse {
 namespace {
@@ -54,9 +55,6 @@ void print(std::ostream& out, const AccountOutcome& outcome) {
 }
 
 json account_object(const AccountOutcome& outcome) {
-  const auto text_or_null = [](const std::string& text) {
-    return text.empty() ? json(nullptr) : json(text);
-  };
   return {
       {"ca", outcome.ca},
       {"directory", outcome.directory},

@@ -1,168 +1,25 @@
-// `nolapse alert`: what is open, quiet for a while, and whether each channel takes a message.
+// `nolapse alert silence` and `test`: quiet for a while, and whether each channel takes a message.
 //
-//   list      from alerts.json, whoever may read it
-//   silence   for a while, or ended; by the daemon where one runs, because alerts.json is its; else
-//   under the lock test      by this process, at once, past queue and back-off
+//   silence   by the daemon where one runs, because alerts.json is its; else under the lock
+//   test      by this process, at once, past queue and back-off; noted where no daemon runs
 #include <algorithm>
 #include <iostream>
 
 #include "acme/json_read.h"
 #include "agent/core/alert_delivery.h"
+#include "agent/core/alert_queue.h"
 #include "agent/core/alert_rules.h"
 #include "agent/core/check_catalogue.h"
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/join_daemon.h"
 #include "agent/front/json_output.h"
+#include "agent/front/json_values.h"
 
 namespace nolapse {
 namespace {
 
 using nlohmann::json;
-
-json time_or_null(const std::optional<Time>& time) {
-  return time ? json(acme::format_rfc3339(*time)) : json(nullptr);
-}
-
-json text_or_null(const std::string& text) {
-  return text.empty() ? json(nullptr) : json(text);
-}
-
-json silence_object(const Silence& silence) {
-  return {
-      {"what", silence.what}, {"until", acme::format_rfc3339(silence.until)}, {"why", silence.why}};
-}
-
-json alert_object(const Alert& alert, const Silence* silence) {
-  const Finding& finding = alert.finding;
-  json told = json::object();
-  for (const auto& [channel, each] : alert.told) told[channel] = acme::format_rfc3339(each.at);
-  return {
-      {"code", finding.code},
-      {"certificate", text_or_null(finding.certificate)},
-      {"subject", text_or_null(finding.subject)},
-      {"severity", name_of(finding.severity)},
-      {"summary", finding.summary},
-      {"evidence", finding.evidence},
-      {"fix", finding.fix},
-      {"raised_at", acme::format_rfc3339(alert.raised_at)},
-      {"told_at", time_or_null(alert.told_at())},
-      {"told", std::move(told)},
-      {"silenced_until", silence != nullptr ? json(acme::format_rfc3339(silence->until)) : json()},
-      {"silence", silence != nullptr ? silence_object(*silence) : json()}};
-}
-
-std::size_t waiting_for(const AlertState& state, const std::string& channel, bool refused_only) {
-  return static_cast<std::size_t>(
-      std::count_if(state.queue.begin(), state.queue.end(), [&](const AlertMessage& message) {
-        return message.channel == channel && (message.refusals > 0 || !refused_only);
-      }));
-}
-
-json alerts_document(const AlertState& state, const Config& config, Time now,
-                     const std::string& problem) {
-  json alerts = json::array();
-  for (const Alert& alert : state.open) {
-    alerts.push_back(alert_object(alert, silence_of(state, alert.finding, now)));
-  }
-  json silences = json::array();
-  for (const Silence& silence : state.silences) {
-    if (silence.until > now) silences.push_back(silence_object(silence));
-  }
-  json channels = json::array();
-  for (const AlertChannel& channel : config.alerts.channels) {
-    const auto found = state.channels.find(channel.name);
-    const ChannelRecord record = found == state.channels.end() ? ChannelRecord{} : found->second;
-    channels.push_back({{"name", channel.name},
-                        {"type", channel.type},
-                        {"delivered_at", time_or_null(record.delivered_at)},
-                        {"failing_since", time_or_null(record.failing_since)},
-                        {"error", text_or_null(record.error)},
-                        {"remark", text_or_null(record.remark)},
-                        {"waiting", waiting_for(state, channel.name, false)},
-                        {"refused", waiting_for(state, channel.name, true)}});
-  }
-  return {{"schema", 1},
-          {"problem", text_or_null(problem)},
-          {"alerts", std::move(alerts)},
-          {"silences", std::move(silences)},
-          {"channels", std::move(channels)}};
-}
-
-void print_channel(const AlertState& state, const AlertChannel& channel) {
-  const auto found = state.channels.find(channel.name);
-  const ChannelRecord record = found == state.channels.end() ? ChannelRecord{} : found->second;
-  std::cout << "channel " << channel.name << " (" << channel.type << "): ";
-  if (record.failures > 0) {
-    std::cout << "FAILING: " << acme::printable(record.error);
-  } else if (record.delivered_at) {
-    std::cout << "delivered last on " << acme::format_rfc3339(*record.delivered_at);
-  } else {
-    std::cout << "nothing delivered yet";
-  }
-  if (!record.remark.empty()) std::cout << ", but " << acme::printable(record.remark);
-  std::cout << '\n';
-  for (const AlertMessage& message : state.queue) {
-    if (message.channel != channel.name || message.refusals == 0) continue;
-    std::cout << "  REFUSES " << message.finding.code << ' ' << message.finding.certificate << ": "
-              << acme::printable(message.refusal) << '\n';
-  }
-}
-
-void print_alerts(const AlertState& state, const Config& config, Time now) {
-  for (const Alert& alert : state.open) {
-    std::cout << name_of(alert.finding.severity) << ' ' << alert.finding.code << "  "
-              << acme::printable(alert.finding.summary) << "\n  since "
-              << acme::format_rfc3339(alert.raised_at);
-    if (const auto told = alert.told_at()) std::cout << ", told " << acme::format_rfc3339(*told);
-    if (const Silence* silence = silence_of(state, alert.finding, now)) {
-      std::cout << ", silent until " << acme::format_rfc3339(silence->until) << " ("
-                << acme::printable(silence->why) << ')';
-    } else if (!alert.told_at()) {
-      std::cout << ", NOBODY HAS BEEN TOLD YET";
-    }
-    std::cout << '\n';
-  }
-  for (const Silence& silence : state.silences) {
-    if (silence.until <= now) continue;
-    std::cout << "silence about " << acme::printable(silence.what) << " until "
-              << acme::format_rfc3339(silence.until) << " (" << acme::printable(silence.why)
-              << ")\n";
-  }
-  for (const AlertChannel& channel : config.alerts.channels) print_channel(state, channel);
-  if (config.alerts.channels.empty()) std::cout << "there is no channel: nobody is told\n";
-}
-
-// A damaged file hides neither the channels nor that it is damaged: the daemon begins a new one.
-std::string damage_in_words(const Error& error) {
-  return error.message +
-         "; what was open and silent is lost, and the daemon tells anew what it "
-         "finds";
-}
-
-int list_alerts(const GlobalOptions& global, const Config& config) {
-  RealWorld real(world_options(config));
-  const World world = real.world();
-  auto state = Store(config.state_directory, world.files).load_alerts();
-  std::string problem;
-  if (!state) {
-    if (state.error().code != "BAD_STATE") return refuse(global, state.error());
-    problem = damage_in_words(state.error());
-    state = AlertState();
-  }
-  const Time now = world.clock.now();
-  if (global.json) {
-    std::cout << acme::dump(alerts_document(*state, config, now, problem), 2) << '\n';
-  } else {
-    if (!problem.empty()) {
-      std::cout << "nobody knows what is open: " << acme::printable(problem) << '\n';
-    } else if (state->open.empty()) {
-      std::cout << "no alert is open\n";
-    }
-    print_alerts(*state, config, now);
-  }
-  return state->open.empty() && problem.empty() ? exit_status::ok : exit_status::failed;
-}
 
 // ---- silence
 
@@ -205,11 +62,13 @@ Result<void> run_work(RealWorld& real, FileWork work) {
   return *done;
 }
 
-Result<void> silence_alone(RealWorld& real, const Store& store, const Silence& silence) {
+// Where no daemon runs. Another process of nolapse is an error: local LOCKED.
+Result<void> change_alerts(RealWorld& real, const Store& store, const std::string& purpose,
+                           const std::function<void(AlertState&)>& change) {
   const World world = real.world();
   // Before the first run there is no state directory yet.
   if (auto prepared = run_work(real, store.prepare()); !prepared) return prepared;
-  auto lock = world.files.lock(store.lock_path(), "nolapse alert silence");
+  auto lock = world.files.lock(store.lock_path(), purpose);
   if (!lock) return fail(lock.error());
   auto state = store.load_alerts();
   if (!state) {
@@ -217,7 +76,7 @@ Result<void> silence_alone(RealWorld& real, const Store& store, const Silence& s
     std::cerr << acme::printable(damage_in_words(state.error())) << '\n';
     state = AlertState();
   }
-  set_silence(*state, silence, world.clock.now());
+  change(*state);
   return run_work(real, store.save_alerts(*state));
 }
 
@@ -234,7 +93,9 @@ int silence_alerts(const GlobalOptions& global, const AlertCommand& command, con
   const auto joined = join_daemon(real.loop(), global, config, request);
   if (joined) return *joined;
   if (joined.error().code != "NO_DAEMON") return refuse(global, joined.error());
-  const auto done = silence_alone(real, store, request.silence);
+  const auto done = change_alerts(real, store, "nolapse alert silence", [&](AlertState& state) {
+    set_silence(state, request.silence, now);
+  });
   if (!done) return refuse(global, done.error());
   std::cout << silenced_text(request.silence, now, global.json);
   return exit_status::ok;
@@ -274,6 +135,22 @@ bool print_trials(const GlobalOptions& global, const std::vector<Trial>& trials)
   return all;
 }
 
+// So that `nolapse check` knows what was seen to work. A daemon knows it by its own deliveries: the
+// lock is its, and so is alerts.json. One that cannot be written changes nothing about the trials.
+void note_trials(RealWorld& real, const Store& store, const std::vector<Trial>& trials) {
+  const Time now = real.world().clock.now();
+  (void)change_alerts(real, store, "nolapse alert test", [&](AlertState& state) {
+    for (const Trial& trial : trials) {
+      const std::string& name = trial.channel->name;
+      if (trial.end->taken > 0) {
+        note_delivered(state, name, trial.trouble.value_or(""), now);
+      } else {
+        note_failure(state, name, trial.end->failure.value_or("it was refused"), false, {}, now);
+      }
+    }
+  });
+}
+
 int test_channels(const GlobalOptions& global, const AlertCommand& command, const Config& config) {
   RealWorld real(world_options(config));
   const World world = real.world();
@@ -300,6 +177,7 @@ int test_channels(const GlobalOptions& global, const AlertCommand& command, cons
     return std::all_of(trials.begin(), trials.end(),
                        [](const Trial& trial) { return trial.end.has_value(); });
   });
+  note_trials(real, Store(config.state_directory, world.files), trials);
   return print_trials(global, trials) ? exit_status::ok : exit_status::failed;
 }
 
@@ -322,7 +200,7 @@ std::string silenced_text(const Silence& silence, Time now, bool json_wanted) {
 int run_alert(const GlobalOptions& global, const AlertCommand& command, const Config& config) {
   switch (command.action) {
     case AlertCommand::Action::list:
-      return list_alerts(global, config);
+      return run_alert_list(global, config);
     case AlertCommand::Action::silence:
       return silence_alerts(global, command, config);
     case AlertCommand::Action::test:

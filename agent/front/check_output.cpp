@@ -8,16 +8,12 @@
 #include "acme/json_read.h"
 #include "agent/core/checks/not_known.h"
 #include "agent/front/exit_status.h"
+#include "agent/front/json_values.h"
 
 namespace nolapse {
 namespace {
 
 using nlohmann::json;
-
-// Fine as far as could be seen, which is less than everything: a colour of its own.
-bool is_partial(const Finding& finding) {
-  return finding.severity == FindingSeverity::ok && !finding.summary.empty();
-}
 
 struct Counts {
   std::size_t errors = 0;
@@ -42,7 +38,7 @@ Counts count(const Findings& findings) {
         break;
       case FindingSeverity::ok:
         ++counts.fine;
-        counts.partial += is_partial(finding) ? 1 : 0;
+        counts.partial += finding.is_partial() ? 1 : 0;
     }
   }
   return counts;
@@ -54,18 +50,6 @@ std::string some(std::size_t number, const char* what) {
 
 std::string partial_text(const Counts& counts) {
   return counts.partial == 0 ? "" : ", " + std::to_string(counts.partial) + " of them partial";
-}
-
-json object_of(const Finding& finding) {
-  return {{"code", finding.code},
-          {"certificate", finding.certificate.empty() ? json(nullptr) : json(finding.certificate)},
-          {"subject", finding.subject.empty() ? json(nullptr) : json(finding.subject)},
-          {"severity", name_of(finding.severity)},
-          {"partial", is_partial(finding)},
-          {"summary", finding.summary},
-          {"evidence", finding.evidence},
-          {"fix", finding.fix},
-          {"since", finding.since ? json(acme::format_rfc3339(*finding.since)) : json(nullptr)}};
 }
 
 void print(std::ostream& out, const Finding& finding) {
@@ -118,7 +102,7 @@ int write_text(std::ostream& out, const CheckStyle& style, const Findings& findi
       if (!std::exchange(told, true)) print_not_looked_at(out, folded);
     } else if (finding.severity != FindingSeverity::ok) {
       print(out, finding);
-    } else if (is_partial(finding)) {
+    } else if (finding.is_partial()) {
       print_partial(out, finding);
     } else if (style.verbosity > 0) {
       print_fine(out, finding);
@@ -182,7 +166,7 @@ int write_findings(std::ostream& out, const CheckStyle& style, const Findings& f
   if (!style.json) return write_text(out, style, findings, certificates);
   const Counts counts = count(findings);
   json list = json::array();
-  for (const Finding& finding : findings.all) list.push_back(object_of(finding));
+  for (const Finding& finding : findings.all) list.push_back(finding_values(finding));
   out << acme::dump(json{{"schema", 1},
                          {"ok", counts.errors + counts.unknown == 0},
                          {"at", acme::format_rfc3339(findings.at)},

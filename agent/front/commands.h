@@ -20,6 +20,9 @@ int report_broken_config(const GlobalOptions& global, const CheckCommand& comman
 int run_diagnose(const GlobalOptions& global, const DiagnoseCommand& command,
                  const ConfigResult& loaded);
 int run_alert(const GlobalOptions& global, const AlertCommand& command, const Config& config);
+int run_alert_list(const GlobalOptions& global, const Config& config);
+// What is lost with an alerts.json that cannot be read.
+std::string damage_in_words(const Error& error);
 // Works without a configuration.
 int run_scan(const GlobalOptions& global, const ScanCommand& command, const ConfigResult& loaded);
 int run_report(const GlobalOptions& global, const ReportCommand& command, const Config& config);

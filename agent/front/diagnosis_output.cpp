@@ -6,6 +6,7 @@
 
 #include "acme/json_read.h"
 #include "agent/front/exit_status.h"
+#include "agent/front/json_values.h"
 
 namespace nolapse {
 namespace {
@@ -55,10 +56,6 @@ int exit_status_of(Cause cause) {
   return cause == Cause::unknown ? exit_status::undecided : exit_status::ok;
 }
 
-json text_or_null(const std::string& text) {
-  return text.empty() ? json(nullptr) : json(text);
-}
-
 json object_of(const DiagnosedAddress& address) {
   return {{"endpoint", address.endpoint},
           {"address", text_or_null(address.address)},
@@ -66,8 +63,7 @@ json object_of(const DiagnosedAddress& address) {
           {"ok", address.ok},
           {"code", text_or_null(address.code)},
           {"fingerprint_sha256", text_or_null(address.fingerprint_sha256)},
-          {"not_after",
-           address.not_after ? json(acme::format_rfc3339(*address.not_after)) : json(nullptr)},
+          {"not_after", time_or_null(address.not_after)},
           {"http_status", address.http_status > 0 ? json(address.http_status) : json(nullptr)},
           {"detail", address.detail}};
 }

@@ -4,19 +4,12 @@
 #include <utility>
 
 #include "acme/json_read.h"
+#include "agent/front/json_values.h"
 
 namespace nolapse {
 namespace {
 
 using nlohmann::json;
-
-json text_or_null(const std::string& text) {
-  return text.empty() ? json(nullptr) : json(text);
-}
-
-json time_or_null(const std::optional<Time>& time) {
-  return time ? json(acme::format_rfc3339(*time)) : json(nullptr);
-}
 
 json problem_or_null(const std::string& problem) {
   const json document = json::parse(problem, nullptr, false);

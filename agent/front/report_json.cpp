@@ -2,20 +2,13 @@
 
 #include "acme/json_read.h"
 #include "agent/front/json_output.h"
+#include "agent/front/json_values.h"
 #include "agent/front/report_output.h"
 
 namespace nolapse {
 namespace {
 
 using nlohmann::json;
-
-json time_or_null(const std::optional<Time>& time) {
-  return time ? json(acme::format_rfc3339(*time)) : json(nullptr);
-}
-
-json text_or_null(const std::string& text) {
-  return text.empty() ? json(nullptr) : json(text);
-}
 
 json tally_object(const Tally& tally) {
   return {{"renewed", tally.renewed},
@@ -28,20 +21,9 @@ json tally_object(const Tally& tally) {
           {"found", tally.found}};
 }
 
-json finding_document(const Finding& finding) {
-  return {{"code", finding.code},
-          {"certificate", text_or_null(finding.certificate)},
-          {"subject", text_or_null(finding.subject)},
-          {"severity", name_of(finding.severity)},
-          {"summary", finding.summary},
-          {"evidence", finding.evidence},
-          {"fix", finding.fix},
-          {"since", time_or_null(finding.since)}};
-}
-
 json findings_array(const std::vector<Finding>& findings) {
   json list = json::array();
-  for (const Finding& finding : findings) list.push_back(finding_document(finding));
+  for (const Finding& finding : findings) list.push_back(finding_values(finding));
   return list;
 }
 
@@ -115,30 +97,20 @@ json watched_array(const std::vector<ReportedWatch>& watched) {
   return list;
 }
 
-json silence_object(const Silence& silence) {
-  return {
-      {"what", silence.what}, {"until", acme::format_rfc3339(silence.until)}, {"why", silence.why}};
-}
-
 json alerts_object(const Report& report) {
   json open = json::array();
   for (const ReportedAlert& each : report.alerts) {
-    json object = finding_document(each.alert.finding);
+    json object = finding_values(each.alert.finding);
     object["raised_at"] = acme::format_rfc3339(each.alert.raised_at);
     object["told_at"] = time_or_null(each.alert.told_at());
-    object["silence"] = each.silence ? silence_object(*each.silence) : json(nullptr);
+    object["silence"] = each.silence ? silence_values(*each.silence) : json(nullptr);
     open.push_back(std::move(object));
   }
   json silences = json::array();
-  for (const Silence& silence : report.silences) silences.push_back(silence_object(silence));
+  for (const Silence& silence : report.silences) silences.push_back(silence_values(silence));
   json channels = json::array();
   for (const ReportedChannel& channel : report.channels) {
-    channels.push_back({{"name", channel.name},
-                        {"type", channel.type},
-                        {"delivered_at", time_or_null(channel.record.delivered_at)},
-                        {"failing_since", time_or_null(channel.record.failing_since)},
-                        {"error", text_or_null(channel.record.error)},
-                        {"waiting", channel.waiting}});
+    channels.push_back(channel_values(channel.name, channel.type, channel.record, channel.waiting));
   }
   return {{"open", std::move(open)},
           {"silences", std::move(silences)},
