@@ -576,13 +576,15 @@ Issuance::Effect Issuance::end(Error error, bool order_kept) {
   }
   stage_ = Stage::ended;
   if (!order_kept) state_ = IssuanceState{};
-  return effect::Failed{std::move(error), order_kept, refused_};
+  const bool issued = !order_kept && order_.status == "valid";
+  return effect::Failed{std::move(error), order_kept, refused_, issued};
 }
 
 Issuance::Effect Issuance::start_over_or_end(const Error& error) {
   if (answered_ || started_over_) return end(error, false);
   started_over_ = true;
   authorized_ = false;
+  order_ = Order{};
   state_.order_url.clear();
   return clean_up(AfterCleanUp::place_order);
 }

@@ -77,6 +77,7 @@ struct Failed {
   Error error;
   bool order_kept;
   std::vector<Identifier> refused;
+  bool issued = false;  // the CA has, and counts it; what it sent is of no use
 };
 }  // namespace effect
 using IssuanceEffect = std::variant<effect::Send, effect::Present, effect::CleanUp, effect::Wait,

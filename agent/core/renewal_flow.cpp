@@ -194,6 +194,7 @@ void Renewal::carry_out(const effect::Failed& effect) {
   ca_.ledger().tell(
       [this, &effect, &error](RateLedger& ledger, Time now) {
         for (const auto& name : effect.refused) ledger.record_failed_validation(name, now);
+        if (effect.issued) ledger.record_certificate(saved_.identifiers, order_kind_, now);
         if (error.kind == ErrorKind::deferred && !error.problem.empty() && error.retry_after) {
           ledger.record_retry_after(saved_.identifiers, *error.retry_after, now);
           if (is_about_the_account(error)) {

@@ -60,6 +60,19 @@ TEST_CASE("renew --force in a loop stops before the last duplicate, --again spen
   CHECK(shop.ca.counters().orders_created == 5);
 }
 
+TEST_CASE("what the CA has issued is counted, also where it cannot be read") {
+  Shop shop(14);
+  shop.ca.settings.alter = [&](CaEndpoint endpoint, acme::HttpResponse& response) {
+    if (endpoint == CaEndpoint::certificate) response.body = "garbage";
+  };
+  for (int i = 0; i < 10; ++i) shop.renewed(forced());
+  // One of five is left to a person who says --again.
+  CHECK(shop.ca.counters().certificates_issued == 4);
+  CHECK(shop.renewed(forced()).error->code == "RATE_LEDGER");
+  CHECK(shop.renewed(forced(true)).error->code != "RATE_LEDGER");
+  CHECK(shop.ca.counters().certificates_issued == 5);
+}
+
 TEST_CASE("the count survives the process, and its loss costs half") {
   Shop shop(2);
   shop.renewed();
