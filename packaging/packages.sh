@@ -4,7 +4,7 @@
 
 packages_to_build=(g++ cmake ninja-build pkg-config ccache libcurl4-openssl-dev libssl-dev
   nlohmann-json3-dev libspdlog-dev libtomlplusplus-dev libexpected-dev libcli11-dev libidn2-dev
-  libmicrohttpd-dev libldns-dev)
+  libmicrohttpd-dev libldns-dev libpsl-dev)
 packages_to_try=(pebble nginx-light openssl curl ca-certificates)
 packages_to_test=(doctest-dev clang-format jq procps systemd knot
   knot-dnsutils unbound libnginx-mod-stream python3 openssh-server openssh-client apache2-bin

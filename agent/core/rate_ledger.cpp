@@ -5,6 +5,8 @@
 // nobody that.
 #include "agent/core/rate_ledger.h"
 
+#include <libpsl.h>
+
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -32,8 +34,8 @@ std::string base_name(const Identifier& identifier) {
   return wildcard ? identifier.value.substr(2) : identifier.value;
 }
 
-// The last two labels stand for the registered domain. Under a suffix like co.uk that lumps
-// strangers together, which counts too much rather than too little, and needs no list of suffixes.
+// By the list of public suffixes that the library was built with, which may be some years old: a
+// newer suffix lumps strangers together, and that counts too much rather than too little.
 std::string registered_domain(const Identifier& identifier) {
   if (identifier.type == "ip") {
     std::string octets = acme::address_octets(identifier.value);
@@ -41,11 +43,9 @@ std::string registered_domain(const Identifier& identifier) {
     std::fill(octets.begin() + 8, octets.end(), '\0');
     return acme::address_text(octets) + "/64";
   }
-  const std::string name = base_name(identifier);
-  const std::size_t last = name.rfind('.');
-  if (last == std::string::npos || last == 0) return name;
-  const std::size_t previous = name.rfind('.', last - 1);
-  return previous == std::string::npos ? name : name.substr(previous + 1);
+  std::string name = base_name(identifier);
+  const char* domain = psl_registrable_domain(psl_builtin(), name.c_str());
+  return domain != nullptr ? domain : name;  // a suffix itself
 }
 
 std::string set_key(const std::vector<Identifier>& identifiers) {

@@ -28,8 +28,9 @@ $1 ~ /^agent\/world\// {
 $1 ~ /^agent\/(core|solvers|front)\// {
   if (own && name ~ /^tests\//) refuse("a test is no part of the program")
   # main, cli*: is this a terminal, whose process is this; log, progress: file descriptors.
-  # regex.h only computes.
-  if (library && name !~ /^(openssl|nlohmann|tl|spdlog|toml\+\+|CLI)\// && name != "regex.h" &&
+  # regex.h only computes, and libpsl.h only from the list that is built in.
+  if (library && name !~ /^(openssl|nlohmann|tl|spdlog|toml\+\+|CLI)\// &&
+      name !~ /^(regex|libpsl)[.]h$/ &&
       !($1 ~ /^agent\/front\/(main|cli[a-z_]*|log|progress)\.cpp$/ && name == "unistd.h"))
     refuse("operating system, curl, microhttpd and ldns belong to agent/world")
 }

@@ -353,7 +353,10 @@ TEST_CASE("names share a domain's bucket by their last two labels, addresses by 
       {{"dns", "a.b.c.shop.test"}, {"dns", "shop.test"}, true},
       {{"dns", "shop.test"}, {"dns", "barbershop.test"}, false},
       {{"dns", "shop.test"}, {"dns", "shop.example"}, false},
-      {{"dns", "a.co.uk"}, {"dns", "b.co.uk"}, true},  // strangers, but counted with care
+      {{"dns", "a.co.uk"}, {"dns", "b.co.uk"}, false},  // strangers
+      {{"dns", "www.a.co.uk"}, {"dns", "*.a.co.uk"}, true},
+      {{"dns", "a.github.io"}, {"dns", "b.github.io"}, false},
+      {{"dns", "co.uk"}, {"dns", "co.uk"}, true},
       {{"dns", "intranet"}, {"dns", "intranet"}, true},
       {{"dns", "intranet"}, {"dns", "a.intranet"}, false},
       {{"ip", "192.0.2.1"}, {"ip", "192.0.2.1"}, true},
