@@ -279,7 +279,8 @@ void CertificateJob::end(Action action, std::optional<Error> error) {
               {}};
   }
   const bool proven = note_what_was_proven();
-  if (told_of_expiry() || proven) return save_schedule([this] { report(); });
+  const bool elsewhere = note_where_it_is_served();
+  if (told_of_expiry() || proven || elsewhere) return save_schedule([this] { report(); });
   report();
 }
 
@@ -291,6 +292,23 @@ bool CertificateJob::note_what_was_proven() {
   schedule_.proven_at = parts_.world.clock.now();
   schedule_.proven = parts_of(spec_, parts_.config, parts_.world.files);
   return true;
+}
+
+// Local listeners that serve it stay expected to. Who deploys it by hand, and sees that one of them
+// does not, has been told: those that are left count from then on.
+bool CertificateJob::note_where_it_is_served() {
+  if (options_.dry_run || outcome_.endpoints.empty()) return false;
+  std::vector<std::string> places;
+  if (!spec_.endpoints) {
+    if (options_.work != RenewOptions::Work::deploy) places = schedule_.served_at;
+    for (const EndpointState& state : outcome_.endpoints) {
+      const bool known = std::find(places.begin(), places.end(), state.endpoint) != places.end();
+      if (state.ok() && !known) places.push_back(state.endpoint);
+    }
+  }
+  const bool changed = places != schedule_.served_at;
+  schedule_.served_at = std::move(places);
+  return changed;
 }
 
 // A person sees what a run says; for the daemon somebody has to be told.
@@ -344,8 +362,9 @@ void CertificateJob::report() {
   const bool looked = outcome_.action == Action::not_due || outcome_.action == Action::renewed ||
                       outcome_.action == Action::deployed;
   // An operator who lists no endpoints knows; one who lists none at all may not.
-  outcome_.unverified = looked && options_.deploy && !options_.dry_run &&
-                        outcome_.endpoints.empty() && !spec_.endpoints;
+  outcome_.unverified =
+      looked && (outcome_.unverified || (options_.deploy && !options_.dry_run &&
+                                         outcome_.endpoints.empty() && !spec_.endpoints));
   LookInput look{due_, schedule_, outcome_.deployments, parts_.world.clock.now(),
                  parts_.world.random.next()};
   look.check_interval = parts_.config.daemon.check_interval;

@@ -146,6 +146,7 @@ class CertificateJob {
   void retry_later(ErrorKind kind, std::optional<Time> retry_after);
   void save_schedule(std::function<void()> then);
   void deploy_or_probe();
+  bool finish_way_back();
   void deploy_wanted();
   Result<unsigned> number_to_go_back_to(const DeploymentRecords& records) const;
   DeploymentWish wish(bool again) const;
@@ -162,6 +163,7 @@ class CertificateJob {
   void deploy(Generation generation, DeploymentWish wish);
   void end(Action action, std::optional<Error> error = {});
   bool note_what_was_proven();
+  bool note_where_it_is_served();
   bool told_of_expiry();
   Time planned_renewal() const;
   int expiry_step(const std::optional<EndsEarlier>& earlier, Time now) const;
@@ -182,7 +184,7 @@ class CertificateJob {
   Time judged_at_{};   // the moment that `due_` is about, see now_or_later()
   unsigned lost_ = 0;  // see lost_generation()
   std::optional<Error> issuance_error_;
-  std::optional<Generation> expected_;        // to be served, see generation_to_serve()
+  std::vector<Generation> to_serve_;          // see load_to_serve()
   std::vector<acme::Identifier> left_out_;    // of the attempt, see names_to_leave_out()
   std::vector<std::string> cas_left_;         // to ask, in order
   std::string ca_;                            // asked last

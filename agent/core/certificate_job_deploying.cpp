@@ -6,6 +6,15 @@
 #include "agent/core/series.h"
 
 namespace nolapse {
+namespace {
+
+bool serves(const std::vector<EndpointState>& endpoints, const Generation& generation) {
+  return std::any_of(endpoints.begin(), endpoints.end(), [&](const EndpointState& state) {
+    return state.ok() && state.fingerprint_sha256 == generation.leaf().fingerprint_sha256;
+  });
+}
+
+}  // namespace
 
 DeploymentWish CertificateJob::wish(bool again) const {
   DeploymentWish wish{again};
@@ -18,6 +27,7 @@ DeploymentWish CertificateJob::wish(bool again) const {
   }
   wish.revocation = schedule_.revocation;
   wish.just_obtained = outcome_.issued;
+  wish.known_places = schedule_.served_at;
   return wish;
 }
 
@@ -57,46 +67,63 @@ void CertificateJob::deploy_or_probe() {
   // Where what was in use is lost it may still be served, and is better than what came before it.
   const bool look_first = lost_ != 0 && !outcome_.issued;
   if (due && !look_first && is_fit(*outcome_.generation)) return deploy(*outcome_.generation, wish);
-  probe();
+  if (!finish_way_back()) probe();
+}
+
+// A person went back to an older generation, and a target of theirs did not take it.
+bool CertificateJob::finish_way_back() {
+  const unsigned newest = outcome_.generation->number;
+  const unsigned number = way_back_to_finish(spec_, records_in_force(), newest);
+  if (number == 0) return false;
+  auto older = parts_.store.load_whole_generation(spec_.name, number);
+  DeploymentWish wish = this->wish(false);
+  wish.withdrawn = newest;
+  if (!older || !is_fit(*older) || !is_due(number, wish)) return false;
+  deploy(std::move(*older), std::move(wish));
+  return true;
 }
 
 // Nothing is due by what we remember; what is served has the last word.
 void CertificateJob::probe() {
   outcome_.deployments = records_in_force();
-  const unsigned number =
-      generation_to_serve(spec_, parts_.config, outcome_.deployments, outcome_.generation->number,
-                          parts_.world.clock.now());
-  expected_ = *outcome_.generation;
-  if (number != expected_->number) {
-    if (auto older = parts_.store.load_generation(spec_.name, number)) expected_ = *older;
-  }
+  to_serve_ = load_to_serve(parts_.store, parts_.config, spec_, outcome_.deployments,
+                            *outcome_.generation, parts_.world.clock.now());
+  VerificationRequest request = verification_of(parts_.config, spec_, to_serve_);
+  request.known_places = schedule_.served_at;
   verify_endpoints_twice(
-      parts_.world, verification_of(parts_.config, spec_, &*expected_),
+      parts_.world, std::move(request),
       [this](std::vector<EndpointState> endpoints) { probed(std::move(endpoints)); });
 }
 
 void CertificateJob::probed(std::vector<EndpointState> endpoints) {
   const auto is_bad = [](const EndpointState& state) { return !state.ok(); };
-  // What cannot be reached from here is no reason to touch a server.
-  const auto differs = std::find_if(endpoints.begin(), endpoints.end(), [](const auto& state) {
-    return state.verdict == Verdict::wrong || state.verdict == Verdict::expired;
+  const Generation& expected = to_serve_.front();
+  const auto left = fingerprints_left(parts_.store, parts_.config, spec_, outcome_.deployments,
+                                      outcome_.generation->number, parts_.world.clock.now());
+  // What cannot be reached from here is no reason to touch a server, and what another target has
+  // because a deployment did not come there is none to touch this one.
+  const auto differs = std::find_if(endpoints.begin(), endpoints.end(), [&](const auto& state) {
+    return (state.verdict == Verdict::wrong || state.verdict == Verdict::expired) &&
+           !is_left(state, left);
   });
+  const unsigned withdrawn =
+      expected.number != outcome_.generation->number ? outcome_.generation->number : 0;
+  if (withdrawn == 0 && leaves_newer(endpoints)) return;
+  const bool fit = is_fit(expected);
   DeploymentWish again = wish(true);
-  if (expected_->number != outcome_.generation->number) {
-    again.withdrawn = outcome_.generation->number;
-  }
-  if (again.withdrawn == 0 && leaves_newer(endpoints)) return;
-  const bool fit = is_fit(*expected_);
-  if (differs != endpoints.end() && fit && is_due(expected_->number, again)) {
+  again.withdrawn = withdrawn;
+  if (differs != endpoints.end() && fit && is_due(expected.number, again)) {
     parts_.events.emit(Severity::warning, spec_.name, "SERVED_DIFFERS",
                        differs->endpoint + ": " + differs->detail + "; deploying again");
-    return deploy(*expected_, std::move(again));
+    return deploy(expected, std::move(again));
   }
   const bool seen = endpoints.empty() || std::any_of(endpoints.begin(), endpoints.end(),
                                                      [](const auto& state) { return state.ok(); });
-  const bool live = parts_.store.live_generation(spec_.name) == expected_->number;
+  const bool live = parts_.store.live_generation(spec_.name) == expected.number;
   if (!live && seen && differs == endpoints.end() && fit) {
-    return deploy(*expected_, wish(false));
+    DeploymentWish follow = wish(false);
+    follow.withdrawn = withdrawn;
+    return deploy(expected, std::move(follow));
   }
   outcome_.endpoints = std::move(endpoints);
   const auto bad = std::find_if(outcome_.endpoints.begin(), outcome_.endpoints.end(), is_bad);
@@ -155,9 +182,10 @@ bool CertificateJob::told_today(std::optional<Time>& told_at) const {
 void CertificateJob::mark_verified() {
   parts_.remembered[spec_.name].told_at.reset();
   bool changed = false;
+  const unsigned number = to_serve_.front().number;
   for (auto& [target, record] : outcome_.deployments) {
-    const bool seen = !outcome_.endpoints.empty() && record.stage == DeploymentStage::reloaded &&
-                      record.generation == expected_->number;
+    const bool seen = record.stage == DeploymentStage::reloaded && record.generation == number &&
+                      serves(outcome_.endpoints, to_serve_.front());
     if (!seen) continue;
     record.stage = DeploymentStage::verified;
     record.failures = 0;
@@ -168,7 +196,7 @@ void CertificateJob::mark_verified() {
   if (!changed) return end(Action::not_due);
   parts_.events.emit(
       Severity::info, spec_.name, "DEPLOYMENT_VERIFIED",
-      "every endpoint serves generation " + std::to_string(expected_->number) + " now");
+      "every endpoint serves what it should now, generation " + std::to_string(number));
   parts_.world.files.run(parts_.store.save_deployments(spec_.name, outcome_.deployments),
                          [this](Result<void>) { end(Action::not_due); });
 }
@@ -180,12 +208,13 @@ void CertificateJob::deploy(Generation generation, DeploymentWish wish) {
   deployment_->start([this](DeploymentOutcome outcome) {
     outcome_.deployments = std::move(outcome.records);
     outcome_.endpoints = std::move(outcome.endpoints);
+    outcome_.unverified = outcome.unverified;
     if (outcome.newer_served && leaves_newer(outcome_.endpoints)) return;
     if (outcome.error) {
       const bool waits = outcome.error->kind == ErrorKind::deferred;
       return end(waits ? Action::waiting : Action::failed, std::move(outcome.error));
     }
-    end(outcome_.issued ? Action::renewed : Action::deployed);
+    end(outcome_.issued ? Action::renewed : outcome.touched ? Action::deployed : Action::not_due);
   });
 }
 
@@ -202,13 +231,21 @@ void CertificateJob::deploy_wanted() {
   Result<unsigned> number = options_.generation.value_or(newest);
   if (options_.work == RenewOptions::Work::roll_back) number = number_to_go_back_to(records);
   if (!number) return refuse(number.error().code, number.error().message);
-  auto generation = parts_.store.load_generation(spec_.name, *number);
+  if (*number < newest && spec_.deploy.empty()) {
+    return refuse("NO_TARGETS",
+                  "it has no targets, and live/ follows the newest generation: what reads live/ "
+                  "would have generation " +
+                      std::to_string(newest) +
+                      " again at the next look. Give it a target (deploy = […]), or renew it");
+  }
+  auto generation = parts_.store.load_whole_generation(spec_.name, *number);
   if (!generation) return refuse(generation.error().code, generation.error().message);
   const std::string unfit =
       unfit_to_go_back_to(*generation, schedule_.revocation, parts_.world.clock.now());
   if (!unfit.empty()) return refuse("UNFIT_GENERATION", unfit + "; it is not deployed");
   DeploymentWish wish{true};
   wish.target = options_.target;
+  wish.known_places = schedule_.served_at;
   if (*number < newest) wish.withdrawn = newest;
   wish.revocation = schedule_.revocation;
   outcome_.reason = "asked for";

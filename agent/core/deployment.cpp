@@ -1,7 +1,6 @@
 #include "agent/core/deployment.h"
 
 #include <algorithm>
-#include <array>
 
 #include "agent/core/schedule.h"
 #include "agent/core/withheld.h"
@@ -39,60 +38,17 @@ std::vector<std::string> end_withdrawals_of(DeploymentRecords& records, const St
   return end_withdrawals(records, store, spec.name, *newest, wish.revocation, now);
 }
 
-bool is_wanted(const DeployTarget& target, const DeploymentWish& wish) {
+// An older generation goes nowhere by itself but where a person wanted it.
+bool is_wanted(const DeployTarget& target, const DeploymentRecord* record,
+               const DeploymentWish& wish) {
+  if (wish.withdrawn != 0 && wish.patience != Patience::none &&
+      (record == nullptr || record->withdrawn != wish.withdrawn)) {
+    return false;
+  }
   return wish.target.empty() || wish.target == target.name || wish.target == target.section;
 }
 
-Duration pause_before(int probe) {
-  constexpr std::array<Duration, 5> pauses = {100ms, 200ms, 400ms, 800ms, 1600ms};
-  return pauses[std::min<std::size_t>(static_cast<std::size_t>(probe), pauses.size() - 1)];
-}
-
-bool all_ok(const std::vector<EndpointState>& endpoints) {
-  return std::all_of(endpoints.begin(), endpoints.end(),
-                     [](const EndpointState& state) { return state.ok(); });
-}
-
 }  // namespace
-
-std::string issuer_roots(const Config& config, const Generation* generation) {
-  if (generation == nullptr) return {};
-  const CaConfig* ca = config.find_issuer(generation->ca, generation->ca_directory);
-  return ca == nullptr ? std::string() : ca->issuer_roots_file;
-}
-
-VerificationRequest verification_of(const Config& config, const CertificateSpec& spec,
-                                    const Generation* generation) {
-  VerificationRequest request = verification_of(spec);
-  request.roots_file = issuer_roots(config, generation);
-  if (generation == nullptr) return request;
-  request.expected = expected_leaf(generation->leaf());
-  request.expected.obtained_at = generation->issued_at;
-  return request;
-}
-
-std::optional<EndpointState> served_and_newer(const Store& store, const std::string& name,
-                                              const Generation& generation,
-                                              const std::vector<EndpointState>& endpoints,
-                                              const std::optional<SavedRevocation>& revocation) {
-  std::vector<std::string> known_before;
-  if (std::any_of(endpoints.begin(), endpoints.end(),
-                  [](const auto& each) { return each.newer; })) {
-    for (const unsigned number : store.generation_numbers(name).value_or(std::vector<unsigned>{})) {
-      const auto older = store.load_generation(name, number);
-      if (number < generation.number && older) {
-        known_before.push_back(older->leaf().fingerprint_sha256);
-      }
-    }
-  }
-  const EndpointState* const state = newer_one(endpoints, known_before, revocation);
-  return state == nullptr ? std::optional<EndpointState>() : *state;
-}
-
-std::string describe_newer(const EndpointState& state, const Generation& generation) {
-  return state.endpoint + " " + state.detail + ", newer than generation " +
-         std::to_string(generation.number) + ", the newest here";
-}
 
 bool deployment_is_due(const World& world, const Store& store, const Config& config,
                        const CertificateSpec& spec, unsigned generation,
@@ -101,10 +57,12 @@ bool deployment_is_due(const World& world, const Store& store, const Config& con
   if (records) end_withdrawals_of(*records, store, spec, generation, wish, world.clock.now());
   return std::any_of(spec.deploy.begin(), spec.deploy.end(), [&](const std::string& name) {
     const auto target = config.targets.find(name);
-    if (target == config.targets.end() || !is_wanted(target->second, wish)) return false;
+    if (target == config.targets.end()) return false;
+    const auto record = records ? records->find(name) : DeploymentRecords::iterator{};
+    const DeploymentRecord* const known =
+        !records || record == records->end() ? nullptr : &record->second;
+    if (!is_wanted(target->second, known, wish)) return false;
     if (!records) return true;
-    const auto record = records->find(name);
-    const DeploymentRecord* const known = record == records->end() ? nullptr : &record->second;
     return due_of(world, store, spec, target->second, known, generation, wish).when ==
            TargetDue::When::now;
   });
@@ -142,7 +100,7 @@ void Deployment::start(std::function<void(DeploymentOutcome)> done) {
     // Until its window opens a target serves what it served.
     return journal_.save({}, [this] { window_closed_ ? end() : verify(); });
   }
-  probe(generation_, [this, left_unjudged](std::vector<EndpointState> endpoints) {
+  probe(request(), [this, left_unjudged](std::vector<EndpointState> endpoints) {
     before_ = std::move(endpoints);
     if (leaves_newer()) return end();
     for (EndpointState& state : before_) {
@@ -186,8 +144,9 @@ void Deployment::choose_targets() {
   std::optional<Time> opens;
   for (const std::string& name : spec_.deploy) {
     const auto target = config_.targets.find(name);
-    if (target == config_.targets.end() || !is_wanted(target->second, wish_)) continue;
+    if (target == config_.targets.end()) continue;
     const DeploymentRecord* const record = journal_.find(name);
+    if (!is_wanted(target->second, record, wish_)) continue;
     const TargetDue due =
         due_of(world_, store_, spec_, target->second, record, generation_.number, wish_);
     if (due.when == TargetDue::When::now) {
@@ -249,124 +208,15 @@ void Deployment::deploy(bool foreign, std::function<void()> then) {
   ended();
 }
 
-// ---- what is served
-
-void Deployment::probe(const Generation& generation,
-                       std::function<void(std::vector<EndpointState>)> done) {
-  enter(TimeSpent::Phase::verification);
-  verify_endpoints(world_, verification_of(config_, spec_, &generation), std::move(done));
-}
-
-void Deployment::verify() {
-  probe(generation_,
-        [this](std::vector<EndpointState> endpoints) { verified(std::move(endpoints)); });
-}
-
-bool Deployment::has_generation(const DeploymentRecord& record) const {
-  return record.generation == generation_.number &&
-         (record.stage == DeploymentStage::reloaded || record.stage == DeploymentStage::verified);
-}
-
-// Nothing to wait for where nothing was reloaded.
-bool Deployment::may_still_change(const std::string& worse,
-                                  const std::vector<EndpointState>& endpoints) const {
-  const Duration waited = world_.clock.uptime() - probing_began_;
-  if (!worse.empty()) return waited < recovery_limit;
-  const Duration limit = may_change(before_, endpoints) ? verification_limit : recovery_limit;
-  const auto& records = journal_.records();
-  const bool reloaded = std::any_of(records.begin(), records.end(), [this](const auto& entry) {
-    return has_generation(entry.second);
-  });
-  return reloaded && !journal_.first_error() && !window_closed_ && waited < limit;
-}
-
-void Deployment::verified(std::vector<EndpointState> endpoints) {
-  const std::string worse = made_worse(before_, endpoints);
-  if (!all_ok(endpoints) && may_still_change(worse, endpoints)) {
-    world_.clock.start_timer(pause_before(probes_++), [this] { verify(); });
-    return;
-  }
-  endpoints_ = std::move(endpoints);
-  if (!worse.empty()) return roll_back(worse);
-  for (const auto& deployment : deployments_) {
-    journal_.record(deployment->target().name).judged = true;
-  }
-  if (!all_ok(endpoints_)) return mark_unverified();
-  mark_verified();
-}
-
-void Deployment::mark_verified() {
-  const bool seen = !endpoints_.empty();
-  for (const auto& [target, known] : journal_.records()) {
-    if (!has_generation(known)) continue;
-    DeploymentRecord& record = journal_.record(target);
-    if (seen) record.stage = DeploymentStage::verified;
-    record.judged = true;
-    record.failures = 0;
-    record.next_attempt.reset();
-    record.last_error.reset();
-  }
-  events_.emit(seen ? Severity::info : Severity::warning, spec_.name,
-               seen ? "DEPLOYMENT_VERIFIED" : "DEPLOYMENT_UNVERIFIED",
-               seen ? "every endpoint serves generation " + std::to_string(generation_.number)
-                    : "no endpoint is known, so nobody can say what is served" +
-                          std::string(spec_.endpoints ? "" : "; list some under endpoints"));
-  switch_live_then_end();
-}
-
-// What cannot be reached from here says nothing about a target: it has what it was to have, and is
-// looked at again instead of being reloaded for as long as another server is down.
-void Deployment::mark_unverified() {
-  const auto is_bad = [](const EndpointState& state) { return !state.ok(); };
-  const auto is_seen_bad = [](const EndpointState& state) {
-    return !state.ok() && state.verdict != Verdict::unreachable;
-  };
-  auto bad = std::find_if(endpoints_.begin(), endpoints_.end(), is_seen_bad);
-  const bool worse = bad != endpoints_.end();
-  if (!worse) bad = std::find_if(endpoints_.begin(), endpoints_.end(), is_bad);
-  const std::string where =
-      bad->address.empty() ? bad->endpoint : bad->endpoint + " (" + bad->address + ")";
-  const char* const code = worse ? "NOT_SERVED" : "ENDPOINT_UNREACHABLE";
-  Error error{ErrorKind::transient, code, where + ": " + bad->detail, {}, {}};
-  const Time now = world_.clock.now();
-  for (const auto& [target, known] : journal_.records()) {
-    if (known.stage != DeploymentStage::reloaded || known.generation != generation_.number) {
-      continue;
-    }
-    DeploymentRecord& record = journal_.record(target);
-    record.judged = true;
-    if (window_closed_) continue;
-    record.failures = worse ? record.failures + 1 : 0;
-    record.last_error.reset();
-    record.next_attempt.reset();
-    if (!worse) continue;
-    record.last_error = save_error(error, now);
-    record.next_attempt = next_deployment(record.failures, now, world_.random.next());
-  }
-  if (!window_closed_) journal_.note(std::move(error), worse ? Severity::error : Severity::warning);
-  const bool seen = std::any_of(endpoints_.begin(), endpoints_.end(),
-                                [](const EndpointState& state) { return state.ok(); });
-  // Served somewhere and wrong nowhere: what cannot be reached does not hold live/ back.
-  if (seen && !worse) return switch_live_then_end();
-  journal_.save({}, [this] { end(); });
-}
-
-// live/ follows what was seen to work, so that an unrelated restart never loads an untested pair.
-void Deployment::switch_live_then_end() {
-  const auto& records = journal_.records();
-  const bool taken = std::any_of(records.begin(), records.end(), [this](const auto& entry) {
-    return has_generation(entry.second);
-  });
-  const bool there = store_.live_generation(spec_.name) == generation_.number;
-  journal_.save(taken && !there ? store_.switch_live(spec_.name, generation_.number) : FileWork{},
-                [this] { end(); });
-}
+// ---- the end
 
 void Deployment::end() {
   enter(TimeSpent::Phase::nolapse);
   DeploymentOutcome outcome{journal_.records(), std::move(endpoints_), journal_.first_error()};
   if (!outcome.error) outcome.error = window_closed_;
   outcome.newer_served = newer_served_;
+  outcome.touched = !deployments_.empty() || live_moved_ || spec_.deploy.empty();
+  outcome.unverified = unverified_;
   // Late, so that the owner may drop this object in the completion.
   world_.clock.start_timer(Duration{0},
                            [done = done_, outcome = std::move(outcome)] { done(outcome); });

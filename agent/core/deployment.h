@@ -14,6 +14,7 @@
 #include "agent/core/deployment_rules.h"
 #include "agent/core/target_deployment.h"
 #include "agent/core/time_spent.h"
+#include "agent/core/to_serve.h"
 #include "agent/core/verification.h"
 
 namespace nolapse {
@@ -25,6 +26,8 @@ struct DeploymentOutcome {
   // WINDOW_CLOSED: only the window of a target is waited for.
   std::optional<Error> error;
   bool newer_served = false;  // nothing was done, see served_and_newer()
+  bool touched = false;       // a target was deployed to, or live/ moved
+  bool unverified = false;    // endpoints are well, and none of them serves this generation
 };
 
 struct DeploymentWish {
@@ -36,6 +39,7 @@ struct DeploymentWish {
   unsigned withdrawn = 0;
   std::optional<SavedRevocation> revocation = {};  // what the CA has taken back
   bool just_obtained = false;                      // it is the newest there is, whatever is served
+  std::vector<std::string> known_places = {};      // see VerificationRequest
   TimeSpent* spent = nullptr;  // where its time is noted; must outlive the deployment
 };
 
@@ -43,6 +47,10 @@ struct DeploymentWish {
 bool deployment_is_due(const World& world, const Store& store, const Config& config,
                        const CertificateSpec& spec, unsigned generation,
                        const DeploymentWish& wish);
+
+// How endpoints fare after a deployment: all as they should, one of them with what was deployed; as
+// they should, but none of them with that; or not.
+enum class Served { yes, not_seen, no };
 
 class Deployment {
  public:
@@ -65,7 +73,7 @@ class Deployment {
   void deploy_own();
   void deploy_foreign();
   void deploy(bool foreign, std::function<void()> then);
-  void probe(const Generation& generation, std::function<void(std::vector<EndpointState>)> done);
+  void probe(VerificationRequest request, std::function<void(std::vector<EndpointState>)> done);
   void verify();
   void verified(std::vector<EndpointState> endpoints);
   bool may_still_change(const std::string& worse,
@@ -74,6 +82,10 @@ class Deployment {
   void mark_unverified();
   void switch_live_then_end();
   bool has_generation(const DeploymentRecord& record) const;
+  unsigned newest() const { return wish_.withdrawn != 0 ? wish_.withdrawn : generation_.number; }
+  VerificationRequest request() const;
+  Served served(const std::vector<EndpointState>& endpoints) const;
+  bool others_fail() const;
 
   void roll_back(const std::string& why);
   void go_back(TargetDeployment& deployment, const Error& error);
@@ -102,24 +114,10 @@ class Deployment {
   std::vector<EndpointState> endpoints_;
   std::map<unsigned, Generation> formers_;  // gone back to, by number
   bool newer_served_ = false;
+  bool live_moved_ = false;
+  bool unverified_ = false;
   int probes_ = 0;
   std::chrono::milliseconds probing_began_{};
 };
-
-// Anchors for chains of this generation: those of the CA that issued it.
-std::string issuer_roots(const Config& config, const Generation* generation);
-
-// Is this generation served? Nothing: none is there.
-VerificationRequest verification_of(const Config& config, const CertificateSpec& spec,
-                                    const Generation* generation);
-
-// What is served instead of the generation, where that is better left alone: newer and good, and
-// none that came before it here. Then ours are from a state directory that lost one, or was
-// restored. Nothing: there is no such endpoint.
-std::optional<EndpointState> served_and_newer(const Store& store, const std::string& name,
-                                              const Generation& generation,
-                                              const std::vector<EndpointState>& endpoints,
-                                              const std::optional<SavedRevocation>& revocation);
-std::string describe_newer(const EndpointState& state, const Generation& generation);
 
 }  // namespace nolapse

@@ -34,7 +34,7 @@ void Deployment::go_back(TargetDeployment& deployment, const Error& error) {
   auto former = before.former == 0
                     ? Result<Generation>(fail(ErrorKind::local, "NO_FORMER_GENERATION",
                                               "it had no certificate of nolapse's before"))
-                    : store_.load_generation(spec_.name, before.former);
+                    : store_.load_whole_generation(spec_.name, before.former);
   std::string unfit = former ? unfit_to_go_back_to(*former, wish_.revocation, world_.clock.now())
                              : former.error().message;
   if (!unfit.empty()) {
@@ -101,26 +101,27 @@ void Deployment::verify_former() {
 
 void Deployment::look_at_former() {
   const Generation& former = formers_.rbegin()->second;
-  probe(former, [this, &former](std::vector<EndpointState> endpoints) {
-    const std::string worse = made_worse(before_, endpoints);
-    if (!worse.empty() && world_.clock.uptime() - probing_began_ < verification_limit) {
-      world_.clock.start_timer(500ms, [this] { look_at_former(); });
-      return;
-    }
-    endpoints_ = std::move(endpoints);
-    if (worse.empty()) {
-      events_.emit(
-          Severity::warning, spec_.name, "ROLLBACK_VERIFIED",
-          "what is served is as good as before, with generation " + std::to_string(former.number));
-    } else {
-      journal_.note({ErrorKind::local,
-                     "ROLLBACK_DID_NOT_HELP",
-                     "even with generation " + std::to_string(former.number) + ": " + worse,
-                     {},
-                     {}});
-    }
-    journal_.save({}, [this] { end(); });
-  });
+  probe(verification_of(config_, spec_, {former}),
+        [this, &former](std::vector<EndpointState> endpoints) {
+          const std::string worse = made_worse(before_, endpoints);
+          if (!worse.empty() && world_.clock.uptime() - probing_began_ < verification_limit) {
+            world_.clock.start_timer(500ms, [this] { look_at_former(); });
+            return;
+          }
+          endpoints_ = std::move(endpoints);
+          if (worse.empty()) {
+            events_.emit(Severity::warning, spec_.name, "ROLLBACK_VERIFIED",
+                         "what is served is as good as before, with generation " +
+                             std::to_string(former.number));
+          } else {
+            journal_.note({ErrorKind::local,
+                           "ROLLBACK_DID_NOT_HELP",
+                           "even with generation " + std::to_string(former.number) + ": " + worse,
+                           {},
+                           {}});
+          }
+          journal_.save({}, [this] { end(); });
+        });
 }
 
 }  // namespace nolapse

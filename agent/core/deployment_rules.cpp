@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 
 #include "agent/core/schedule.h"
 
@@ -94,21 +95,71 @@ unsigned generation_at(const DeploymentRecord& record) {
   return is_there ? record.generation : record.former;
 }
 
-unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,
-                             const DeploymentRecords& records, unsigned newest, Time now) {
-  unsigned older = 0;
+namespace {
+
+// Of one target.
+unsigned generation_meant(const DeployTarget& target, const DeploymentRecord& record,
+                          unsigned newest, Time now) {
+  if (record.withdrawn == newest) return record.generation;
+  const bool waits_for_window =
+      target.window && record.failures == 0 &&
+      (record.stage == DeploymentStage::verified || record.stage == DeploymentStage::reloaded) &&
+      record.next_attempt && now < *record.next_attempt;
+  return waits_for_window ? record.generation : newest;
+}
+
+void add_once(std::vector<unsigned>& numbers, unsigned number) {
+  if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) numbers.push_back(number);
+}
+
+std::vector<unsigned> descending(std::vector<unsigned> numbers) {
+  std::sort(numbers.begin(), numbers.end(), std::greater<>());
+  return numbers;
+}
+
+}  // namespace
+
+std::vector<unsigned> generations_to_serve(const CertificateSpec& spec, const Config& config,
+                                           const DeploymentRecords& records, unsigned newest,
+                                           Time now) {
+  std::vector<unsigned> numbers;
+  for (const std::string& name : spec.deploy) {
+    const auto record = records.find(name);
+    const auto target = config.targets.find(name);
+    const bool known = record != records.end() && target != config.targets.end();
+    add_once(numbers,
+             known ? generation_meant(target->second, record->second, newest, now) : newest);
+  }
+  if (numbers.empty()) numbers.push_back(newest);
+  return descending(std::move(numbers));
+}
+
+std::vector<unsigned> generations_left(const CertificateSpec& spec, const Config& config,
+                                       const DeploymentRecords& records, unsigned newest,
+                                       Time now) {
+  std::vector<unsigned> numbers;
+  for (const std::string& name : spec.deploy) {
+    const auto record = records.find(name);
+    const auto target = config.targets.find(name);
+    if (record == records.end() || target == config.targets.end()) continue;
+    const unsigned has = generation_at(record->second);
+    const unsigned meant = generation_meant(target->second, record->second, newest, now);
+    if (has != 0 && has != meant) add_once(numbers, has);
+  }
+  return descending(std::move(numbers));
+}
+
+unsigned way_back_to_finish(const CertificateSpec& spec, const DeploymentRecords& records,
+                            unsigned newest) {
   for (const std::string& name : spec.deploy) {
     const auto found = records.find(name);
-    const auto target = config.targets.find(name);
-    if (found == records.end() || target == config.targets.end()) return newest;
+    if (found == records.end()) continue;
     const DeploymentRecord& record = found->second;
-    const bool waits_for_window = target->second.window &&
-                                  record.stage == DeploymentStage::verified &&
-                                  record.next_attempt && now < *record.next_attempt;
-    if (record.withdrawn != newest && !waits_for_window) return newest;
-    older = std::max(older, generation_at(record));
+    const bool under_way = record.withdrawn == newest && record.generation != newest &&
+                           record.stage != DeploymentStage::rolled_back;
+    if (under_way && !has_it(record, record.generation)) return record.generation;
   }
-  return older == 0 ? newest : older;
+  return 0;
 }
 
 DeploymentRecord begin_deployment(const DeploymentRecord* before, unsigned generation) {

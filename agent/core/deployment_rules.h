@@ -50,10 +50,21 @@ std::string format_window(const DailyWindow& window);
 // What the target has by its record; 0: nothing of ours.
 unsigned generation_at(const DeploymentRecord& record);
 
-// What the endpoints are to serve now: the newest, unless for every target a person took that back
-// or its window is waited for.
-unsigned generation_to_serve(const CertificateSpec& spec, const Config& config,
-                             const DeploymentRecords& records, unsigned newest, Time now);
+// What targets are meant to have now, the newest first: all of them the newest, but for those from
+// which a person took that back, or whose window is waited for. Which endpoint belongs to which
+// target nobody knows: each is well that serves one of these.
+std::vector<unsigned> generations_to_serve(const CertificateSpec& spec, const Config& config,
+                                           const DeploymentRecords& records, unsigned newest,
+                                           Time now);
+
+// What targets still have that are meant to have another, because it did not come there. An
+// endpoint that serves one of these is no reason to touch the others.
+std::vector<unsigned> generations_left(const CertificateSpec& spec, const Config& config,
+                                       const DeploymentRecords& records, unsigned newest, Time now);
+
+// The older generation that a person wants and that has not come to each of its targets; 0: none.
+unsigned way_back_to_finish(const CertificateSpec& spec, const DeploymentRecords& records,
+                            unsigned newest);
 
 // The record of a target that is about to get `generation`.
 DeploymentRecord begin_deployment(const DeploymentRecord* before, unsigned generation);

@@ -54,24 +54,23 @@ std::shared_ptr<const CertificateStatus> standby_status(World world, const Confi
       make_status(read_records(world, config, store, spec)));
 }
 
-std::optional<Generation> generation_to_verify(const Config& config, const Store& store,
-                                               const CertificateSpec& spec,
-                                               const StatusInput& input) {
-  if (!input.newest) return {};
-  const unsigned number =
-      generation_to_serve(spec, config, input.deployments, input.newest->number, input.now);
-  if (number == input.newest->number) return input.newest;
-  const auto older = store.load_generation(spec.name, number);
-  return older ? *older : input.newest;
+VerificationRequest request_of(const Config& config, const Store& store,
+                               const CertificateSpec& spec, const StatusInput& input) {
+  std::vector<Generation> to_serve;
+  if (input.newest) {
+    to_serve = load_to_serve(store, config, spec, input.deployments, *input.newest, input.now);
+  }
+  VerificationRequest request = verification_of(config, spec, to_serve);
+  request.known_places = input.schedule.served_at;
+  return request;
 }
 
 void verify(World world, const Config& config, const Store& store, const CertificateSpec& spec,
             Looks looks, std::function<void(CertificateStatus)> done) {
   auto input = std::make_shared<StatusInput>(read_records(world, config, store, spec));
   if (spec.standby) input->standby = standby_status(world, config, store, spec, input->newest);
-  const auto to_serve = generation_to_verify(config, store, spec, *input);
   const auto verify = looks == Looks::two ? verify_endpoints_twice : verify_endpoints;
-  verify(world, verification_of(config, spec, to_serve ? &*to_serve : nullptr),
+  verify(world, request_of(config, store, spec, *input),
          [input, done = std::move(done)](std::vector<EndpointState> endpoints) {
            input->endpoints = std::move(endpoints);
            done(make_status(std::move(*input)));

@@ -215,6 +215,8 @@ struct ScheduleRecord {
   // When a renewal went well last, deployment and all, and what it rested on.
   std::optional<Time> proven_at = {};
   ProvenParts proven = {};
+  // Local listeners, "ADDRESS:PORT", that were seen to serve it; where no endpoints are configured.
+  std::vector<std::string> served_at = {};
 };
 
 // Everything was shown; all but some of it; or what a renewal needs does not work.

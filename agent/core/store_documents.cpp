@@ -326,6 +326,7 @@ std::string write_document(const ScheduleRecord& record) {
       .add("alarm", std::move(alarm))
       .add("proven_at", time_or_null(record.proven_at))
       .add("proven", record.proven)
+      .add("served_at", record.served_at)
       .text();
 }
 
@@ -342,7 +343,8 @@ std::string damaged_member(const json& document) {
                         name == "revocation" || name == "proof" || name == "alarm" ||
                         name == "proven";
     if ((number && !value.is_number_integer()) || (text && !value.is_string()) ||
-        (time && !is_time_or_null(value)) || (object && !is_object(value))) {
+        (time && !is_time_or_null(value)) || (object && !is_object(value)) ||
+        (name == "served_at" && !value.is_array())) {
       return name;
     }
   }
@@ -374,7 +376,8 @@ Result<ScheduleRecord> read_schedule(std::string_view text) {
                         string_member(*document, "challenge"),
                         read_proof(acme::object_member(*document, "proof")),
                         time_member(*document, "proven_at"),
-                        read_parts(*document)};
+                        read_parts(*document),
+                        acme::string_list_member(*document, "served_at")};
 }
 
 const char* name_of(RehearsalResult result) {

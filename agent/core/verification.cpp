@@ -8,6 +8,7 @@
 
 #include "acme/json_read.h"
 #include "acme/x509.h"
+#include "agent/core/config_endpoint.h"
 
 namespace nolapse {
 namespace {
@@ -68,6 +69,42 @@ bool serves_domains(const ProbeReply& reply, const std::vector<acme::Identifier>
          });
 }
 
+// What is served, where it is one of those that are as good; else what is expected.
+const ExpectedLeaf& expected_of(const VerificationRequest& request, const ProbeReply& reply) {
+  if (request.also.empty() || reply.chain_der.empty()) return request.expected;
+  const std::string fingerprint = acme::fingerprint_sha256(reply.chain_der.front());
+  const auto found = std::find_if(
+      request.also.begin(), request.also.end(),
+      [&](const ExpectedLeaf& leaf) { return leaf.fingerprint_sha256 == fingerprint; });
+  return found == request.also.end() ? request.expected : *found;
+}
+
+// The chain was held against the anchors of the one that is expected: of another CA's certificate
+// that says nothing.
+ProbeReply with_roots_of(const VerificationRequest& request, ProbeReply reply) {
+  if (expected_of(request, reply).roots_file != request.expected.roots_file) {
+    reply.chain_error.clear();
+  }
+  return reply;
+}
+
+bool is_known_place(const VerificationRequest& request, const Endpoint& endpoint) {
+  const auto& places = request.known_places;
+  return std::find(places.begin(), places.end(), endpoint.text) != places.end();
+}
+
+void add_known_places(VerificationRequest& request) {
+  auto& endpoints = *request.endpoints;
+  for (const std::string& text : request.known_places) {
+    auto place = parse_endpoint(text, request.domains);
+    const bool there = std::any_of(endpoints.begin(), endpoints.end(),
+                                   [&](const Endpoint& each) { return each.text == text; });
+    if (!place || there) continue;
+    place->server_name = server_name_of(request.domains);
+    endpoints.push_back(std::move(*place));
+  }
+}
+
 void probe(const std::shared_ptr<Round>& round, std::size_t index, const Endpoint& endpoint,
            const std::string& address) {
   ++round->open;
@@ -75,14 +112,18 @@ void probe(const std::shared_ptr<Round>& round, std::size_t index, const Endpoin
   request.address = address;
   request.port = endpoint.port;
   request.server_name = endpoint.server_name;
-  request.roots_file = round->request.roots_file;
+  request.roots_file = round->request.expected.roots_file;
   request.key_kind = round->request.key_kind;
   request.starttls = endpoint.starttls;
   round->world.tls_probe.probe(
       std::move(request), [round, index, endpoint, address](const ProbeReply& reply) {
-        if (!round->local || serves_domains(reply, round->request.domains)) {
-          round->states[index].push_back(
-              judge(endpoint, address, reply, round->request.expected, round->world.clock.now()));
+        const bool known = round->local && is_known_place(round->request, endpoint);
+        if (!round->local || known || serves_domains(reply, round->request.domains)) {
+          EndpointState state = judge(endpoint, address, with_roots_of(round->request, reply),
+                                      expected_of(round->request, reply), round->world.clock.now());
+          // Nothing stands between this host and itself: it is gone.
+          if (known && state.verdict == Verdict::unreachable) state.service = Service::no_handshake;
+          round->states[index].push_back(std::move(state));
         }
         round->close_one();
       });
@@ -105,7 +146,7 @@ void probe_all(const std::shared_ptr<Round>& round, std::size_t index, const End
 }  // namespace
 
 VerificationRequest verification_of(const CertificateSpec& spec) {
-  VerificationRequest request{spec.domains, spec.endpoints, {}, {}};
+  VerificationRequest request{spec.domains, spec.endpoints, {}};
   if (spec.beside_others) request.key_kind = acme::kind_of(spec.key_type);
   return request;
 }
@@ -234,6 +275,7 @@ void verify_endpoints(World world, VerificationRequest request,
     request.endpoints = local_listeners(world.files.read("/proc/net/tcp").value_or(""),
                                         world.files.read("/proc/net/tcp6").value_or(""),
                                         server_name_of(request.domains));
+    add_known_places(request);
   }
   auto round =
       std::make_shared<Round>(Round{world, std::move(request), std::move(done), local, {}, 1});

@@ -40,8 +40,9 @@ struct ExpectedLeaf {
   Time not_after{};
   Time not_before{};
   std::vector<acme::Identifier> names = {};
-  std::string issuer = {};  // its common name
-  Time obtained_at = {};    // by whoever expects it
+  std::string issuer = {};      // its common name
+  Time obtained_at = {};        // by whoever expects it
+  std::string roots_file = {};  // anchors of its chain; empty: the system's
 };
 ExpectedLeaf expected_leaf(const acme::Certificate& leaf);
 
@@ -49,8 +50,11 @@ struct VerificationRequest {
   std::vector<acme::Identifier> domains;
   std::optional<std::vector<Endpoint>> endpoints;  // nothing: the local listeners
   ExpectedLeaf expected;
-  std::string roots_file;     // anchors of the chain; empty: the system's
   std::string key_kind = {};  // of several that are served side by side; empty: there is one
+  std::vector<ExpectedLeaf> also = {};  // as good, while targets are meant to have different ones
+  // Local listeners, "ADDRESS:PORT", that were seen to serve it: one of them that does not any more
+  // is told of, and does not merely cease to count.
+  std::vector<std::string> known_places = {};
 };
 // Of what is wanted: the names, where, and which of several key types.
 VerificationRequest verification_of(const CertificateSpec& spec);
@@ -65,7 +69,8 @@ std::vector<Endpoint> local_listeners(const std::string& proc_net_tcp,
                                       const std::string& server_name);
 
 // One state per endpoint and address. Of the local listeners only those count that serve a
-// certificate for one of the domains; an empty answer means that nothing could be verified.
+// certificate for one of the domains, and those that are known to have done so; an empty answer
+// means that nothing could be verified.
 void verify_endpoints(World world, VerificationRequest request,
                       std::function<void(std::vector<EndpointState>)> done);
 

@@ -49,8 +49,10 @@ void print(std::ostream& out, const CertificateOutcome& outcome) {
     if (!spent.empty()) out << "  time: " << spent << '\n';
   }
   if (outcome.unverified) {
-    out << "  UNVERIFIED: no local TLS listener answers for its names; is the server up? "
-           "List its endpoints to be sure\n";
+    out << (outcome.endpoints.empty()
+                ? "  UNVERIFIED: no local TLS listener answers for its names; is the server up? "
+                  "List its endpoints to be sure\n"
+                : "  UNVERIFIED: no endpoint serves this generation; list one of its target\n");
   }
   for (const EndpointState& state : outcome.endpoints) {
     out << "  " << (state.ok() ? "ok  " : "BAD ") << state.endpoint;

@@ -277,21 +277,88 @@ TEST_CASE("nobody goes back to what is expired or revoked") {
   CHECK(unfit_to_go_back_to(generation(1, noon + 1h, "good"), revocation, noon).empty());
 }
 
-TEST_CASE("the newest is to be served, unless all targets have a reason for an older one") {
+TEST_CASE("endpoints are to serve what targets are meant to have, the newest first") {
   Config config;
   config.targets["a"].window = parse_window("02:00-05:00");
   config.targets["b"];
   CertificateSpec spec;
+  const auto to_serve = [&](const DeploymentRecords& records, unsigned newest, Time now = noon) {
+    return generations_to_serve(spec, config, records, newest, now);
+  };
+  using Numbers = std::vector<unsigned>;
+  CHECK(to_serve({}, 2) == Numbers{2});
   spec.deploy = {"a", "b"};
   DeploymentRecord waits = record(Stage::verified, 1);
   waits.next_attempt = noon + 1h;
   DeploymentRecord withdrawn = record(Stage::verified, 1);
   withdrawn.withdrawn = 2;
-  CHECK(generation_to_serve(spec, config, {}, 2, noon) == 2);
-  CHECK(generation_to_serve(spec, config, {{"a", waits}, {"b", withdrawn}}, 2, noon) == 1);
-  CHECK(generation_to_serve(spec, config, {{"a", waits}, {"b", withdrawn}}, 3, noon) == 3);
-  CHECK(generation_to_serve(spec, config, {{"a", waits}, {"b", withdrawn}}, 2, noon + 1h) == 2);
-  CHECK(generation_to_serve(spec, config, {{"a", withdrawn}, {"b", waits}}, 2, noon) == 2);
+  const DeploymentRecord has_newest = record(Stage::verified, 2);
+  CHECK(to_serve({}, 2) == Numbers{2});
+  CHECK(to_serve({{"a", waits}, {"b", withdrawn}}, 2) == Numbers{1});
+  CHECK(to_serve({{"a", waits}, {"b", withdrawn}}, 3) == Numbers{3, 1});
+  CHECK(to_serve({{"a", waits}, {"b", withdrawn}}, 2, noon + 1h) == Numbers{2, 1});
+  CHECK(to_serve({{"a", waits}, {"b", has_newest}}, 2) == Numbers{2, 1});
+  CHECK(to_serve({{"a", waits}}, 2) == Numbers{2, 1});
+  // No window: what it waits for is another attempt.
+  CHECK(to_serve({{"a", has_newest}, {"b", waits}}, 2) == Numbers{2});
+  // Meant to have it, whether it came there or not.
+  withdrawn.stage = Stage::failed;
+  withdrawn.former = 2;
+  CHECK(to_serve({{"a", withdrawn}, {"b", withdrawn}}, 2) == Numbers{1});
+}
+
+TEST_CASE("what is left is what a target has and is not meant to have any more") {
+  Config config;
+  config.targets["a"].window = parse_window("02:00-05:00");
+  config.targets["b"];
+  CertificateSpec spec;
+  spec.deploy = {"a", "b"};
+  const auto left = [&](const DeploymentRecord& a, const DeploymentRecord& b) {
+    return generations_left(spec, config, {{"a", a}, {"b", b}}, 2, noon);
+  };
+  using Numbers = std::vector<unsigned>;
+  const DeploymentRecord good = record(Stage::verified, 2);
+  DeploymentRecord waits = record(Stage::verified, 1);
+  waits.next_attempt = noon + 1h;
+  DeploymentRecord failed = record(Stage::failed, 2);
+  CHECK(left(good, good) == Numbers{});
+  CHECK(left(waits, good) == Numbers{});
+  CHECK(left(good, failed) == Numbers{});  // it had nothing
+  failed.former = 1;
+  CHECK(left(good, failed) == Numbers{1});
+  CHECK(left(good, record(Stage::rolled_back, 1)) == Numbers{1});
+  DeploymentRecord back = record(Stage::failed, 1);
+  back.former = 2;
+  back.withdrawn = 2;
+  CHECK(left(good, back) == Numbers{2});
+}
+
+TEST_CASE("a way back that did not come to a target is finished") {
+  CertificateSpec spec;
+  spec.deploy = {"a", "b"};
+  struct Row {
+    std::string what;
+    Stage stage;
+    unsigned generation;
+    unsigned withdrawn;
+    unsigned wanted;
+  };
+  const Row rows[] = {
+      {"it is there", Stage::verified, 1, 2, 0},
+      {"the hook failed", Stage::failed, 1, 2, 1},
+      {"a run ended in the middle", Stage::installed, 1, 2, 1},
+      {"nobody went back", Stage::failed, 1, 0, 0},
+      {"there is a newer one by now", Stage::failed, 1, 3, 0},
+      {"it made things worse and was taken back itself", Stage::rolled_back, 2, 2, 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    DeploymentRecord b = record(row.stage, row.generation);
+    b.withdrawn = row.withdrawn;
+    DeploymentRecord a = record(Stage::verified, 1);
+    a.withdrawn = 2;
+    CHECK(way_back_to_finish(spec, {{"a", a}, {"b", b}}, 2) == row.wanted);
+  }
 }
 
 TEST_CASE("after a roll-back the next attempt is hours away, and a day at most") {

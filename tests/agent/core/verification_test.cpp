@@ -250,3 +250,78 @@ TEST_CASE("without endpoints the local listeners count that serve a certificate 
   REQUIRE(states->size() == 1);
   CHECK((*states)[0].endpoint == "127.0.0.1:443");
 }
+
+TEST_CASE("a local listener that is known to have served it does not merely cease to count") {
+  FakeWorld world(4);
+  const std::string listening = "0: 00000000:01BB 00000000:0000 0A\n";
+  FakeService& server = world.add_service("nginx", "/hooks/nginx", "127.0.0.1", 443);
+  const TestIssuer root =
+      TestIssuer::root("Root", world.clock.now() - 24h, world.clock.now() + 24h * 400);
+  const acme::PrivateKey key = *acme::PrivateKey::generate(acme::KeyType::ecdsa_p256);
+  LeafOptions leaf;
+  leaf.identifiers = {{"dns", "other.test"}};
+  leaf.not_before = world.clock.now() - 1h;
+  leaf.not_after = world.clock.now() + 24h;
+  server.install({pem_of(root.issue(leaf, key)), key.to_pem()});
+  server.reload();
+  world.files.put("/proc/net/tcp", listening);
+  const auto look = [&](std::vector<std::string> places) {
+    VerificationRequest request{{{"dns", "shop.test"}}, {}, {"x", {}}};
+    request.known_places = std::move(places);
+    std::optional<std::vector<EndpointState>> states;
+    verify_endpoints(world.world(), request,
+                     [&](std::vector<EndpointState> all) { states = std::move(all); });
+    REQUIRE(world.clock.run_until([&] { return states.has_value(); }));
+    return *states;
+  };
+  CHECK(look({}).empty());
+  auto states = look({"127.0.0.1:443"});
+  REQUIRE(states.size() == 1);
+  CHECK(states.front().verdict == Verdict::wrong);
+  // Nobody listens there any more.
+  world.files.put("/proc/net/tcp", "");
+  states = look({"127.0.0.1:8443"});
+  REQUIRE(states.size() == 1);
+  CHECK(states.front().endpoint == "127.0.0.1:8443");
+  CHECK(states.front().verdict == Verdict::unreachable);
+  CHECK(states.front().service == Service::no_handshake);
+  CHECK(look({"garbage"}).empty());
+}
+
+TEST_CASE("where targets are meant to have different ones, each of these is well") {
+  const ExpectedLeaf newest{"aa", {}};
+  FakeWorld world(5);
+  FakeService& server = world.add_service("nginx", "/hooks/nginx", "192.0.2.10", 443);
+  world.dns.name("shop.test").addresses = {"192.0.2.10"};
+  const TestIssuer root =
+      TestIssuer::root("Root", world.clock.now() - 24h, world.clock.now() + 24h * 400);
+  const acme::PrivateKey key = *acme::PrivateKey::generate(acme::KeyType::ecdsa_p256);
+  LeafOptions leaf;
+  leaf.identifiers = {{"dns", "shop.test"}};
+  leaf.not_before = world.clock.now() - 1h;
+  leaf.not_after = world.clock.now() + 24h;
+  server.install({pem_of(root.issue(leaf, key)), key.to_pem()});
+  server.reload();
+  const std::string fingerprint = server.served().back();
+  VerificationRequest request;
+  request.domains = {{"dns", "shop.test"}};
+  request.endpoints = {{{"shop.test:443", "shop.test", 443, "shop.test"}}};
+  request.expected = newest;
+  const auto look = [&] {
+    std::optional<std::vector<EndpointState>> states;
+    verify_endpoints(world.world(), request,
+                     [&](std::vector<EndpointState> all) { states = std::move(all); });
+    REQUIRE(world.clock.run_until([&] { return states.has_value(); }));
+    REQUIRE(states->size() == 1);
+    return states->front();
+  };
+  CHECK(look().verdict == Verdict::wrong);
+  request.also = {{fingerprint, leaf.not_after}};
+  // The chain is no good by the anchors that count for both.
+  CHECK(look().verdict == Verdict::wrong);
+  // By those of another CA nobody can say.
+  request.also.front().roots_file = "/other.pem";
+  CHECK(look().ok());
+  request.also.front().not_after = world.clock.now() - 1h;
+  CHECK(look().verdict == Verdict::expired);
+}
