@@ -104,7 +104,7 @@ int silence_alerts(const GlobalOptions& global, const AlertCommand& command, con
 // ---- test
 
 struct Trial {
-  const AlertChannel* channel;
+  const AlertChannel* channel = nullptr;
   std::optional<std::string> trouble = {};  // of the one message
   std::optional<DeliveryEnd> end = {};
 };
@@ -156,7 +156,8 @@ int test_channels(const GlobalOptions& global, const AlertCommand& command, cons
   const World world = real.world();
   std::vector<Trial> trials;
   for (const AlertChannel& channel : config.alerts.channels) {
-    if (command.what.empty() || command.what == channel.name) trials.push_back({&channel});
+    if (command.what.empty() || command.what == channel.name)
+      trials.emplace_back().channel = &channel;
   }
   if (trials.empty()) {
     return refuse(global, usage_error("UNKNOWN_CHANNEL",
