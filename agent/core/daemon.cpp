@@ -18,8 +18,8 @@ Daemon::Daemon(World world, const Config& config, EventStream& events, SolverFac
     : world_(world),
       config_(config),
       events_(events),
-      store_(config.state_directory, world.files),
       agent_(world, config, events, std::move(make_solver)),
+      store_(agent_.store()),
       alerting_(world, config, store_, events),
       self_tests_(
           world, config, store_, events,

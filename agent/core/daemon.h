@@ -79,6 +79,8 @@ class Daemon {
   const SavedFindings& findings() const { return self_tests_.saved(); }
   const AlertState& alerts() const { return alerting_.state(); }
 
+  const Store& store() const { return store_; }
+
   // Why the status page cannot be opened, for the self-tests; empty: it can.
   void note_status_page(std::string fault) { status_page_fault_ = std::move(fault); }
 
@@ -118,8 +120,8 @@ class Daemon {
   World world_;
   const Config& config_;
   EventStream& events_;
-  Store store_;
   Agent agent_;
+  const Store& store_;
   Agenda agenda_;                                 // without those that are being worked on
   std::vector<std::string> names_;                // of the certificates, then of their standbys
   std::map<std::string, std::uint32_t> entries_;  // by name: the index there

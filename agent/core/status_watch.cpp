@@ -6,8 +6,8 @@
 
 namespace nolapse {
 
-StatusWatch::StatusWatch(World world, const Config& config, EventStream& events)
-    : world_(world), config_(config), store_(config.state_directory, world.files) {
+StatusWatch::StatusWatch(World world, const Config& config, const Store& store, EventStream& events)
+    : world_(world), config_(config), store_(store) {
   for (const CertificateSpec& spec : config.certificates) configured_[spec.name] = &spec;
   for (const WatchSpec& watch : config.watches) watches_[watch.name] = &watch;
   events.add_reader([this](const Event& event) {

@@ -37,7 +37,7 @@ class StatusWatch {
   static constexpr Duration settling = std::chrono::seconds(1);  // several events are one change
 
   // The references must outlive it.
-  StatusWatch(World world, const Config& config, EventStream& events);
+  StatusWatch(World world, const Config& config, const Store& store, EventStream& events);
 
   // The first round. Not before the state directory is there.
   void start();
@@ -62,7 +62,7 @@ class StatusWatch {
 
   World world_;
   const Config& config_;
-  const Store store_;
+  const Store& store_;
   std::vector<std::string> names_;  // of the round's certificates; no [[watch]] has one of them
   std::map<std::string, const CertificateSpec*> configured_;
   std::map<std::string, std::unique_ptr<CertificateSpec>> orphans_;

@@ -11,6 +11,8 @@ namespace {
 
 // The owner and the group of the state directory; who of them may do what is the desk's business.
 constexpr unsigned control_mode = 0660;
+// After a self-test, until all that it held is gone, and what it brought has been told and saved.
+constexpr Duration settling = std::chrono::seconds(10);
 // For answers that are on their way when the configuration changes.
 constexpr Duration patience_with_readers = std::chrono::seconds(1);
 
@@ -30,8 +32,7 @@ DaemonService::DaemonService(Config config, Process process)
           },
           process_started_),
       desk_(real_.world(), config_, events_, daemon_) {
-  // When all that the self-test held is gone.
-  daemon_.on_self_tested([this] { loop().post(give_back_memory); });
+  daemon_.on_self_tested([this] { loop().start_timer(settling, give_back_memory); });
   daemon_.report_with(
       {render_report, [this](const std::string& path, std::uint64_t offset, std::size_t size) {
          return real_.read_part(path, offset, size);

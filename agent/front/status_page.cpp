@@ -30,7 +30,7 @@ StatusPage::StatusPage(EventLoop& loop, World world, const Config& config, Event
       read_part_(std::move(read_part)),
       process_started_(process_started),
       counts_(std::make_shared<std::array<std::uint64_t, 3>>()),
-      watch_(world, config, events),
+      watch_(world, config, daemon.store(), events),
       worker_(loop, 1) {
   pages_ = {
       {"/", {"text/html; charset=utf-8", &StatusPage::prepare_report, true}},

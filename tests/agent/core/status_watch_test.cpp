@@ -48,9 +48,10 @@ struct Bench {
   }
   void open() {
     const World w = world.world();
+    store.emplace(config.state_directory, world.files);
     watch.emplace(World{w.clock, w.http, probe, w.dns, w.files, w.processes, w.key_maker,
                         w.http_responder, w.tls_alpn_responder, w.random, w.mail},
-                  config, events);
+                  config, *store, events);
   }
   void tell(const char* code, const char* name) {
     events.emit(Severity::info, name, code, "something happened");
@@ -60,6 +61,7 @@ struct Bench {
   CountingProbe probe;
   Config config;
   EventStream events{world.clock};
+  std::optional<Store> store;
   std::optional<StatusWatch> watch;
 };
 
