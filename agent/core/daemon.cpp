@@ -149,7 +149,7 @@ void Daemon::revoke(RevocationRequest request, Completion<RevocationOutcome> don
 
 void Daemon::looked(const CertificateOutcome& outcome) {
   const std::uint32_t entry = entries_.at(outcome.name);
-  considered_[outcome.name] = world_.clock.now();
+  next_looks_[outcome.name] = outcome.next_look;
   if (!working_.contains(entry)) agenda_.set(entry, outcome.next_look);
   plan_rehearsals(outcome);
   if (outcome.issued) look_at_the_other(outcome.name);
@@ -169,7 +169,7 @@ void Daemon::check(const SelfTestRequest& request, std::function<void(Findings)>
 void Daemon::self_test(SelfTestRequest request, std::function<void(Findings)> done) {
   DaemonView view;
   view.configuration = configuration_;
-  view.considered = considered_;
+  view.next_looks = next_looks_;
   view.since = started_;
   view.status_page_fault = status_page_fault_;
   agent_.check(std::move(request), std::move(view),

@@ -130,7 +130,7 @@ class Daemon {
   std::map<std::uint32_t, Rehearsing> rehearsing_;
   Time started_at_{};
   std::optional<Clock::TimerId> alarm_;
-  std::map<std::string, Time> considered_;  // when each of them was looked at last
+  std::map<std::string, Time> next_looks_;  // as planned at the last look, by name
   Alerting alerting_;
   SelfTestWatch self_tests_;
   ReportTools report_tools_;

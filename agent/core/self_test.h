@@ -22,7 +22,7 @@ namespace nolapse {
 // What only the daemon knows of itself.
 struct DaemonView {
   std::string configuration;               // ConfigOnDisk's digest when it was taken up
-  std::map<std::string, Time> considered;  // when each certificate was looked at last
+  std::map<std::string, Time> next_looks;  // when each certificate is to be looked at
   Time since{};                            // it looks after them since then
   std::string status_page_fault = {};      // why it cannot be opened; empty: it can, or need not
 };

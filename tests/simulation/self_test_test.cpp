@@ -310,3 +310,11 @@ TEST_CASE("a fault forty days before expiry is told by mail the same day") {
     CHECK(scene.issued() == before);  // no renewal was needed to find it
   }
 }
+
+TEST_CASE("a certificate that nobody needs to look at every hour is not said to be left out") {
+  Scene scene(31);
+  scene.shop.config.certificates.front().endpoints = std::vector<Endpoint>{};
+  REQUIRE(scene.start());
+  scene.run_for(24h * 4);
+  CHECK(scene.count("CERTIFICATE_NOT_CONSIDERED") == 0);
+}

@@ -33,19 +33,19 @@ std::vector<Finding> check_considered(const CheckContext& context, const CheckSu
   if (!context.daemon) return {};
   const DaemonView& daemon = *context.daemon;
   const std::string& name = subject.certificate->name;
-  const auto found = daemon.considered.find(name);
-  const Time last = found == daemon.considered.end() ? daemon.since : found->second;
+  const auto found = daemon.next_looks.find(name);
+  const Time due = found == daemon.next_looks.end() ? daemon.since : found->second;
   // A look may wait for a slow name server, a hook, an order.
   const Duration patience =
       std::max<Duration>(3 * context.config.daemon.check_interval, std::chrono::minutes(30));
-  const Duration age = context.world.clock.now() - last;
-  if (age <= patience) return {};
+  const Duration late = context.world.clock.now() - due;
+  if (late <= patience) return {};
   return {{"CERTIFICATE_NOT_CONSIDERED",
            {},
            {},
            FindingSeverity::error,
-           name + ": the daemon has not looked at it for " + acme::format_duration(age),
-           "last on " + acme::format_rfc3339(last),
+           name + ": the daemon should have looked at it " + acme::format_duration(late) + " ago",
+           "its look was due on " + acme::format_rfc3339(due),
            "nolapse renew " + name + ", then systemctl restart nolapse, and report this",
            {}}};
 }

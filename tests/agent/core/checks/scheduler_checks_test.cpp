@@ -1,9 +1,12 @@
 // Units that would not start, as the links of systemd say it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/agent/core/checks/check_scene.h"
 
 using namespace nolapse;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -28,4 +31,25 @@ TEST_CASE("a unit is enabled by its link, and a mask takes that back") {
   CHECK(with({{wanted, unit}}) == Lines{});
   CHECK(with({{wanted, unit}, {"/etc/systemd/system/nolapse.service", "/dev/null"}}) == found);
   CHECK(with({{wanted, unit}, {"/run/systemd/system/nolapse.service", "/dev/null"}}) == found);
+}
+
+TEST_CASE("a certificate that the daemon leaves out is told of once its planned look is late") {
+  CheckScene scene;
+  scene.add_certificate("shop", "shop.test");
+  const Time now = scene.world.clock.now();
+  scene.config.daemon.check_interval = 1h;
+  const auto found = [&](std::optional<Time> next_look, Duration running) {
+    DaemonView daemon;
+    daemon.since = now - running;
+    if (next_look) daemon.next_looks["shop"] = *next_look;
+    const auto all = scene.check(scheduler_checks(), false, {}, daemon);
+    return std::count_if(all.begin(), all.end(), [](const Finding& finding) {
+      return finding.code == "CERTIFICATE_NOT_CONSIDERED";
+    });
+  };
+  CHECK(found(now + 24h, 48h) == 0);  // as planned, however long ago the last one was
+  CHECK(found(now - 3h, 48h) == 0);
+  CHECK(found(now - 3h - 1s, 48h) == 1);
+  CHECK(found({}, 2h) == 0);
+  CHECK(found({}, 4h) == 1);
 }
