@@ -18,7 +18,7 @@ bool is_web_url(const std::string& url) {
 
 AuthorityAccess read_authority_access(const Certificate& certificate) {
   AuthorityAccess access;
-  const X509Pointer x509 = decode_certificate(certificate.der);
+  const X509Pointer x509 = decode_to_read(certificate.der);
   if (x509 == nullptr) return access;
   const Descriptions descriptions(static_cast<AUTHORITY_INFO_ACCESS*>(X509_get_ext_d2i(
                                       x509.get(), NID_info_access, nullptr, nullptr)),

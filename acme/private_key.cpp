@@ -1,6 +1,7 @@
 #include "acme/private_key.h"
 
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -28,6 +29,33 @@ using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 // An encrypted PEM must fail, not ask on the terminal.
 int no_passphrase(char*, int, int, void*) {
   return -1;
+}
+
+// A key as nolapse writes it, PKCS #8 without a passphrase. PEM_read_bio_PrivateKey tries each kind
+// of key with each kind of file, four times as long; this reads which kind it is. Null for others.
+EVP_PKEY* read_plain_key(std::string_view pem) {
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+  unsigned char* data = nullptr;
+  long size = 0;
+  char* block = nullptr;
+  if (PEM_bytes_read_bio_secmem(&data, &size, &block, PEM_STRING_EVP_PKEY, bio.get(), no_passphrase,
+                                nullptr) != 1) {
+    return nullptr;
+  }
+  EVP_PKEY* key = nullptr;
+  const unsigned char* begin = data;
+  PKCS8_PRIV_KEY_INFO* const info = std::string_view(block) == PEM_STRING_PKCS8INF
+                                        ? d2i_PKCS8_PRIV_KEY_INFO(nullptr, &begin, size)
+                                        : nullptr;
+  const ASN1_OBJECT* algorithm = nullptr;
+  if (info != nullptr && PKCS8_pkey_get0(&algorithm, nullptr, nullptr, nullptr, info) == 1) {
+    begin = data;
+    key = d2i_PrivateKey(OBJ_obj2nid(algorithm), nullptr, &begin, size);
+  }
+  PKCS8_PRIV_KEY_INFO_free(info);
+  OPENSSL_secure_free(block);
+  OPENSSL_secure_clear_free(data, static_cast<std::size_t>(size));
+  return key;
 }
 
 bool is_on(const EVP_PKEY* key, std::string_view curve) {
@@ -81,8 +109,12 @@ Result<PrivateKey> PrivateKey::generate(KeyType type) {
 }
 
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
-  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-  EVP_PKEY* key = PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr);
+  EVP_PKEY* key = read_plain_key(pem);
+  if (key == nullptr) {
+    ERR_clear_error();
+    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    key = PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr);
+  }
   if (key == nullptr) {
     return fail(ErrorKind::local, "BAD_PRIVATE_KEY", "not an unencrypted private key in PEM form");
   }

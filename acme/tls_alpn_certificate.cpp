@@ -96,7 +96,7 @@ bool proves_by_tls_alpn(std::string_view certificate_der, const Identifier& iden
                         std::string_view key_authorization) {
   const auto facts = parse_certificate(certificate_der);
   if (!facts || facts->subject_alternative_names != std::vector{identifier}) return false;
-  const X509Pointer certificate = decode_certificate(certificate_der);
+  const X509Pointer certificate = decode_to_read(certificate_der);
   const int at = X509_get_ext_by_OBJ(certificate.get(), extension_type().get(), -1);
   if (at < 0) return false;
   X509_EXTENSION* const extension = X509_get_ext(certificate.get(), at);

@@ -124,7 +124,7 @@ std::string fingerprint_sha256(std::string_view der) {
 }
 
 Result<Certificate> parse_certificate(std::string_view der) {
-  const X509Pointer x509 = decode_certificate(der);
+  const X509Pointer x509 = decode_to_read(der);
   if (x509 == nullptr) {
     return fail(ErrorKind::transient, "BAD_CERTIFICATE", "not an X.509 certificate");
   }

@@ -6,6 +6,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/pem.h>
 
 #include <memory>
 
@@ -147,4 +148,22 @@ TEST_CASE("keys go to PEM and back, and an encrypted or broken one is refused in
   CHECK_FALSE(
       PrivateKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"));
   CHECK_FALSE(PrivateKey::from_pem("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIH"));
+}
+
+TEST_CASE("a key is read in the form that other programs write, and of two it is the first") {
+  const PrivateKey other = *PrivateKey::generate(KeyType::ecdsa_p256);
+  for (const KeyType type : {KeyType::ecdsa_p256, KeyType::rsa_2048}) {
+    const PrivateKey key = *PrivateKey::generate(type);
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
+    REQUIRE(PEM_write_bio_PrivateKey_traditional(bio.get(), key.get(), nullptr, nullptr, 0, nullptr,
+                                                 nullptr) == 1);
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &data);
+    const std::string text(data, static_cast<std::size_t>(size));
+    for (const std::string& pem : {text, text + other.to_pem(), key.to_pem() + text}) {
+      const auto read = PrivateKey::from_pem(pem);
+      REQUIRE(read);
+      CHECK(read->public_key_der() == key.public_key_der());
+    }
+  }
 }
