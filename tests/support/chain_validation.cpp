@@ -4,6 +4,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include <map>
 #include <memory>
 
 #include "acme/identifier.h"
@@ -19,6 +20,14 @@ CertificatePtr parse_der(const std::string& der) {
   return {d2i_X509(nullptr, &data, static_cast<long>(der.size())), X509_free};
 }
 
+// The same few anchors are behind all chains: each is decoded once.
+X509* anchor_of(const std::string& der) {
+  static std::map<std::string, CertificatePtr> known;
+  auto found = known.find(der);
+  if (found == known.end()) found = known.emplace(der, parse_der(der)).first;
+  return found->second.get();
+}
+
 void push_all(STACK_OF(X509) * stack, const std::vector<CertificatePtr>& certificates) {
   for (const auto& each : certificates) sk_X509_push(stack, each.get());
 }
@@ -28,13 +37,11 @@ void push_all(STACK_OF(X509) * stack, const std::vector<CertificatePtr>& certifi
 std::string validate_chain(const std::vector<std::string>& chain,
                            const std::vector<std::string>& anchors, const std::string& server_name,
                            acme::Time now) {
-  std::vector<CertificatePtr> roots;
-  for (const std::string& der : anchors) roots.push_back(parse_der(der));
   std::vector<CertificatePtr> served;
   for (const std::string& der : chain) served.push_back(parse_der(der));
   const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(),
                                                                       X509_STORE_free);
-  for (const auto& root : roots) X509_STORE_add_cert(store.get(), root.get());
+  for (const std::string& der : anchors) X509_STORE_add_cert(store.get(), anchor_of(der));
   const auto free_stack = [](STACK_OF(X509) * stack) { sk_X509_free(stack); };
   const std::unique_ptr<STACK_OF(X509), decltype(free_stack)> others(sk_X509_new_null(),
                                                                      free_stack);
