@@ -4,6 +4,7 @@
 
 #include "acme/json_read.h"
 #include "agent/core/config_files.h"
+#include "agent/core/hook_programs.h"
 
 namespace nolapse {
 namespace {
@@ -212,27 +213,6 @@ Result<HookOutcome> judge_hook(const HookRun& run, const ProcessResult& result) 
   return fail(ErrorKind::local, "HOOK_FAILED", what + *failure);
 }
 
-namespace {
-
-void run_next(const World& world, const std::shared_ptr<const HookRun>& run,
-              const std::shared_ptr<std::vector<ProcessSpec>>& processes, std::size_t next,
-              Completion<HookOutcome> done) {
-  ProcessSpec process = (*processes)[next];
-  world.processes.run(std::move(process), [world, run, processes, next,
-                                           done = std::move(done)](Result<ProcessResult> result) {
-    if (!result) {
-      Error error = result.error();
-      error.message = "target " + run->target.name + ": " + error.message;
-      return done(fail(std::move(error)));
-    }
-    auto outcome = judge_hook(*run, *result);
-    if (!outcome || next + 1 == processes->size()) return done(std::move(outcome));
-    run_next(world, run, processes, next + 1, done);
-  });
-}
-
-}  // namespace
-
 void run_hook(const World& world, HookRun run, Completion<HookOutcome> done) {
   auto processes = processes_or_order(run, world);
   if (!processes) {
@@ -242,8 +222,13 @@ void run_hook(const World& world, HookRun run, Completion<HookOutcome> done) {
         Duration{0}, [done = std::move(done), error = std::move(error)] { done(fail(error)); });
     return;
   }
-  run_next(world, std::make_shared<const HookRun>(std::move(run)),
-           std::make_shared<std::vector<ProcessSpec>>(std::move(*processes)), 0, std::move(done));
+  run_programs(world.processes, std::move(*processes), nullptr,
+               [run, done = std::move(done)](const Result<ProcessResult>& result) {
+                 if (result) return done(judge_hook(run, *result));
+                 Error error = result.error();
+                 error.message = "target " + run.target.name + ": " + error.message;
+                 done(fail(std::move(error)));
+               });
 }
 
 std::optional<HookKind> parse_hook_kind(const std::string& word) {

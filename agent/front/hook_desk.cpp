@@ -1,8 +1,7 @@
 #include "agent/front/hook_desk.h"
 
-#include <algorithm>
-
 #include "acme/json_read.h"
+#include "agent/core/hook_programs.h"
 #include "agent/front/commands.h"
 #include "agent/world/foreign_folder.h"
 #include "agent/world/hook_message.h"
@@ -22,10 +21,6 @@ void answer(ControlConnection& connection, const Result<ProcessResult>& result) 
 Error refusal(Error error) {
   error.message = "the hook service refuses it: " + error.message;
   return error;
-}
-
-bool succeeded(const Result<ProcessResult>& result) {
-  return result && result->ending == ProcessResult::Ending::exited && result->code == 0;
 }
 
 // Empty where it is missing: whether that matters is the judge's business.
@@ -138,7 +133,6 @@ struct HookDesk::Visit {
   std::shared_ptr<ControlConnection> connection;
   HookOrder order;
   std::shared_ptr<Run> run;
-  std::size_t next = 0;  // of the run's processes
   std::chrono::milliseconds began{};
 
   std::string text() const {
@@ -261,20 +255,18 @@ void HookDesk::begin(const std::shared_ptr<Visit>& visit, Result<std::shared_ptr
   }
   events_.emit(Severity::info, visit->order.certificate, "HOOK_STARTED",
                visit->text() + ", as " + visit->run->processes.front().user);
-  run_next(visit);
+  start(visit);
 }
 
 // The deadline is that of all of them together: the daemon waits for no longer.
-void HookDesk::run_next(const std::shared_ptr<Visit>& visit) {
-  Run& run = *visit->run;
-  ProcessSpec process = run.processes[visit->next++];
-  process.deadline =
-      std::max(run.timeout - (loop_.uptime() - visit->began), Duration(std::chrono::seconds(1)));
-  processes_.run(std::move(process), [this, visit](const Result<ProcessResult>& result) {
-    const bool more = visit->next < visit->run->processes.size();
-    if (more && succeeded(result)) return run_next(visit);
-    end(visit, result);
-  });
+void HookDesk::start(const std::shared_ptr<Visit>& visit) {
+  const Run& run = *visit->run;
+  const std::size_t count = run.processes.size();
+  const auto time_for = [this, visit, count](std::size_t index) {
+    return share_of(visit->run->timeout, loop_.uptime() - visit->began, count, count - 1 - index);
+  };
+  run_programs(processes_, run.processes, time_for,
+               [this, visit](const Result<ProcessResult>& result) { end(visit, result); });
 }
 
 // The copy is gone before the daemon knows that the hook has ended.

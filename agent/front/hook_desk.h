@@ -49,7 +49,7 @@ class HookDesk {
   Result<std::shared_ptr<Run>> prepare(const HookOrder& order);
   void tell_holder(const std::shared_ptr<ControlConnection>& connection, std::uint16_t port);
   void begin(const std::shared_ptr<Visit>& visit, Result<std::shared_ptr<Run>> prepared);
-  void run_next(const std::shared_ptr<Visit>& visit);
+  void start(const std::shared_ptr<Visit>& visit);
   void end(const std::shared_ptr<Visit>& visit, const Result<ProcessResult>& result);
 
   EventLoop& loop_;
