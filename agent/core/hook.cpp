@@ -1,6 +1,6 @@
 #include "agent/core/hook.h"
 
-#include <memory>
+#include <map>
 
 #include "acme/json_read.h"
 #include "agent/core/config_files.h"
@@ -54,24 +54,39 @@ std::string key_of(const Generation& generation) {
   return generation.has_key ? generation.directory + "/privkey.pem" : "";
 }
 
+using Environment = std::map<std::string, std::string>;
+
+// All of it is empty before there is a pair, when nothing but `check` is asked.
+Environment pair_environment(const Generation& generation) {
+  Environment environment;
+  for (const char* name :
+       {"NOLAPSE_GENERATION", "NOLAPSE_DIR", "NOLAPSE_PRIVKEY", "NOLAPSE_CERT", "NOLAPSE_CHAIN",
+        "NOLAPSE_FULLCHAIN", "NOLAPSE_FINGERPRINT_SHA256", "NOLAPSE_NOT_AFTER"}) {
+    environment[name] = "";
+  }
+  if (generation.chain.empty()) return environment;
+  const acme::Certificate& leaf = generation.leaf();
+  const std::string& directory = generation.directory;
+  environment["NOLAPSE_GENERATION"] = std::to_string(generation.number);
+  environment["NOLAPSE_DIR"] = directory;
+  environment["NOLAPSE_PRIVKEY"] = key_of(generation);
+  environment["NOLAPSE_CERT"] = directory + "/cert.pem";
+  environment["NOLAPSE_CHAIN"] = directory + "/chain.pem";
+  environment["NOLAPSE_FULLCHAIN"] = directory + "/fullchain.pem";
+  environment["NOLAPSE_FINGERPRINT_SHA256"] = leaf.fingerprint_sha256;
+  environment["NOLAPSE_NOT_AFTER"] = acme::format_rfc3339(leaf.not_after);
+  return environment;
+}
+
 // Nolapse's own kind. [deploy-hooks/README.md]
 ProcessSpec own_process(const HookRun& run) {
-  const acme::Certificate& leaf = run.generation.leaf();
-  const std::string& directory = run.generation.directory;
   ProcessSpec process;
   process.argv = {run.target.hook, run.verb};
-  process.environment = {{"NOLAPSE_NAME", run.spec.name},
-                         {"NOLAPSE_DOMAINS", join(run.spec.domains, " ")},
-                         {"NOLAPSE_TARGET", run.target.section},
-                         {"NOLAPSE_HOST", run.target.host},
-                         {"NOLAPSE_GENERATION", std::to_string(run.generation.number)},
-                         {"NOLAPSE_DIR", directory},
-                         {"NOLAPSE_PRIVKEY", key_of(run.generation)},
-                         {"NOLAPSE_CERT", directory + "/cert.pem"},
-                         {"NOLAPSE_CHAIN", directory + "/chain.pem"},
-                         {"NOLAPSE_FULLCHAIN", directory + "/fullchain.pem"},
-                         {"NOLAPSE_FINGERPRINT_SHA256", leaf.fingerprint_sha256},
-                         {"NOLAPSE_NOT_AFTER", acme::format_rfc3339(leaf.not_after)}};
+  process.environment = pair_environment(run.generation);
+  process.environment["NOLAPSE_NAME"] = run.spec.name;
+  process.environment["NOLAPSE_DOMAINS"] = join(run.spec.domains, " ");
+  process.environment["NOLAPSE_TARGET"] = run.target.section;
+  process.environment["NOLAPSE_HOST"] = run.target.host;
   return process;
 }
 

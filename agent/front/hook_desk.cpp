@@ -218,23 +218,32 @@ Result<HookDesk::Configuration> HookDesk::current_configuration(std::string& war
   return configuration_;
 }
 
+// Its own copy of the pair, in a folder that lives as long as the run. Before there is a first one
+// a hook may only be asked, and gets none.
+Result<Generation> HookDesk::stage(const Config& config, const HookOrder& order,
+                                   const OrderedHook& hook, Run& run) {
+  if (order.generation == 0) return Generation();
+  const auto pair =
+      read_ordered_pair(config.state_directory, hook.spec, order.generation, order.rehearsed);
+  if (!pair) return fail(pair.error());
+  const auto fit = check_fit(config, order, *pair, loop_.now());
+  if (!fit) return fail(fit.error());
+  auto staged = staging_.stage(hook.spec.name, staged_files(*pair), hook.target.user);
+  if (!staged) return fail(staged.error());
+  run.staged = std::move(*staged);
+  return ordered_generation(*pair, order.generation, run.staged->path());
+}
+
 Result<std::shared_ptr<HookDesk::Run>> HookDesk::prepare(const HookOrder& order) {
   auto run = std::make_shared<Run>();
   const auto configuration = current_configuration(run->warning);
   if (!configuration) return fail(configuration.error());
   const auto hook = find_ordered_hook(**configuration, order);
   if (!hook) return fail(refusal_of_verb(files_, **configuration, order, hook.error()));
-  const auto pair = read_ordered_pair((*configuration)->state_directory, hook->spec,
-                                      order.generation, order.rehearsed);
-  if (!pair) return fail(pair.error());
-  const auto fit = check_fit(**configuration, order, *pair, loop_.now());
-  if (!fit) return fail(fit.error());
-  auto staged = staging_.stage(hook->spec.name, staged_files(*pair), hook->target.user);
-  if (!staged) return fail(staged.error());
-  run->staged = std::move(*staged);
-  const Generation generation = ordered_generation(*pair, order.generation, run->staged->path());
+  const auto generation = stage(**configuration, order, *hook, *run);
+  if (!generation) return fail(generation.error());
   auto processes = hook_processes(
-      {hook->target, order.verb, hook->spec, generation, generation.directory}, files_);
+      {hook->target, order.verb, hook->spec, *generation, generation->directory}, files_);
   if (!processes) return fail(processes.error());
   if (auto owned = check_hook_owned(hook->target, *processes); !owned) {
     return fail(std::move(owned).error());
