@@ -1,4 +1,4 @@
-// Units that would not start, as the links of systemd say it.
+// Units that would not start, as the links of systemd say it; and whether anybody renews here.
 #include <doctest/doctest.h>
 
 #include "tests/agent/core/checks/check_scene.h"
@@ -28,4 +28,22 @@ TEST_CASE("a unit is enabled by its link, and a mask takes that back") {
   CHECK(with({{wanted, unit}}) == Lines{});
   CHECK(with({{wanted, unit}, {"/etc/systemd/system/nolapse.service", "/dev/null"}}) == found);
   CHECK(with({{wanted, unit}, {"/run/systemd/system/nolapse.service", "/dev/null"}}) == found);
+}
+
+TEST_CASE("a host on which a timer renews is well, and not as long again as it is silent") {
+  CheckScene scene;
+  scene.add_certificate("shop", "shop.test");
+  const auto found = [&] { return CheckScene::brief(scene.check(scheduler_checks(), false)); };
+  const Lines nobody{"HEARTBEAT_OLD error  []"};
+  CHECK(found() == nobody);
+  scene.renew();
+  CHECK(found() == Lines{});
+  scene.world.clock.run_for(std::chrono::hours(47));
+  CHECK(found() == Lines{});
+  scene.world.clock.run_for(std::chrono::hours(2));
+  CHECK(found() == nobody);
+  scene.renew();
+  CHECK(found() == Lines{});
+  scene.world.files.put(scene.config.state_directory + "/heartbeat", "2020-01-01T00:00:00Z\n");
+  CHECK(found() == nobody);
 }
