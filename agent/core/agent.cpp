@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/core/heartbeat.h"
 #include "agent/core/standby.h"
 
 namespace nolapse {
@@ -344,6 +345,16 @@ void Agent::finish(std::function<void()> ended) {
   if (running_ == 0) world_.clock.start_timer(Duration{0}, ended_);
 }
 
+namespace {
+
+// What a timer runs: where that ends again and again, somebody renews here.
+bool is_for_all(const RenewOptions& options) {
+  return options.work == RenewOptions::Work::renew && options.names.empty() && options.deploy &&
+         !options.dry_run && !options.by_daemon;
+}
+
+}  // namespace
+
 void Agent::end(Run& run) {
   // Late, because the job that reports its end is destroyed with the run, and because a command
   // ends with it: what is to be read later must be on the disk.
@@ -354,8 +365,23 @@ void Agent::end(Run& run) {
     runs_.erase(run.place);
     done(std::move(outcomes));
   };
-  if (event_log_) return event_log_->flush(report);
-  world_.clock.start_timer(Duration{0}, report);
+  if (!event_log_) {
+    world_.clock.start_timer(Duration{0}, report);
+    return;
+  }
+  if (!is_for_all(run.options)) return event_log_->flush(report);
+  ++running_;
+  FileWork note = note_renewed(config_.state_directory, world_.clock.now());
+  world_.files.run(std::move(note), [this, report](Result<void> noted) {
+    if (!noted) {
+      events_.emit(Severity::warning, {}, "RUN_NOT_NOTED",
+                   "that this run ended could not be noted, so that `nolapse check` will not know "
+                   "of it: " +
+                       noted.error().message);
+    }
+    event_log_->flush(report);
+    work_ended();
+  });
 }
 
 CaClient& Agent::ca_client(const std::string& name, CaClient::FirstContact first_contact) {

@@ -74,6 +74,9 @@ class Agent {
   // Certificates and accounts that are being worked on.
   std::size_t running() const { return running_; }
 
+  // What is remembered of the files is remembered once in a process.
+  const Store& store() const { return store_; }
+
  private:
   struct Run {
     RenewOptions options;

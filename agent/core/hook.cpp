@@ -1,9 +1,10 @@
 #include "agent/core/hook.h"
 
-#include <memory>
+#include <map>
 
 #include "acme/json_read.h"
 #include "agent/core/config_files.h"
+#include "agent/core/hook_programs.h"
 
 namespace nolapse {
 namespace {
@@ -53,24 +54,39 @@ std::string key_of(const Generation& generation) {
   return generation.has_key ? generation.directory + "/privkey.pem" : "";
 }
 
+using Environment = std::map<std::string, std::string>;
+
+// All of it is empty before there is a pair, when nothing but `check` is asked.
+Environment pair_environment(const Generation& generation) {
+  Environment environment;
+  for (const char* name :
+       {"NOLAPSE_GENERATION", "NOLAPSE_DIR", "NOLAPSE_PRIVKEY", "NOLAPSE_CERT", "NOLAPSE_CHAIN",
+        "NOLAPSE_FULLCHAIN", "NOLAPSE_FINGERPRINT_SHA256", "NOLAPSE_NOT_AFTER"}) {
+    environment[name] = "";
+  }
+  if (generation.chain.empty()) return environment;
+  const acme::Certificate& leaf = generation.leaf();
+  const std::string& directory = generation.directory;
+  environment["NOLAPSE_GENERATION"] = std::to_string(generation.number);
+  environment["NOLAPSE_DIR"] = directory;
+  environment["NOLAPSE_PRIVKEY"] = key_of(generation);
+  environment["NOLAPSE_CERT"] = directory + "/cert.pem";
+  environment["NOLAPSE_CHAIN"] = directory + "/chain.pem";
+  environment["NOLAPSE_FULLCHAIN"] = directory + "/fullchain.pem";
+  environment["NOLAPSE_FINGERPRINT_SHA256"] = leaf.fingerprint_sha256;
+  environment["NOLAPSE_NOT_AFTER"] = acme::format_rfc3339(leaf.not_after);
+  return environment;
+}
+
 // Nolapse's own kind. [deploy-hooks/README.md]
 ProcessSpec own_process(const HookRun& run) {
-  const acme::Certificate& leaf = run.generation.leaf();
-  const std::string& directory = run.generation.directory;
   ProcessSpec process;
   process.argv = {run.target.hook, run.verb};
-  process.environment = {{"NOLAPSE_NAME", run.spec.name},
-                         {"NOLAPSE_DOMAINS", join(run.spec.domains, " ")},
-                         {"NOLAPSE_TARGET", run.target.section},
-                         {"NOLAPSE_HOST", run.target.host},
-                         {"NOLAPSE_GENERATION", std::to_string(run.generation.number)},
-                         {"NOLAPSE_DIR", directory},
-                         {"NOLAPSE_PRIVKEY", key_of(run.generation)},
-                         {"NOLAPSE_CERT", directory + "/cert.pem"},
-                         {"NOLAPSE_CHAIN", directory + "/chain.pem"},
-                         {"NOLAPSE_FULLCHAIN", directory + "/fullchain.pem"},
-                         {"NOLAPSE_FINGERPRINT_SHA256", leaf.fingerprint_sha256},
-                         {"NOLAPSE_NOT_AFTER", acme::format_rfc3339(leaf.not_after)}};
+  process.environment = pair_environment(run.generation);
+  process.environment["NOLAPSE_NAME"] = run.spec.name;
+  process.environment["NOLAPSE_DOMAINS"] = join(run.spec.domains, " ");
+  process.environment["NOLAPSE_TARGET"] = run.target.section;
+  process.environment["NOLAPSE_HOST"] = run.target.host;
   return process;
 }
 
@@ -212,27 +228,6 @@ Result<HookOutcome> judge_hook(const HookRun& run, const ProcessResult& result) 
   return fail(ErrorKind::local, "HOOK_FAILED", what + *failure);
 }
 
-namespace {
-
-void run_next(const World& world, const std::shared_ptr<const HookRun>& run,
-              const std::shared_ptr<std::vector<ProcessSpec>>& processes, std::size_t next,
-              Completion<HookOutcome> done) {
-  ProcessSpec process = (*processes)[next];
-  world.processes.run(std::move(process), [world, run, processes, next,
-                                           done = std::move(done)](Result<ProcessResult> result) {
-    if (!result) {
-      Error error = result.error();
-      error.message = "target " + run->target.name + ": " + error.message;
-      return done(fail(std::move(error)));
-    }
-    auto outcome = judge_hook(*run, *result);
-    if (!outcome || next + 1 == processes->size()) return done(std::move(outcome));
-    run_next(world, run, processes, next + 1, done);
-  });
-}
-
-}  // namespace
-
 void run_hook(const World& world, HookRun run, Completion<HookOutcome> done) {
   auto processes = processes_or_order(run, world);
   if (!processes) {
@@ -242,8 +237,13 @@ void run_hook(const World& world, HookRun run, Completion<HookOutcome> done) {
         Duration{0}, [done = std::move(done), error = std::move(error)] { done(fail(error)); });
     return;
   }
-  run_next(world, std::make_shared<const HookRun>(std::move(run)),
-           std::make_shared<std::vector<ProcessSpec>>(std::move(*processes)), 0, std::move(done));
+  run_programs(world.processes, std::move(*processes), nullptr,
+               [run, done = std::move(done)](const Result<ProcessResult>& result) {
+                 if (result) return done(judge_hook(run, *result));
+                 Error error = result.error();
+                 error.message = "target " + run.target.name + ": " + error.message;
+                 done(fail(std::move(error)));
+               });
 }
 
 std::optional<HookKind> parse_hook_kind(const std::string& word) {

@@ -46,8 +46,8 @@ struct HookOutcome {
 // with the hook's last words.
 Result<HookOutcome> judge_hook(const HookRun& run, const ProcessResult& result);
 
-// Both together: starts the processes and judges them; the first that fails ends the run. A hook of
-// a user that this process may not become is ordered from the hook service.
+// Both together: starts the processes, each whatever became of those before, and judges what they
+// came to. A hook of a user that this process may not become is ordered from the hook service.
 void run_hook(const World& world, HookRun run, Completion<HookOutcome> done);
 
 // "nolapse", "certbot", "dehydrated", "acme.sh"

@@ -23,12 +23,9 @@ Finding doubt(const char* code, FindingSeverity severity, std::string summary, s
 
 void add_heartbeat(const HostEvidence& evidence, std::vector<Finding>& doubts) {
   const Heartbeat& heartbeat = evidence.heartbeat;
-  if (heartbeat.state == Heartbeat::State::beating) return;
-  // Where somebody else runs `nolapse renew`, the age of the last try decides.
-  const bool never = heartbeat.state == Heartbeat::State::never;
-  doubts.push_back(doubt("HEARTBEAT_OLD",
-                         never ? FindingSeverity::warning : FindingSeverity::unknown,
-                         heartbeat.summary, heartbeat.evidence, "nolapse check"));
+  if (heartbeat.is_evidence()) return;
+  doubts.push_back(doubt("HEARTBEAT_OLD", FindingSeverity::unknown, heartbeat.summary,
+                         heartbeat.evidence, "nolapse check"));
 }
 
 void add_findings(const CertificateSpec& spec, const Config& config, const HostEvidence& evidence,
@@ -111,9 +108,8 @@ void let_it_count(CertificateStatus& status) {
 
 HostEvidence read_host_evidence(const World& world, const Config& config) {
   const Store store(config.state_directory, world.files);
-  const std::string path = config.state_directory + "/heartbeat";
   const Time now = world.clock.now();
-  return {store.load_findings(), judge_heartbeat(world.files.read(path), path, now), now};
+  return {store.load_findings(), read_heartbeat(world.files, config.state_directory, now), now};
 }
 
 const std::set<std::string_view>& codes_not_in_the_way() {

@@ -16,7 +16,7 @@
 //   events/<month>.jsonl   what happened, see event_log.h
 //   reports/<month>.json   what happened in a month, for when its events are gone; of the last
 //                      year, and of weeks where they are wanted, <id>.txt and <id>.html as sent
-//   heartbeat          when the daemon lived last
+//   heartbeat          when the daemon lived last; renewed.json: when a command renewed all
 //   machine            the machine-id of the machine that uses all this
 //   alerts.json        what somebody was told, and what is still to be delivered
 //   findings.json      what the daemon's self-tests found last
@@ -43,7 +43,7 @@
 //   live, deployed     made again by the next deployment
 //   ledger             half of what the CA allows is taken to be spent
 //   alerts             what is open is told once more; silences end
-//   findings           since when something is found
+//   findings           since when something is found. renewed: that a timer renews here
 //   events             the memory of reports; nothing is decided by it. Those of a month whose
 //                      report is not kept yet stay a month longer
 //   reports            what happened in months whose events are gone

@@ -52,7 +52,9 @@ std::optional<Findings> check_alone(RealWorld& real, const GlobalOptions& global
   if (evidence.findings) keep_since(findings->all, evidence.findings->findings, findings->at);
   // A host without a daemon is not to blame for what none looked at.
   DeepView view{config, names};
-  if (evidence.heartbeat.state != Heartbeat::State::never) view.expected_since = Time{};
+  using State = Heartbeat::State;
+  const State state = evidence.heartbeat.state;
+  if (state != State::never && state != State::renewed) view.expected_since = Time{};
   take_over_deep(*findings, evidence.findings, view);
   return findings;
 }

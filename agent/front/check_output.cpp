@@ -20,7 +20,8 @@ struct Counts {
   std::size_t warnings = 0;
   std::size_t unknown = 0;
   std::size_t fine = 0;
-  std::size_t partial = 0;  // of those that are fine
+  std::size_t partial = 0;  // of those that are fine, and so
+  std::size_t waiting = 0;
 };
 
 Counts count(const Findings& findings) {
@@ -38,7 +39,11 @@ Counts count(const Findings& findings) {
         break;
       case FindingSeverity::ok:
         ++counts.fine;
-        counts.partial += finding.is_partial() ? 1 : 0;
+        if (is_wished_wait(finding)) {
+          ++counts.waiting;
+        } else if (finding.is_partial()) {
+          ++counts.partial;
+        }
     }
   }
   return counts;
@@ -48,8 +53,11 @@ std::string some(std::size_t number, const char* what) {
   return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
-std::string partial_text(const Counts& counts) {
-  return counts.partial == 0 ? "" : ", " + std::to_string(counts.partial) + " of them partial";
+std::string remarks(const Counts& counts) {
+  std::string text;
+  if (counts.partial > 0) text += ", " + std::to_string(counts.partial) + " of them partial";
+  if (counts.waiting > 0) text += ", " + std::to_string(counts.waiting) + " of them waiting";
+  return text;
 }
 
 void print(std::ostream& out, const Finding& finding) {
@@ -74,11 +82,13 @@ void print_not_looked_at(std::ostream& out, const std::vector<const Finding*>& f
       << "  do:   " << look_as_owner << '\n';
 }
 
-void print_partial(std::ostream& out, const Finding& finding) {
-  out << "PARTIAL " << finding.code << "  " << acme::printable(finding.summary, 400) << '\n';
-  if (!finding.evidence.empty()) {
-    out << "  not shown: " << acme::printable(finding.evidence) << '\n';
-  }
+// Fine, and worth a line.
+void print_remark(std::ostream& out, const Finding& finding) {
+  const bool waits = is_wished_wait(finding);
+  out << (waits ? "WAITS   " : "PARTIAL ") << finding.code << "  "
+      << acme::printable(finding.summary, 400) << '\n';
+  if (finding.evidence.empty()) return;
+  out << (waits ? "  seen: " : "  not shown: ") << acme::printable(finding.evidence) << '\n';
 }
 
 void print_fine(std::ostream& out, const Finding& finding) {
@@ -103,7 +113,7 @@ int write_text(std::ostream& out, const CheckStyle& style, const Findings& findi
     } else if (finding.severity != FindingSeverity::ok) {
       print(out, finding);
     } else if (finding.is_partial()) {
-      print_partial(out, finding);
+      print_remark(out, finding);
     } else if (style.verbosity > 0) {
       print_fine(out, finding);
     }
@@ -113,7 +123,7 @@ int write_text(std::ostream& out, const CheckStyle& style, const Findings& findi
                     ", " + std::to_string(counts.unknown) + " unknown; fine: "
               : std::string("fine: "))
       << some(counts.fine, "check") << " of " << some(certificates, "certificate")
-      << partial_text(counts)
+      << remarks(counts)
       << (findings.deep ? "" : " (--deep also asks the CAs, proves control and tries the hooks)")
       << '\n';
   if (bad) out << "`nolapse check --explain CODE` says more about each\n";
@@ -141,7 +151,7 @@ int write_nagios(std::ostream& out, const Findings& findings, std::size_t certif
   out << "NOLAPSE " << level.name << " - ";
   if (level.status == 0) {
     out << some(certificates, "certificate") << ", " << some(counts.fine, "check") << " fine"
-        << partial_text(counts);
+        << remarks(counts);
   } else {
     const Finding& worst = findings.all.front();
     out << worst.code << ' ' << nagios_text(worst.summary);
@@ -155,6 +165,10 @@ int write_nagios(std::ostream& out, const Findings& findings, std::size_t certif
 }
 
 }  // namespace
+
+bool is_wished_wait(const Finding& finding) {
+  return finding.code == "GENERATION_WITHHELD" && finding.is_partial();
+}
 
 std::string nagios_refusal(const std::string& why) {
   return "NOLAPSE UNKNOWN - " + nagios_text(why) + "\n";

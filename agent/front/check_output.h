@@ -20,6 +20,10 @@ struct CheckStyle {
 int write_findings(std::ostream& out, const CheckStyle& style, const Findings& findings,
                    std::size_t certificates);
 
+// Is it a target that waits as the operator wishes it, for its window to open? It is fine, and
+// nothing is missing of what was to be shown.
+bool is_wished_wait(const Finding& finding);
+
 // The line of a plugin that could not begin; its status is `undecided`.
 std::string nagios_refusal(const std::string& why);
 

@@ -1,8 +1,7 @@
 #include "agent/front/hook_desk.h"
 
-#include <algorithm>
-
 #include "acme/json_read.h"
+#include "agent/core/hook_programs.h"
 #include "agent/front/commands.h"
 #include "agent/world/foreign_folder.h"
 #include "agent/world/hook_message.h"
@@ -22,10 +21,6 @@ void answer(ControlConnection& connection, const Result<ProcessResult>& result) 
 Error refusal(Error error) {
   error.message = "the hook service refuses it: " + error.message;
   return error;
-}
-
-bool succeeded(const Result<ProcessResult>& result) {
-  return result && result->ending == ProcessResult::Ending::exited && result->code == 0;
 }
 
 // Empty where it is missing: whether that matters is the judge's business.
@@ -138,7 +133,6 @@ struct HookDesk::Visit {
   std::shared_ptr<ControlConnection> connection;
   HookOrder order;
   std::shared_ptr<Run> run;
-  std::size_t next = 0;  // of the run's processes
   std::chrono::milliseconds began{};
 
   std::string text() const {
@@ -224,23 +218,32 @@ Result<HookDesk::Configuration> HookDesk::current_configuration(std::string& war
   return configuration_;
 }
 
+// Its own copy of the pair, in a folder that lives as long as the run. Before there is a first one
+// a hook may only be asked, and gets none.
+Result<Generation> HookDesk::stage(const Config& config, const HookOrder& order,
+                                   const OrderedHook& hook, Run& run) {
+  if (order.generation == 0) return Generation();
+  const auto pair =
+      read_ordered_pair(config.state_directory, hook.spec, order.generation, order.rehearsed);
+  if (!pair) return fail(pair.error());
+  const auto fit = check_fit(config, order, *pair, loop_.now());
+  if (!fit) return fail(fit.error());
+  auto staged = staging_.stage(hook.spec.name, staged_files(*pair), hook.target.user);
+  if (!staged) return fail(staged.error());
+  run.staged = std::move(*staged);
+  return ordered_generation(*pair, order.generation, run.staged->path());
+}
+
 Result<std::shared_ptr<HookDesk::Run>> HookDesk::prepare(const HookOrder& order) {
   auto run = std::make_shared<Run>();
   const auto configuration = current_configuration(run->warning);
   if (!configuration) return fail(configuration.error());
   const auto hook = find_ordered_hook(**configuration, order);
   if (!hook) return fail(refusal_of_verb(files_, **configuration, order, hook.error()));
-  const auto pair = read_ordered_pair((*configuration)->state_directory, hook->spec,
-                                      order.generation, order.rehearsed);
-  if (!pair) return fail(pair.error());
-  const auto fit = check_fit(**configuration, order, *pair, loop_.now());
-  if (!fit) return fail(fit.error());
-  auto staged = staging_.stage(hook->spec.name, staged_files(*pair), hook->target.user);
-  if (!staged) return fail(staged.error());
-  run->staged = std::move(*staged);
-  const Generation generation = ordered_generation(*pair, order.generation, run->staged->path());
+  const auto generation = stage(**configuration, order, *hook, *run);
+  if (!generation) return fail(generation.error());
   auto processes = hook_processes(
-      {hook->target, order.verb, hook->spec, generation, generation.directory}, files_);
+      {hook->target, order.verb, hook->spec, *generation, generation->directory}, files_);
   if (!processes) return fail(processes.error());
   if (auto owned = check_hook_owned(hook->target, *processes); !owned) {
     return fail(std::move(owned).error());
@@ -261,20 +264,18 @@ void HookDesk::begin(const std::shared_ptr<Visit>& visit, Result<std::shared_ptr
   }
   events_.emit(Severity::info, visit->order.certificate, "HOOK_STARTED",
                visit->text() + ", as " + visit->run->processes.front().user);
-  run_next(visit);
+  start(visit);
 }
 
 // The deadline is that of all of them together: the daemon waits for no longer.
-void HookDesk::run_next(const std::shared_ptr<Visit>& visit) {
-  Run& run = *visit->run;
-  ProcessSpec process = run.processes[visit->next++];
-  process.deadline =
-      std::max(run.timeout - (loop_.uptime() - visit->began), Duration(std::chrono::seconds(1)));
-  processes_.run(std::move(process), [this, visit](const Result<ProcessResult>& result) {
-    const bool more = visit->next < visit->run->processes.size();
-    if (more && succeeded(result)) return run_next(visit);
-    end(visit, result);
-  });
+void HookDesk::start(const std::shared_ptr<Visit>& visit) {
+  const Run& run = *visit->run;
+  const std::size_t count = run.processes.size();
+  const auto time_for = [this, visit, count](std::size_t index) {
+    return share_of(visit->run->timeout, loop_.uptime() - visit->began, count, count - 1 - index);
+  };
+  run_programs(processes_, run.processes, time_for,
+               [this, visit](const Result<ProcessResult>& result) { end(visit, result); });
 }
 
 // The copy is gone before the daemon knows that the hook has ended.

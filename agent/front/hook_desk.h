@@ -47,9 +47,11 @@ class HookDesk {
   std::optional<Error> objection(const ControlPeer& peer) const;
   Result<Configuration> current_configuration(std::string& warning);
   Result<std::shared_ptr<Run>> prepare(const HookOrder& order);
+  Result<Generation> stage(const Config& config, const HookOrder& order, const OrderedHook& hook,
+                           Run& run);
   void tell_holder(const std::shared_ptr<ControlConnection>& connection, std::uint16_t port);
   void begin(const std::shared_ptr<Visit>& visit, Result<std::shared_ptr<Run>> prepared);
-  void run_next(const std::shared_ptr<Visit>& visit);
+  void start(const std::shared_ptr<Visit>& visit);
   void end(const std::shared_ptr<Visit>& visit, const Result<ProcessResult>& result);
 
   EventLoop& loop_;

@@ -1,5 +1,7 @@
 #include "agent/front/json_values.h"
 
+#include "agent/front/check_output.h"
+
 namespace nolapse {
 
 using nlohmann::json;
@@ -17,7 +19,8 @@ json finding_values(const Finding& finding) {
           {"certificate", text_or_null(finding.certificate)},
           {"subject", text_or_null(finding.subject)},
           {"severity", name_of(finding.severity)},
-          {"partial", finding.is_partial()},
+          {"partial", finding.is_partial() && !is_wished_wait(finding)},
+          {"waits", is_wished_wait(finding)},
           {"summary", finding.summary},
           {"evidence", finding.evidence},
           {"fix", finding.fix},

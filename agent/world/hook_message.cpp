@@ -79,9 +79,10 @@ Result<HookOrder> parse_hook_order(const std::string& line) {
   for (const char* name : {"target", "verb", "certificate"}) {
     if (!run[name].is_string()) return bad_order("\"" + std::string(name) + "\" must be a string");
   }
-  const auto number = acme::integer_member(run, "generation").value_or(0);
-  if (number < 1 || number > std::numeric_limits<int>::max()) {
-    return bad_order("\"generation\" must be a number from 1 on");
+  const auto number = acme::integer_member(run, "generation").value_or(-1);
+  const int least = acme::string_member(run, "verb") == "check" ? 0 : 1;
+  if (number < least || number > std::numeric_limits<int>::max()) {
+    return bad_order("\"generation\" must be a number from 1 on; for the verb check also 0");
   }
   return HookOrder{acme::string_member(run, "target"), acme::string_member(run, "verb"),
                    acme::string_member(run, "certificate"), static_cast<unsigned>(number),

@@ -1,9 +1,10 @@
 // What the agent and the hook service say to each other: one JSON line each way.
 //
 //   order    {"schema":1,"run":{"target":"nginx","verb":"install","certificate":"shop",
-//             "generation":7}}, and "rehearsed":true where a rehearsal obtained that generation
+//             "generation":7}}, and "rehearsed":true where a rehearsal obtained that generation;
+//             generation 0, for the verb check only: there is none yet
 //   answer   {"result":{"ending":"exited"|"signalled"|"timed_out","code":N,"output":"…",
-//             "errors":"…"}}   what became of the hook; of several the last that ran
+//             "errors":"…"}}   what became of the hook; of a folder, of all its programs
 //            {"error":{"kind":"input"|"local"|"transient","code":"…","message":"…"}}   it did not
 //            run
 //

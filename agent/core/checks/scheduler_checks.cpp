@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "agent/core/checks/families.h"
-#include "agent/core/checks/not_known.h"
 #include "agent/core/heartbeat.h"
 
 namespace nolapse {
@@ -11,20 +10,17 @@ namespace {
 
 std::vector<Finding> check_heartbeat(const CheckContext& context, const CheckSubject&) {
   if (context.daemon) return {};  // it is alive: it asks
-  const std::string path = context.config.state_directory + "/heartbeat";
-  const auto text = context.world.files.read(path);
-  Heartbeat heartbeat = judge_heartbeat(text, path, context.world.clock.now());
-  if (heartbeat.state == Heartbeat::State::beating) return {};
-  if (heartbeat.state == Heartbeat::State::unknown) {
-    return {not_known("HEARTBEAT_OLD", std::move(heartbeat.summary), text.error())};
-  }
+  Heartbeat heartbeat = read_heartbeat(context.world.files, context.config.state_directory,
+                                       context.world.clock.now());
+  if (heartbeat.is_evidence()) return {};
+  const bool unknown = heartbeat.state == Heartbeat::State::unknown;
   return {{"HEARTBEAT_OLD",
            {},
            {},
-           FindingSeverity::error,
+           unknown ? FindingSeverity::unknown : FindingSeverity::error,
            std::move(heartbeat.summary),
            std::move(heartbeat.evidence),
-           "systemctl enable --now nolapse; systemctl status nolapse; journalctl -u nolapse",
+           std::move(heartbeat.fix),
            {}}};
 }
 
@@ -100,9 +96,11 @@ std::vector<Finding> check_units(const CheckContext& context, const CheckSubject
 
 CheckFamily scheduler_checks() {
   return {{{"HEARTBEAT_OLD", "the daemon does not run, so nothing is renewed by itself",
-            "It was never started, was stopped, or hangs.",
-            "systemctl status nolapse; cat STATE_DIR/heartbeat",
-            "systemctl enable --now nolapse, and read journalctl -u nolapse."},
+            "It was never started, was stopped, or hangs; and where there never was one, no timer "
+            "has run `nolapse renew` of all certificates within two days.",
+            "systemctl status nolapse; cat STATE_DIR/heartbeat STATE_DIR/renewed.json",
+            "systemctl enable --now nolapse, and read journalctl -u nolapse. Where a timer shall "
+            "renew instead of the daemon, remove STATE_DIR/heartbeat."},
            {"CERTIFICATE_NOT_CONSIDERED", "the daemon runs but leaves a certificate out",
             "A look at it hangs, or the daemon has lost it.", "journalctl -u nolapse | grep NAME",
             "Restart the daemon (that is safe at any moment), and report this."},

@@ -221,28 +221,44 @@ std::vector<Finding> check_changes(const CheckContext& context, const CheckSubje
 // nothing about a renewal. Where the hook service runs it, that one reads the pair itself.
 std::optional<Error> hindrance_to_ask(const CheckContext& context, const DeployTarget& target,
                                       const Generation& generation) {
-  if (!generation.has_key || !context.world.processes.may_become(target.user)) return {};
+  if (generation.chain.empty() || !generation.has_key ||
+      !context.world.processes.may_become(target.user))
+    return {};
   const auto key = context.world.files.read(generation.directory + "/privkey.pem");
   if (key || !is_denied(key.error())) return {};
   return key.error();
 }
 
+// Fine as far as was seen, which is not what the hook says.
+Finding not_asked(const CheckSubject& subject, std::string why) {
+  return finding(
+      "HOOK_CHECK_FAILED", FindingSeverity::ok,
+      subject.certificate->name + ": the hook of target " + subject.target->name + " was not asked",
+      std::move(why), {});
+}
+
 // Hooks of other clients are never run for a check, and know no such verb. Where the hook service
 // is to run one, it is asked all the same: that it refuses the verb, and nothing else, shows that
-// it is there, may be asked, and has the target.
+// it is there, may be asked, and has the target. Before the first certificate there is no pair, and
+// an order is not to be spent on what the hook can tell.
 void ask_hook(const std::shared_ptr<const CheckContext>& context, const CheckSubject& subject,
               const CheckReport& report) {
+  static const Generation none;
   const DeployTarget& target = *subject.target;
-  const auto newest = newest_of(*context, *subject.certificate);
   const bool foreign = target.kind != HookKind::nolapse;
-  const bool never = foreign && context->world.processes.may_become(target.user);
-  if (never || (newest && *newest == nullptr)) return report({});
+  if (foreign && context->world.processes.may_become(target.user)) {
+    return report({not_asked(subject, "one of another client's runs for a deployment only")});
+  }
   // What is missing is said already.
-  if (!check_hook_file(*context, subject).empty()) return report({});
-  const auto hindrance = newest ? hindrance_to_ask(*context, target, **newest) : newest.error();
+  if (!check_hook_file(*context, subject).empty()) {
+    return report({not_asked(subject, "it cannot be run, as another finding says")});
+  }
+  const auto newest = newest_of(*context, *subject.certificate);
+  const Generation& pair = newest && *newest != nullptr ? **newest : none;
+  const auto hindrance = newest ? hindrance_to_ask(*context, target, pair) : newest.error();
   if (hindrance) return report({hook_not_asked(subject, *hindrance)});
   run_hook(context->world,
-           {target, "check", *subject.certificate, **newest,
+           {target, "check", *subject.certificate, pair,
             context->store.live_path(subject.certificate->name)},
            [context, subject, report, foreign](Result<HookOutcome> outcome) {
              if (foreign && !outcome && refuses_verb(outcome.error())) return report({});

@@ -80,6 +80,21 @@ TEST_CASE("a hook is told that there is no key where only the operator has it") 
   CHECK(processes->front().environment.at("NOLAPSE_PRIVKEY") == "");
 }
 
+TEST_CASE("a hook that is asked before there is a pair gets empty words in its place") {
+  Scene scene;
+  scene.generation = {};
+  const ProcessSpec process = hook_processes(scene.run("check"), scene.world.files)->front();
+  for (const char* name :
+       {"NOLAPSE_CERT", "NOLAPSE_CHAIN", "NOLAPSE_DIR", "NOLAPSE_FINGERPRINT_SHA256",
+        "NOLAPSE_FULLCHAIN", "NOLAPSE_GENERATION", "NOLAPSE_NOT_AFTER", "NOLAPSE_PRIVKEY"}) {
+    CAPTURE(name);
+    REQUIRE(process.environment.contains(name));
+    CHECK(process.environment.at(name) == "");
+  }
+  CHECK(process.environment.at("NOLAPSE_NAME") == "shop");
+  CHECK(process.environment.at("NOLAPSE_DOMAINS") == "shop.test www.shop.test");
+}
+
 TEST_CASE("the exit status of a hook is judged by the contract") {
   const Scene scene;
   CHECK(scene.judged(Ending::exited, 0, "copied\nchanged\n")->changed);

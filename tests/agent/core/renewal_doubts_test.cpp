@@ -108,13 +108,13 @@ TEST_CASE("old findings are none, and self-tests that do not end leave nobody kn
   known.evidence.findings->checked_at = now - 2 * known.config.daemon.check_interval - 11min;
   CHECK(known.renewal() == "unknown");
   CHECK(known.status().doubts.front().code == "SELF_TEST_OLD");
-  known.evidence.heartbeat.state = Heartbeat::State::never;
+  known.evidence.heartbeat.state = Heartbeat::State::renewed;
   CHECK(known.renewal() == "ok");
   known.evidence.findings = fail(ErrorKind::local, "BAD_STATE", "damaged");
   CHECK(known.renewal() == "unknown");
 }
 
-TEST_CASE("a heartbeat that is silent leaves nobody knowing; a host without a daemon is told so") {
+TEST_CASE("where nobody renews by himself, nobody knows whether it will be renewed") {
   const auto renewal = [](Heartbeat::State state) {
     Known known;
     known.evidence.heartbeat.state = state;
@@ -122,26 +122,13 @@ TEST_CASE("a heartbeat that is silent leaves nobody knowing; a host without a da
   };
   using enum Heartbeat::State;
   CHECK(renewal(beating) == "ok");
+  CHECK(renewal(renewed) == "ok");
   CHECK(renewal(silent) == "unknown");
   CHECK(renewal(unknown) == "unknown");
-  CHECK(renewal(never) == "ok");
+  CHECK(renewal(never) == "unknown");
   Known known;
-  known.evidence.heartbeat.state = never;
-  REQUIRE(known.status().doubts.size() == 1);
-  CHECK(known.status().doubts.front().severity == FindingSeverity::warning);
-}
-
-TEST_CASE("what a heartbeat says, by its age") {
-  const auto state = [](const Result<std::string>& text) {
-    return judge_heartbeat(text, "/state/heartbeat", now).state;
-  };
-  using enum Heartbeat::State;
-  CHECK(state("2026-11-23T08:41:00Z\n") == beating);
-  CHECK(state("2026-11-23T08:39:00Z\n") == silent);
-  CHECK(state("2026-11-23T09:06:00Z\n") == silent);
-  CHECK(state("garbage") == silent);
-  CHECK(state(fail(ErrorKind::local, "FILE_MISSING", "none")) == never);
-  CHECK(state(fail(ErrorKind::local, "PERMISSION_DENIED", "denied")) == unknown);
+  known.evidence.heartbeat.state = renewed;
+  CHECK(known.status().doubts.empty());
 }
 
 TEST_CASE("a rehearsal that failed lets a renewal fail; one that is too old, nobody knows") {

@@ -27,6 +27,17 @@ Finding partial() {
       "an order; the hook's part", {},     {}};
 }
 
+Finding wait() {
+  return {"GENERATION_WITHHELD",
+          "shop",
+          "target nginx",
+          FindingSeverity::ok,
+          "shop: generation 4 waits for the window of target nginx",
+          "it has generation 3; its window opens at night",
+          "nolapse deploy shop",
+          {}};
+}
+
 struct Written {
   std::string text;
   int status;
@@ -62,6 +73,24 @@ TEST_CASE(
   CHECK((*document)["findings"][0]["partial"] == false);
   CHECK((*document)["findings"][1]["partial"] == true);
   CHECK((*document)["findings"][1]["severity"] == "ok");
+}
+
+TEST_CASE("a target that waits for its window as is wished has a word of its own") {
+  const Written told = write({fine(), wait(), partial()}, text);
+  CHECK(told.text ==
+        "WAITS   GENERATION_WITHHELD  shop: generation 4 waits for the window of target nginx\n"
+        "  seen: it has generation 3; its window opens at night\n"
+        "PARTIAL REHEARSAL_PARTIAL  shop: it could not show all\n"
+        "  not shown: an order; the hook's part\n"
+        "fine: 3 checks of 1 certificate, 1 of them partial, 1 of them waiting\n");
+  CHECK(told.status == exit_status::ok);
+  CHECK(write({wait()}, as_plugin)
+            .text.starts_with("NOLAPSE OK - 1 certificate, 1 check fine, 1 of them waiting | "));
+  const auto document = acme::parse_object(write({wait(), partial()}, as_json).text, "check");
+  REQUIRE(document);
+  CHECK((*document)["findings"][0]["waits"] == true);
+  CHECK((*document)["findings"][0]["partial"] == false);
+  CHECK((*document)["findings"][1]["waits"] == false);
 }
 
 TEST_CASE("the exit status is that of the worst; to a plugin's master a warning counts more") {

@@ -82,6 +82,15 @@ TEST_CASE("an order comes back from its line as it was") {
   CHECK(order->generation == 7);
 }
 
+TEST_CASE("a hook may be asked before there is a pair, and nothing else") {
+  const auto order = parse_hook_order(format_hook_order({"nginx", "check", "shop", 0}));
+  REQUIRE(order);
+  CHECK(order->generation == 0);
+  for (const char* verb : {"install", "reload", "rollback", "rehearse", "run"}) {
+    CHECK_FALSE(parse_hook_order(format_hook_order({"nginx", verb, "shop", 0})));
+  }
+}
+
 TEST_CASE("what is not exactly an order is refused") {
   for (const char* line : {
            "",
@@ -105,6 +114,7 @@ TEST_CASE("what is not exactly an order is refused") {
                "generation":4294967297}})",
            R"({"schema":1,"run":{"target":["a"],"verb":"b","certificate":"c","generation":1}})",
            R"({"schema":1,"run":{"target":"a","verb":"b","certificate":"c"}})",
+           R"({"schema":1,"run":{"target":"a","verb":"check","certificate":"c"}})",
            R"({"schema":1,"run":{"target":"a","verb":"b","certificate":"c","generation":1,
                "hook":"/bin/sh"}})",
            R"({"schema":1,"env":{},"run":{"target":"a","verb":"b","certificate":"c",

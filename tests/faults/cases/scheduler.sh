@@ -18,7 +18,15 @@ daemon_hangs() {
 a_fault 2.1 daemon_never_ran web HEARTBEAT_OLD silent "the daemon never ran"
 daemon_never_ran() {
   kill_daemon
+  rm "$folder/state/heartbeat" "$folder/state/renewed.json"
+}
+
+a_fault 2.1 timer_stopped web HEARTBEAT_OLD silent \
+  "there is no daemon, and the timer that renewed instead stopped three days ago"
+timer_stopped() {
+  kill_daemon
   rm "$folder/state/heartbeat"
+  printf '{"schema":1,"at":"%s"}\n' "$(minutes_ago 4320)" >"$folder/state/renewed.json"
 }
 
 # Its heart beats: what beats is not what tests.

@@ -1,4 +1,4 @@
-// Units that would not start, as the links of systemd say it.
+// Units that would not start, as the links of systemd say it; and whether anybody renews here.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -52,4 +52,22 @@ TEST_CASE("a certificate that the daemon leaves out is told of once its planned 
   CHECK(found(now - 3h - 1s, 48h) == 1);
   CHECK(found({}, 2h) == 0);
   CHECK(found({}, 4h) == 1);
+}
+
+TEST_CASE("a host on which a timer renews is well, and not as long again as it is silent") {
+  CheckScene scene;
+  scene.add_certificate("shop", "shop.test");
+  const auto found = [&] { return CheckScene::brief(scene.check(scheduler_checks(), false)); };
+  const Lines nobody{"HEARTBEAT_OLD error  []"};
+  CHECK(found() == nobody);
+  scene.renew();
+  CHECK(found() == Lines{});
+  scene.world.clock.run_for(std::chrono::hours(47));
+  CHECK(found() == Lines{});
+  scene.world.clock.run_for(std::chrono::hours(2));
+  CHECK(found() == nobody);
+  scene.renew();
+  CHECK(found() == Lines{});
+  scene.world.files.put(scene.config.state_directory + "/heartbeat", "2020-01-01T00:00:00Z\n");
+  CHECK(found() == nobody);
 }

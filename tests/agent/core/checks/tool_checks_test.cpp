@@ -95,3 +95,32 @@ TEST_CASE("what the hook service is to run, it is asked for, whoever wrote the h
     CHECK(refused("HOOK_ORDER_REFUSED", "the hook service refuses it: " + as_answered) == Lines{});
   }
 }
+
+TEST_CASE("a hook is asked before the first certificate, too, and told that there is none") {
+  CheckScene scene;
+  DeployTarget& target = scene.config.targets["new"];
+  target.name = target.section = "new";
+  target.hook = "/hooks/new";
+  scene.world.files.put("/bin/sh", "", 0755);
+  scene.world.files.put("/hooks/new", "#!/bin/sh\n", 0755);
+  scene.add_certificate("shop", "shop.test").deploy = {"new"};
+  int answer = 0;
+  scene.world.processes.add(
+      "/hooks/new", {[&](const ProcessSpec& spec) {
+        CHECK(spec.argv.at(1) == "check");
+        CHECK(spec.environment.at("NOLAPSE_FULLCHAIN") == "");
+        return ProcessResult{ProcessResult::Ending::exited, answer, {}, "bogus"};
+      }});
+  CHECK(CheckScene::brief(scene.check(tool_checks())) == Lines{});
+  CHECK(scene.world.processes.started() == Lines{"/hooks/new check"});
+  answer = 1;
+  const auto found = scene.check(tool_checks());
+  CHECK(CheckScene::brief(found) == Lines{"HOOK_CHECK_FAILED error shop [target new]"});
+  CHECK(has(only(found).evidence, "bogus"));
+  target.user = "root";
+  scene.world.processes.hook_service = [](const HookOrder& order) -> Result<ProcessResult> {
+    CHECK(order.generation == 0);
+    return ProcessResult{ProcessResult::Ending::exited, 0, "unchanged\n", {}};
+  };
+  CHECK(CheckScene::brief(scene.check(tool_checks())) == Lines{});
+}
