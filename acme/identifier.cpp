@@ -37,6 +37,15 @@ std::string label_fault(std::string_view label) {
   return {};
 }
 
+// A number, in any base that some program takes for an address's: "0x7f.1" is 127.0.0.1 to it. No
+// domain at the top is one. [RFC 3696 §2]
+bool is_number(std::string_view label) {
+  if (label.substr(0, 2) == "0x") {
+    return label.substr(2).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  }
+  return label.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // Nothing in it that IDNA could change or would have to check.
 bool is_plain(std::string_view name) {
   return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") ==
@@ -89,6 +98,11 @@ Result<Identifier> parse_identifier(std::string_view text) {
     const std::string fault = label_fault(rest.substr(0, dot));
     if (!fault.empty()) return refuse(text, fault);
     ++labels;
+    if (dot == std::string_view::npos && is_number(rest)) {
+      return refuse(text,
+                    "ends with a number, as an address does; write an address as four "
+                    "decimal numbers");
+    }
     if (dot == std::string_view::npos) break;
     rest.remove_prefix(dot + 1);
   }

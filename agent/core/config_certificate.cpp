@@ -7,6 +7,7 @@
 #include "agent/core/config_not_yet.h"
 #include "agent/core/config_parts.h"
 #include "agent/core/own_request.h"
+#include "agent/core/public_names.h"
 
 namespace nolapse {
 namespace {
@@ -129,6 +130,25 @@ void read_cas(ConfigSection& section, CertificateSpec& spec, const ConfigContext
   } else if (node->kind == ConfigNode::Kind::list && node->children.empty()) {
     section.problem("ca", "is empty, so that nobody could issue this certificate",
                     "name a CA, or remove the key to use all of them");
+  }
+}
+
+// Where only public CAs are asked. A private one may issue for what is its operator's own.
+void refuse_unpublic_domains(ConfigSection& section, const std::vector<PlacedDomain>& domains,
+                             const CertificateSpec& spec, const ConfigContext& context) {
+  const bool all_public =
+      std::all_of(spec.cas.begin(), spec.cas.end(), [&](const std::string& name) {
+        const CaConfig* const ca = context.config.find_ca(name);
+        return ca != nullptr && is_public_directory(ca->directory);
+      });
+  if (!all_public || spec.cas.empty()) return;
+  for (const PlacedDomain& domain : domains) {
+    const std::string why = why_not_public(domain.identifier);
+    if (why.empty()) continue;
+    section.problem_at(
+        *domain.node, "domains",
+        "\"" + domain.identifier.value + "\" " + why + "; public CAs issue for no such name",
+        "remove it, or get it from a private CA in a [[certificate]] of its own");
   }
 }
 
@@ -272,6 +292,7 @@ void read_certificate(const ConfigNode& table, int number, ConfigContext& contex
   spec.lifetime = section.duration("lifetime", std::chrono::minutes(5), std::chrono::days(398),
                                    "from 5m to 398d");
   read_cas(section, spec, context);
+  refuse_unpublic_domains(section, domains, spec, context);
   read_standby(section, spec, context);
   for (const std::string& name : read_references(section, "deploy", context)) {
     for (const auto& [target, each] : context.config.targets) {

@@ -1,5 +1,7 @@
 #include "agent/solvers/dns01.h"
 
+#include <map>
+
 #include "acme/challenge_response.h"
 #include "agent/core/turns.h"
 #include "agent/solvers/dns_propagation.h"
@@ -23,7 +25,7 @@ class Dns01 : public Solver {
 
   // What is there of an attempt that failed is the flow's to have cleaned up.
   void present(std::vector<PresentedChallenge> challenges, Completion<void> done) override {
-    change_all(challenges, &DnsProvider::add, std::move(done));
+    change_all(challenges, Change::add, std::move(done));
   }
 
   void await_proof(std::vector<PresentedChallenge> challenges, Patience patience,
@@ -42,7 +44,7 @@ class Dns01 : public Solver {
 
   void clean_up(std::vector<PresentedChallenge> challenges,
                 std::function<void(CleanUpReport)> done) override {
-    change_all(challenges, &DnsProvider::remove, [done = std::move(done)](Result<void> outcome) {
+    change_all(challenges, Change::remove, [done = std::move(done)](Result<void> outcome) {
       CleanUpReport report;
       if (!outcome) report.left_behind = "a TXT record may be left: " + outcome.error().message;
       done(report);
@@ -50,10 +52,15 @@ class Dns01 : public Solver {
   }
 
  private:
-  using Change = void (DnsProvider::*)(DnsProvider::Record, Completion<void>);
+  enum class Change { add, remove };
 
   static std::string name_of(const PresentedChallenge& challenge) {
     return challenge.label + "." + challenge.identifier.value;
+  }
+
+  using Key = std::pair<std::string, std::string>;  // a record's name and value
+  static Key key_of(const PresentedChallenge& challenge) {
+    return {name_of(challenge), acme::dns01_value(challenge.key_authorization)};
   }
 
   // Goes through all of them and gives the first failure.
@@ -73,21 +80,32 @@ class Dns01 : public Solver {
     world_.clock.start_timer(Duration{0}, [one_done] { one_done({}); });  // none is fine, too
   }
 
-  // One at a time, or one for each name where the provider admits it: two that read, change and
-  // write the same set of values lose one.
+  // What is taken away is taken from where it was put, wherever the name leads by now.
   void change(const PresentedChallenge& challenge, Change what, Completion<void> done) {
+    const auto known = places_.find(key_of(challenge));
+    if (what == Change::remove && known != places_.end()) {
+      return change_at(known->second, challenge, what, done);
+    }
     find_record_place(world_, name_of(challenge),
-                      [this, challenge, what, done = std::move(done)](Result<RecordPlace> place) {
-                        // A resolver that is away is ours. The CA has its own, and most records
-                        // have no alias.
-                        const bool may_go_on = !place && place.error().kind != ErrorKind::input;
-                        if (may_go_on && !provider_->needs_zone())
-                          place = RecordPlace{name_of(challenge), {}};
-                        if (!place) return done(described(place.error()));
-                        change_at(*place, challenge, what, done);
+                      [this, challenge, what, done = std::move(done)](const RecordSearch& search) {
+                        if (search.failure && !may_go_on(search, what))
+                          return done(described(*search.failure));
+                        RecordPlace place = search.place;
+                        if (place.name.empty()) place.name = name_of(challenge);
+                        if (what == Change::add) places_[key_of(challenge)] = place;
+                        change_at(place, challenge, what, done);
                       });
   }
 
+  // A resolver that is away is ours. The CA has its own, and most records have no alias. A removal
+  // can wait, and one from a guessed place would count as done.
+  bool may_go_on(const RecordSearch& search, Change what) const {
+    if (search.failure->kind == ErrorKind::input || provider_->needs_zone()) return false;
+    return what == Change::add || !search.place.name.empty();
+  }
+
+  // One at a time, or one for each name where the provider admits it: two that read, change and
+  // write the same set of values lose one.
   void change_at(const RecordPlace& place, const PresentedChallenge& challenge, Change what,
                  const Completion<void>& done) {
     DnsProvider::Record record{place.name,
@@ -97,11 +115,14 @@ class Dns01 : public Solver {
                                challenge.token,
                                challenge.key_authorization};
     const std::string turn = provider_->may_overlap() ? record.name : "";
-    turns_.enter(turn, [this, record = std::move(record), turn, what, done] {
-      (*provider_.*what)(record, [this, turn, done](Result<void> outcome) {
-        turns_.leave(turn);
-        done(outcome ? std::move(outcome) : described(outcome.error()));
-      });
+    const auto changed = [this, key = key_of(challenge), turn, what, done](Result<void> outcome) {
+      turns_.leave(turn);
+      if (outcome && what == Change::remove) places_.erase(key);
+      done(outcome ? std::move(outcome) : described(outcome.error()));
+    };
+    turns_.enter(turn, [this, record = std::move(record), what, changed] {
+      if (what == Change::add) return provider_->add(record, changed);
+      provider_->remove(record, changed);
     });
   }
 
@@ -114,6 +135,7 @@ class Dns01 : public Solver {
   World world_;
   std::unique_ptr<DnsProvider> provider_;
   Turns turns_;
+  std::map<Key, RecordPlace> places_;  // where this process put what is not taken away yet
 };
 
 }  // namespace

@@ -47,10 +47,10 @@ class Propagation : public std::enable_shared_from_this<Propagation> {
 
   void locate(Record& record) {
     find_record_place(world_, record.wanted.name,
-                      [self = shared_from_this(), &record](Result<RecordPlace> place) {
-                        if (!place) return self->located(place.error().message);
-                        record.name = place->name;
-                        record.zone = place->zone;
+                      [self = shared_from_this(), &record](const RecordSearch& search) {
+                        if (search.failure) return self->located(search.failure->message);
+                        record.name = search.place.name;
+                        record.zone = search.place.zone;
                         self->find_servers(record);
                       });
   }

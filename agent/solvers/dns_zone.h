@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,15 @@ struct RecordPlace {
   std::string zone;  // the apex above it
 };
 
-// Follows aliases, then climbs to the first name with NS records. Errors: those of Dns::ask, input
-// ZONE_NOT_FOUND. Calls back late.
-void find_record_place(World world, std::string name, Completion<RecordPlace> done);
+struct RecordSearch {
+  // After a failure as far as it came: the zone is empty, and so is the name where not even the
+  // first question had an answer.
+  RecordPlace place;
+  std::optional<Error> failure;  // those of Dns::ask, input ZONE_NOT_FOUND
+};
+
+// Follows aliases, then climbs to the first name with NS records. Calls back late.
+void find_record_place(World world, std::string name, std::function<void(RecordSearch)> done);
 
 struct NameServer {
   std::string name;

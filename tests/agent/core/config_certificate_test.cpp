@@ -72,6 +72,61 @@ TEST_CASE("domains are names that a CA would take, each once") {
   });
 }
 
+TEST_CASE("82: what no public CA issues for is refused where only public ones are asked") {
+  const std::string le =
+      "\n[[ca]]\nname = \"le\"\ndirectory = \"https://acme-v02.api.letsencrypt.org/directory\"\n"
+      "terms_of_service_agreed = true\n";
+  const auto of = [&](const std::string& name, const std::string& ca) {
+    const std::string way = name.starts_with("*.") ? "type = \"dns-01\"\nprovider = \"rfc2136\"\n"
+                                                     "server = \"192.0.2.53:53\"\n"
+                                                   : "type = \"http-01\"\nlisten = \"[::]:80\"\n";
+    return problems_of("[[certificate]]\nname = \"shop\"\ndomains = [\"" + name +
+                       "\"]\nca = " + ca + "\n[challenge.way]\n" + way + with_ca(le));
+  };
+  struct Row {
+    const char* name;
+    const char* why;  // empty: it may be asked for
+  };
+  for (const Row& row : {Row{"co.uk", "is a public suffix"},
+                         Row{"*.co.uk", "is a public suffix"},
+                         Row{"com", "is a single word"},
+                         Row{"intranet", "is a single word"},
+                         Row{"localhost", "is below a name that is reserved"},
+                         Row{"printer.local", "is below a name that is reserved"},
+                         Row{"a.home.arpa", "is below a name that is reserved"},
+                         Row{"192.168.0.1", "is an address that is not reached"},
+                         Row{"10.0.0.1", "is an address that is not reached"},
+                         Row{"127.0.0.1", "is an address that is not reached"},
+                         Row{"::1", "is an address that is not reached"},
+                         Row{"fe80::1", "is an address that is not reached"},
+                         Row{"::ffff:10.0.0.1", "is an address that is not reached"},
+                         Row{"2002:a00:1::1", "is an address that is not reached"},
+                         Row{"shop.co.uk", ""},
+                         Row{"*.shop.co.uk", ""},
+                         Row{"shop.example", ""},
+                         Row{"mylocal.shop.de", ""},
+                         Row{"shop.github.io", ""},
+                         Row{"github.io", ""},
+                         Row{"8.8.8.8", ""},
+                         Row{"172.32.0.1", ""},
+                         Row{"2606:4700::1", ""}}) {
+    CAPTURE(row.name);
+    const auto problems = of(row.name, "\"le\"");
+    std::string said;
+    for (const std::string& problem : problems) said += problem + "\n";
+    CAPTURE(said);
+    CHECK(problems.size() == (*row.why == '\0' ? 0 : 1));
+    CHECK(said.find(row.why) != std::string::npos);
+    // A private CA may issue for it, as the first or as the fallback.
+    CHECK(of(row.name, "\"pebble\"").empty());
+    CHECK(of(row.name, "[\"le\", \"pebble\"]").empty());
+  }
+  for (const char* name : {"0x7f.1", "127.0x0", "a.8", "1.2.3.4.5"}) {
+    CAPTURE(name);
+    CHECK(of(name, "\"pebble\"").size() == 1);
+  }
+}
+
 TEST_CASE("a hundred names fit into a certificate, and one more does not") {
   std::string names = "domains = [\"n0.example\"";
   for (int i = 1; i < 100; ++i) names += ", \"n" + std::to_string(i) + ".example\"";

@@ -84,8 +84,9 @@ namespace {
 class SlowService final : public Http {
  public:
   explicit SlowService(Clock& clock) : clock_(clock) {}
-  void send(acme::HttpRequest, HttpOptions, Completion<acme::HttpResponse> done) override {
+  void send(acme::HttpRequest request, HttpOptions, Completion<acme::HttpResponse> done) override {
     ++all;
+    last = request.url + " " + request.body;
     most = std::max(most, ++under_way_);
     clock_.start_timer(1s, [this, done] {
       --under_way_;
@@ -94,10 +95,34 @@ class SlowService final : public Http {
   }
   int all = 0;
   int most = 0;
+  std::string last;
 
  private:
   Clock& clock_;
   int under_way_ = 0;
+};
+
+// A resolver that answers some kinds of questions only.
+class PartlyDeafDns final : public Dns {
+ public:
+  explicit PartlyDeafDns(Dns& dns) : dns_(dns) {}
+  void resolve(std::string host, Completion<std::vector<std::string>> done) override {
+    dns_.resolve(std::move(host), std::move(done));
+  }
+  void ask(DnsLookup lookup, Completion<DnsAnswer> done) override {
+    if (std::find(refused.begin(), refused.end(), lookup.type) == refused.end())
+      return dns_.ask(std::move(lookup), std::move(done));
+    dns_.ask(std::move(lookup), [done = std::move(done)](const Result<DnsAnswer>&) {
+      done(fail(ErrorKind::transient, "DNS_FAILED", "the resolver answers NOTIMP"));
+    });
+  }
+  void update(DnsUpdate update, Completion<void> done) override {
+    dns_.update(std::move(update), std::move(done));
+  }
+  std::vector<DnsType> refused;
+
+ private:
+  Dns& dns_;
 };
 
 ChallengeConfig httpreq_way() {
@@ -107,11 +132,11 @@ ChallengeConfig httpreq_way() {
   return challenge;
 }
 
-World with_http(const World& world, Http& http) {
+World with(const World& world, Http& http, Dns& dns) {
   return {world.clock,
           http,
           world.tls_probe,
-          world.dns,
+          dns,
           world.files,
           world.processes,
           world.key_maker,
@@ -121,7 +146,65 @@ World with_http(const World& world, Http& http) {
           world.mail};
 }
 
+World with_http(const World& world, Http& http) {
+  return with(world, http, world.dns);
+}
+
+// A service, and a name whose proofs are delegated to another zone.
+struct DelegatedScene : Scene {
+  DelegatedScene() {
+    zone.records.push_back({"_acme-challenge.shop.test", DnsType::cname, "shop.proofs.test"});
+    world.dns.add_zone("proofs.test", "192.0.2.54");
+    start_process();
+  }
+  void start_process() { solver = make_dns01(httpreq_way(), with(world.world(), service, dns)); }
+  bool told(const std::string& what) const { return service.last.find(what) != std::string::npos; }
+  SlowService service{world.clock};
+  PartlyDeafDns dns{world.world().dns};
+};
+
 }  // namespace
+
+TEST_CASE("an alias that is known is kept where only the zone above it is not") {
+  DelegatedScene scene;
+  scene.dns.refused = {DnsType::ns};
+  REQUIRE(scene.present({proof("shop.test", "one")}));
+  CHECK(scene.told("/present"));
+  CHECK(scene.told("\"shop.proofs.test.\""));
+  CHECK(scene.clean_up({proof("shop.test", "one")}).empty());
+  CHECK(scene.told("/cleanup"));
+  CHECK(scene.told("\"shop.proofs.test.\""));
+}
+
+TEST_CASE("a record is taken away from where it was put, whatever the resolver says then") {
+  DelegatedScene scene;
+  scene.dns.refused = {DnsType::ns, DnsType::txt};
+  REQUIRE(scene.present({proof("shop.test", "one")}));
+  CHECK(scene.told("\"_acme-challenge.shop.test.\""));
+  scene.dns.refused = {};
+  CHECK(scene.clean_up({proof("shop.test", "one")}).empty());
+  CHECK(scene.told("/cleanup"));
+  CHECK(scene.told("\"_acme-challenge.shop.test.\""));
+
+  REQUIRE(scene.present({proof("shop.test", "two")}));
+  CHECK(scene.told("\"shop.proofs.test.\""));
+  scene.dns.refused = {DnsType::ns, DnsType::txt};
+  CHECK(scene.clean_up({proof("shop.test", "two")}).empty());
+  CHECK(scene.told("/cleanup"));
+  CHECK(scene.told("\"shop.proofs.test.\""));
+}
+
+TEST_CASE("where a record of an ended process is cannot be guessed: it is asked for again later") {
+  DelegatedScene scene;
+  REQUIRE(scene.present({proof("shop.test", "one")}));
+  scene.start_process();
+  scene.dns.refused = {DnsType::ns, DnsType::txt};
+  CHECK_FALSE(scene.clean_up({proof("shop.test", "one")}).empty());
+  CHECK(scene.told("/present"));
+  scene.dns.refused = {DnsType::ns};
+  CHECK(scene.clean_up({proof("shop.test", "one")}).empty());
+  CHECK(scene.told("\"shop.proofs.test.\""));
+}
 
 TEST_CASE("a service, or a program, is asked for one name after the other") {
   Scene scene;
