@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "acme/json_read.h"
 
@@ -23,24 +24,26 @@ Diagnosis in_the_clear(const Endpoint& endpoint, std::string code, const std::st
   return diagnosis;
 }
 
-// Where visitors are sent on to, when that is a site with a certificate of its own.
-std::optional<DiagnosisTarget> sent_on_to(const SeenEndpoint& seen) {
+// Where the page that answered sends its visitors; empty: it sends them nowhere.
+std::string sent_on_to(const SeenEndpoint& seen) {
   for (const SeenAddress& address : seen.addresses) {
-    if (!address.http || !address.http->location.starts_with("https://")) continue;
-    const auto to = parse_diagnosis_target(address.http->location);
-    if (!to) continue;
-    const bool same =
-        to->endpoint.host == seen.endpoint.host && to->endpoint.port == seen.endpoint.port;
-    if (!same) return *to;
+    if (address.http && !address.http->location.empty()) return address.http->location;
   }
   return {};
+}
+
+std::string page_at(const DiagnosisTarget& target) {
+  return (target.redirects ? "http://" : "https://") + target.endpoint.text + target.path;
 }
 
 // How far one target has led.
 struct Way {
   std::chrono::milliseconds began{};
-  std::vector<std::string> steps;  // for people
-  Diagnosis diagnosis;             // what is wrong, or of the first site
+  DiagnosisTarget at;               // where it is now
+  std::set<std::string> been;       // pages
+  std::vector<std::string> steps;   // for people
+  std::optional<Diagnosis> begins;  // of the first site, which is well
+  std::size_t before = 0;           // of the steps: those that led there
 };
 
 class Run : public std::enable_shared_from_this<Run> {
@@ -63,41 +66,98 @@ class Run : public std::enable_shared_from_this<Run> {
   void start_next() {
     if (next_ == targets_.size()) return;
     const std::size_t index = next_++;
-    const DiagnosisTarget& target = targets_[index].target;
     ways_[index].began = tools_.world.clock.uptime();
-    if (target.redirects) return resolve(index);
-    gather(index, target);
+    go(index, targets_[index].target);
   }
 
-  // All sites on a way share the time of one.
-  void gather(std::size_t index, const DiagnosisTarget& target) {
-    DiagnosisTools tools = tools_;
+  void go(std::size_t index, const DiagnosisTarget& to) {
+    Way& way = ways_[index];
+    way.at = to;
+    way.been.insert(page_at(to));
+    if (to.redirects) return resolve(index);
+    gather(index);
+  }
+
+  // All pages on a way share the time of one.
+  Duration time_left(std::size_t index) const {
     const Duration gone = tools_.world.clock.uptime() - ways_[index].began;
-    tools.options.whole_limit = std::max<Duration>(tools.options.whole_limit - gone, least_time);
-    gather_evidence(tools, target, [self = shared_from_this(), index](const Evidence& evidence) {
-      self->gathered(index, evidence);
-    });
+    return tools_.options.whole_limit - gone;
   }
 
-  // Who is sent on by a site that is well may meet a certificate that is not.
+  void gather(std::size_t index) {
+    DiagnosisTools tools = tools_;
+    tools.options.whole_limit = time_left(index);
+    gather_evidence(tools, ways_[index].at,
+                    [self = shared_from_this(), index](const Evidence& evidence) {
+                      self->gathered(index, evidence);
+                    });
+  }
+
+  // Who is sent on by a site that is well may meet a page, or a certificate, that is not.
   void gathered(std::size_t index, const Evidence& evidence) {
     Way& way = ways_[index];
     Diagnosis diagnosis = diagnose(evidence);
-    const bool fine = diagnosis.code == "CERTIFICATE_FINE";
-    const auto next =
-        fine && way.steps.size() < most_redirects ? sent_on_to(evidence.asked) : std::nullopt;
-    const std::string target = diagnosis.target;
-    if (!fine || way.diagnosis.target.empty()) {
-      diagnosis.why.insert(diagnosis.why.end(), way.steps.begin(), way.steps.end());
-      way.diagnosis = std::move(diagnosis);
+    if (diagnosis.code != "CERTIFICATE_FINE") return arrived(index, std::move(diagnosis));
+    const std::string said = diagnosis.target + " is well, and sends its visitors on to ";
+    if (!way.begins) {
+      way.begins = std::move(diagnosis);
+      way.before = way.steps.size();
     }
-    if (!next) return ended(index, std::move(way.diagnosis));
-    way.steps.push_back(target + " is well, and sends its visitors on to " + next->endpoint.text);
-    gather(index, *next);
+    const std::string location = sent_on_to(evidence.asked);
+    if (location.empty()) return well(index);
+    follow(index, said, location);
+  }
+
+  // What comes after the first site is worth no word then.
+  void well(std::size_t index) {
+    Way& way = ways_[index];
+    way.steps.resize(way.before);
+    arrived(index, std::move(*way.begins));
+  }
+
+  // With how one gets there.
+  void arrived(std::size_t index, Diagnosis diagnosis) {
+    const auto& steps = ways_[index].steps;
+    diagnosis.why.insert(diagnosis.why.end(), steps.begin(), steps.end());
+    ended(index, std::move(diagnosis));
+  }
+
+  // A page that nobody looked at acquits nobody.
+  void follow(std::size_t index, const std::string& said, const std::string& location) {
+    Way& way = ways_[index];
+    const auto to = parse_redirect(way.at, location);
+    const char* obstacle = nullptr;
+    if (!to) {
+      obstacle = "that is no page of the web, and nobody looked at it";
+    } else if (way.been.contains(page_at(*to))) {
+      obstacle = "that leads round in a circle, at least without cookies";
+    } else if (way.been.size() > most_redirects) {
+      obstacle = "nobody followed more redirects than those before it";
+    } else if (time_left(index) < least_time) {
+      obstacle = "there was no time left to look at it";
+    }
+    if (obstacle != nullptr) {
+      return not_followed(index, said + acme::printable(location, 200) + "; " + obstacle);
+    }
+    const bool same_site = to->endpoint.text == way.at.endpoint.text;
+    way.steps.push_back(said + (same_site ? acme::printable(to->path, 200) : to->endpoint.text));
+    go(index, *to);
+  }
+
+  void not_followed(std::size_t index, const std::string& summary) {
+    Way& way = ways_[index];
+    Diagnosis diagnosis;
+    if (way.begins) diagnosis = std::move(*way.begins);
+    if (diagnosis.target.empty()) diagnosis.target = "http://" + way.at.endpoint.text;
+    diagnosis.cause = Cause::unknown;
+    diagnosis.code = "REDIRECT_NOT_FOLLOWED";
+    diagnosis.summary = summary;
+    diagnosis.fix = "ask about the page that fails itself: nolapse diagnose URL";
+    arrived(index, std::move(diagnosis));
   }
 
   void resolve(std::size_t index) {
-    const Endpoint& endpoint = targets_[index].target.endpoint;
+    const Endpoint& endpoint = ways_[index].at.endpoint;
     const auto by_hand =
         tools_.options.resolved.find(HostPort{endpoint.host, endpoint.port, false}.text());
     if (by_hand != tools_.options.resolved.end()) return visit(index, by_hand->second.front());
@@ -105,46 +165,46 @@ class Run : public std::enable_shared_from_this<Run> {
                                              index](const Result<std::vector<std::string>>& found) {
       if (found) return self->visit(index, found->front());
       const bool missing = found.error().code == "NAME_NOT_FOUND";
-      self->ended(index, in_the_clear(self->targets_[index].target.endpoint,
-                                      missing ? "NO_SUCH_NAME" : "DNS_FAILS",
-                                      "cannot be looked up: " + found.error().message));
+      self->arrived(index, in_the_clear(self->ways_[index].at.endpoint,
+                                        missing ? "NO_SUCH_NAME" : "DNS_FAILS",
+                                        "cannot be looked up: " + found.error().message));
     });
   }
 
   void visit(std::size_t index, const std::string& address) {
-    const DiagnosisTarget& target = targets_[index].target;
+    const DiagnosisTarget& target = ways_[index].at;
     HttpOptions options;
-    options.timeout = tools_.options.probe_limit;
+    options.timeout =
+        std::clamp<Duration>(time_left(index), least_time, tools_.options.probe_limit);
     options.plain_http = true;
     options.address = address;
     tools_.world.http.send(
-        {"GET", "http://" + target.endpoint.text + target.path, {}, {}}, options,
+        {"GET", page_at(target), {}, {}}, options,
         [self = shared_from_this(), index](const Result<acme::HttpResponse>& response) {
           self->visited(index, response);
         });
   }
 
   void visited(std::size_t index, const Result<acme::HttpResponse>& response) {
-    const DiagnosisTarget& target = targets_[index].target;
+    Way& way = ways_[index];
+    const Endpoint& endpoint = way.at.endpoint;
     if (!response) {
       const std::string& text = response.error().message;
       const char* const code = text.find("refused") != std::string::npos ? "TCP_REFUSED"
                                : response.error().code == "CA_TIMEOUT"   ? "TCP_TIMEOUT"
                                                                          : "NO_TLS";
-      return ended(index, in_the_clear(target.endpoint, code,
-                                       "carries no certificate, and gives no answer: " + text));
+      return arrived(index, in_the_clear(endpoint, code,
+                                         "carries no certificate, and gives no answer: " + text));
     }
     const std::string location(response->header("Location"));
-    if (response->status / 100 == 3 && location.starts_with("https://")) {
-      if (const auto to = parse_diagnosis_target(location)) {
-        ways_[index].steps.push_back("http://" + target.endpoint.text +
-                                     " carries no certificate, and sends to " + to->endpoint.text);
-        return gather(index, *to);
-      }
+    if (response->status / 100 == 3 && !location.empty()) {
+      return follow(index, "http://" + endpoint.text + " carries no certificate, and sends to ",
+                    location);
     }
-    ended(index, in_the_clear(target.endpoint, "NO_TLS",
-                              "carries no certificate, and answers HTTP " +
-                                  std::to_string(response->status)));
+    if (way.begins && response->status < 500) return well(index);
+    arrived(index, in_the_clear(endpoint, "NO_TLS",
+                                "carries no certificate, and answers HTTP " +
+                                    std::to_string(response->status)));
   }
 
   void ended(std::size_t index, Diagnosis diagnosis) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <filesystem>
 
 namespace nolapse {
 namespace {
@@ -119,7 +119,47 @@ tl::expected<DiagnosisTarget, EndpointFault> parse_url(const std::string& text, 
   return target;
 }
 
+// A path with its query, "/a/b?c", as a browser makes it of what is relative to another.
+std::string path_after(const std::string& path, const std::string& reference) {
+  const std::string page = path.substr(0, path.find('?'));
+  std::string merged = reference;
+  if (reference.empty() || reference.starts_with('#')) merged = path;
+  if (reference.starts_with('?')) merged = page + reference;
+  if (!merged.starts_with('/')) merged = page.substr(0, page.rfind('/') + 1) + reference;
+  const std::size_t end = std::min(merged.find_first_of("?#"), merged.size());
+  const std::string query = merged.substr(end, merged.find('#') - end);
+  const std::string plain = merged.substr(0, end);
+  if (plain.find("/.") == std::string::npos) return plain + query;
+  return std::filesystem::path(plain).lexically_normal().string() + query;
+}
+
+bool has_scheme(const std::string& location) {
+  const std::size_t colon = location.find(':');
+  return colon != std::string::npos && colon < location.find_first_of("/?#");
+}
+
 }  // namespace
+
+std::optional<DiagnosisTarget> parse_redirect(const DiagnosisTarget& from,
+                                              const std::string& location) {
+  const bool elsewhere = has_scheme(location) || location.starts_with("//");
+  if (!elsewhere) {
+    DiagnosisTarget to = from;
+    to.path = path_after(from.path, location);
+    if (!is_sendable(to.path)) return {};
+    return to;
+  }
+  const std::string scheme = from.redirects ? "http:" : "https:";
+  auto to = parse_diagnosis_target(location.starts_with("//") ? scheme + location : location);
+  if (!to || to->path.empty()) return {};
+  // An endpoint may be asked under another address than its name has.
+  const Endpoint& known = from.endpoint;
+  if (to->redirects == from.redirects && to->endpoint.host == known.server_name &&
+      to->endpoint.port == known.port) {
+    to->endpoint = known;
+  }
+  return *to;
+}
 
 DiagnosisTarget target_of(Endpoint endpoint) {
   DiagnosisTarget target{std::move(endpoint), {}, false, false};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct DiagnosisTarget {
 };
 
 tl::expected<DiagnosisTarget, EndpointFault> parse_diagnosis_target(const std::string& text);
+
+// Where a page of `from` sends its visitors, be it within the same site. Nothing: to no page.
+// [RFC 9110 §10.2.2, RFC 3986 §5.2]
+std::optional<DiagnosisTarget> parse_redirect(const DiagnosisTarget& from,
+                                              const std::string& location);
 
 DiagnosisTarget target_of(Endpoint endpoint);
 

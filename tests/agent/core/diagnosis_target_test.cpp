@@ -102,3 +102,48 @@ TEST_CASE("addresses can be given by hand, several for one name, as curl has it"
     CHECK_FALSE(add_resolved(resolved, text));
   }
 }
+
+TEST_CASE("where a page sends its visitors is read as a browser reads it") {
+  struct Case {
+    const char* location;
+    const char* endpoint;
+    const char* path;
+  };
+  const auto from = parse_diagnosis_target("https://shop.test:8443/a/b?c");
+  REQUIRE(from);
+  for (const Case& each :
+       std::vector<Case>{{"/en/", "shop.test:8443", "/en/"},
+                         {"en/?x=a:b", "shop.test:8443", "/a/en/?x=a:b"},
+                         {"../en", "shop.test:8443", "/en"},
+                         {"./", "shop.test:8443", "/a/"},
+                         {"?d#e", "shop.test:8443", "/a/b?d"},
+                         {"#top", "shop.test:8443", "/a/b?c"},
+                         {"https://SHOP.test:8443/en#top", "shop.test:8443", "/en"},
+                         {"//other.test/en", "other.test:443", "/en"},
+                         {"https://shop.test", "shop.test:443", "/"}}) {
+    CAPTURE(each.location);
+    const auto to = parse_redirect(*from, each.location);
+    REQUIRE(to);
+    CHECK(to->endpoint.text == each.endpoint);
+    CHECK(to->path == each.path);
+    CHECK_FALSE(to->redirects);
+  }
+  for (const char* location : {"app://shop/", "mailto:ops@shop.test", "https://root@shop.test/",
+                               "imaps://shop.test/", "/a b", "https://"}) {
+    CAPTURE(location);
+    CHECK_FALSE(parse_redirect(*from, location));
+  }
+}
+
+TEST_CASE("a redirect to the name of an endpoint stays at its address") {
+  const auto from = parse_diagnosis_target("10.0.0.7:443#shop.test");
+  REQUIRE(from);
+  const auto to = parse_redirect(*from, "https://shop.test/en/");
+  REQUIRE(to);
+  CHECK(to->endpoint.host == "10.0.0.7");
+  CHECK(to->path == "/en/");
+  const auto clear = parse_redirect(*from, "http://shop.test:443/");
+  REQUIRE(clear);
+  CHECK(clear->redirects);
+  CHECK(clear->endpoint.host == "shop.test");
+}
