@@ -32,32 +32,38 @@ StorePointer read_anchors(std::string_view pem) {
   return store;
 }
 
-// Without anchors. A root that issues by itself is seldom, and its clients need it by name.
-Result<void> check_issuer_present(const std::vector<Certificate>& chain, Time when) {
+Time judged_at(const std::vector<Certificate>& chain, Time now) {
+  return std::max(now, chain.front().not_before);
+}
+
+}  // namespace
+
+Result<void> check_issuer_present(const std::vector<Certificate>& chain, Time now) {
+  if (chain.empty()) return refuse("is missing");
   const Certificate& leaf = chain.front();
+  if (leaf.issuer == leaf.subject) {
+    return refuse(
+        "is signed by itself: no CA stands behind it; if it is to be one all the same, "
+        "name its file as issuer_roots");
+  }
   if (chain.size() == 1) {
-    if (leaf.issuer == leaf.subject) return {};
     return refuse("comes without its issuer \"" + leaf.issuer +
                   "\", which clients need; if that is a root, name its file as issuer_roots");
   }
   if (!is_authority(chain[1].der)) {
     return refuse("is signed by \"" + chain[1].subject + "\", which is not a CA");
   }
-  if (chain[1].not_after <= when) {
+  if (chain[1].not_after <= judged_at(chain, now)) {
     return refuse("is signed by \"" + chain[1].subject + "\", which expired at " +
                   format_rfc3339(chain[1].not_after));
   }
   return {};
 }
 
-}  // namespace
-
 Result<void> check_issuer(const std::vector<Certificate>& chain, std::string_view anchors_pem,
-                          Time now) {
+                          const std::string& which, Time now) {
   if (chain.empty()) return refuse("is missing");
-  const Time when = std::max(now, chain.front().not_before);
-  if (anchors_pem.empty()) return check_issuer_present(chain, when);
-
+  const Time when = judged_at(chain, now);
   const StorePointer anchors = read_anchors(anchors_pem);
   std::vector<X509Pointer> owners;
   const std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> others(
@@ -77,10 +83,10 @@ Result<void> check_issuer(const std::vector<Certificate>& chain, std::string_vie
   const auto depth = static_cast<std::size_t>(X509_STORE_CTX_get_error_depth(context.get()));
   ERR_clear_error();
   if (good) return {};
-  return refuse("no anchor in issuer_roots stands behind: " +
-                std::string(X509_verify_cert_error_string(error)) + " (issuer: \"" +
-                chain[std::min(depth, chain.size() - 1)].issuer +
-                "\"); if the CA has a new root, add it there");
+  return refuse("no anchor " + which +
+                " stands behind: " + std::string(X509_verify_cert_error_string(error)) +
+                " (issuer: \"" + chain[std::min(depth, chain.size() - 1)].issuer +
+                "\"); if the CA has a new root, name it in issuer_roots");
 }
 
 }  // namespace nolapse::acme

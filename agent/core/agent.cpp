@@ -16,6 +16,7 @@ Agent::Agent(World world, const Config& config, EventStream& events, SolverFacto
       left_behind_(world, store_, events),
       target_turns_(world.clock),
       certificate_turns_(world.clock),
+      proof_turns_(world.clock),
       revocation_check_(world.clock, world.http),
       rehearsals_({world, config, store_, events, target_turns_, certificate_turns_,
                    [this](const std::string& ca) -> CaClient& {
@@ -397,7 +398,7 @@ Solver* Agent::solver(const std::string& challenge) {
   const auto configured = config_.challenges.find(challenge);
   if (configured == config_.challenges.end()) return nullptr;
   auto& solver = solvers_[challenge];
-  if (!solver) solver = make_solver_(configured->second, world_);
+  if (!solver) solver = make_solver_(configured->second, world_, proof_turns_);
   return solver.get();
 }
 

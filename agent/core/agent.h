@@ -121,6 +121,7 @@ class Agent {
   LeftBehind left_behind_;
   TargetTurns target_turns_;
   Turns certificate_turns_;
+  Turns proof_turns_;
   std::map<std::string_view, const CertificateSpec*> certificates_;  // the configuration's
   std::shared_ptr<ConfigOnDisk> config_on_disk_;
   std::map<std::string, Remembered> remembered_;

@@ -97,6 +97,7 @@ void Rehearsal::order() {
   request.patient = true;
   request.unseen_before = unseen_before();
   request.wait_for_person = true;
+  request.rehearsal = true;
   renewal_ = std::make_unique<Renewal>(parts_.world, parts_.store, parts_.events, staging(),
                                        solver(), parts_.left_behind, std::move(request));
   renewal_->start([this](Result<Generation> generation) {

@@ -33,6 +33,7 @@ class Renewal {
     // What a person has to set is told before the CA is asked. After two attempts it is asked all
     // the same: it may see what this host does not.
     bool wait_for_person = false;
+    bool rehearsal = false;      // what it obtains is thrown away, and no client has to trust it
     std::string reason = {};     // why it is renewed, for people
     TimeSpent* spent = nullptr;  // where its time is noted; must outlive the attempt
   };
@@ -90,6 +91,8 @@ class Renewal {
   void tell_of_other_lifetime(const acme::Certificate& leaf);
   void tell_of_ending_proof(const acme::Certificate& leaf);
   void check_issued(const std::vector<acme::Certificate>& chain);
+  Result<void> check_issuer(const std::vector<acme::Certificate>& chain, Time now);
+  bool must_be_known(const CaConfig& ca) const;
   void complete(const std::vector<acme::Certificate>& chain);
   void note_rejected_names(const Error& error);
   void give_up(const Error& error, bool order_kept);
@@ -110,7 +113,7 @@ class Renewal {
   SavedIssuance saved_;   // as it is on disk
   acme::PrivateKey key_;  // none where only the operator has it
   std::optional<acme::SigningRequest> own_request_;
-  std::string anchors_;  // issuer_roots in PEM; empty: the system's count
+  std::string anchors_;  // issuer_roots in PEM; empty: what this host knows counts
   std::optional<acme::Issuance> issuance_;
   std::vector<acme::Identifier> refused_;
   std::optional<Generation> newest_;  // the one to be replaced

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "acme/x509_issuer.h"
+#include "agent/core/issuer_anchors.h"
 #include "agent/core/renewal.h"
 
 namespace nolapse {
@@ -98,7 +99,10 @@ void Renewal::looked_at_proofs(const Solver::ProofReport& report) {
                                        report.text + "; set this record: " + report.to_be_set)});
   }
   if (report.seen) {
-    info("PROOF_SEEN", report.text);
+    // Others show it. The one that does not is a worry for later.
+    const bool everywhere = report.cause == Solver::ProofReport::Cause::none;
+    events_.emit(everywhere ? Severity::info : Severity::warning, request_.spec.name, "PROOF_SEEN",
+                 report.text);
   } else {
     events_.emit(Severity::warning, request_.spec.name, "PROOF_NOT_SEEN",
                  report.text + "; the CA is asked all the same");
@@ -145,10 +149,34 @@ void Renewal::check_issued(const std::vector<acme::Certificate>& chain) {
   auto sound = acme::check_issued_chain(
       chain, own_request_ ? own_request_->public_key_der : key_.public_key_der(),
       request_.spec.domains, now);
-  if (sound) sound = acme::check_issuer(chain, anchors_, now);
+  if (sound) sound = check_issuer(chain, now);
   if (sound) return complete(chain);
   world_.files.run(store_.drop_issuance(request_.spec.name, saved_.generation),
                    [this, error = sound.error()](Result<void>) { done_(fail(error)); });
+}
+
+// Many a private CA issues below a root that nobody named here: its certificates go on, and are
+// told. Nobody is to get what no client trusts in the place of what it does.
+Result<void> Renewal::check_issuer(const std::vector<acme::Certificate>& chain, Time now) {
+  if (!anchors_.empty()) return acme::check_issuer(chain, anchors_, "in issuer_roots", now);
+  if (request_.rehearsal) return acme::check_issuer_present(chain, now);
+  auto known = check_known_issuer(world_.files, ca_.config(), chain, now);
+  if (known) return known;
+  if (auto present = acme::check_issuer_present(chain, now); !present) return present;
+  if (must_be_known(ca_.config())) return known;
+  events_.emit(Severity::warning, request_.spec.name, "ISSUER_UNKNOWN",
+               "it is used, but " + known.error().message);
+  return {};
+}
+
+// The CA's certificates led to an anchor so far; or it is new here, and its API is one of the
+// public ones.
+bool Renewal::must_be_known(const CaConfig& ca) const {
+  if (!newest_ || newest_->ca_directory != saved_.ca_directory) return ca.roots_file.empty();
+  const auto text = world_.files.read(newest_->directory + "/fullchain.pem");
+  const auto former = text ? acme::parse_pem_chain(*text) : fail(text.error());
+  if (!former) return ca.roots_file.empty();
+  return check_known_issuer(world_.files, ca, *former, former->front().not_before).has_value();
 }
 
 void Renewal::complete(const std::vector<acme::Certificate>& chain) {

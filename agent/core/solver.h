@@ -10,6 +10,7 @@
 
 #include "acme/issuance_state.h"
 #include "agent/core/config.h"
+#include "agent/core/turns.h"
 #include "agent/world/world.h"
 
 namespace nolapse {
@@ -55,6 +56,8 @@ class Solver {
                         std::function<void(CleanUpReport)> done) = 0;
 };
 
-using SolverFactory = std::function<std::unique_ptr<Solver>(const ChallengeConfig&, World)>;
+// Solvers that share a way into the world take turns there. `turns` outlives them.
+using SolverFactory =
+    std::function<std::unique_ptr<Solver>(const ChallengeConfig&, World, Turns& turns)>;
 
 }  // namespace nolapse

@@ -3,7 +3,6 @@
 #include <map>
 
 #include "acme/challenge_response.h"
-#include "agent/core/turns.h"
 #include "agent/solvers/dns_propagation.h"
 #include "agent/solvers/dns_provider.h"
 #include "agent/solvers/dns_zone.h"
@@ -15,11 +14,11 @@ using acme::PresentedChallenge;
 
 class Dns01 : public Solver {
  public:
-  Dns01(ChallengeConfig challenge, World world)
+  Dns01(ChallengeConfig challenge, World world, Turns& turns)
       : challenge_(std::move(challenge)),
         world_(world),
         provider_(make_dns_provider(challenge_, world)),
-        turns_(world.clock) {}
+        turns_(turns) {}
 
   const char* challenge_type() const override { return challenge_.type.c_str(); }
 
@@ -104,8 +103,8 @@ class Dns01 : public Solver {
     return what == Change::add || !search.place.name.empty();
   }
 
-  // One at a time, or one for each name where the provider admits it: two that read, change and
-  // write the same set of values lose one.
+  // One at a time at each program or service, whichever sections use it, or one for each name where
+  // the provider admits it: two that read, change and write the same set of values lose one.
   void change_at(const RecordPlace& place, const PresentedChallenge& challenge, Change what,
                  const Completion<void>& done) {
     DnsProvider::Record record{place.name,
@@ -114,7 +113,8 @@ class Dns01 : public Solver {
                                challenge.identifier.value,
                                challenge.token,
                                challenge.key_authorization};
-    const std::string turn = provider_->may_overlap() ? record.name : "";
+    const std::string turn =
+        provider_->may_overlap() ? "record " + record.name : shared_place(challenge_);
     const auto changed = [this, key = key_of(challenge), turn, what, done](Result<void> outcome) {
       turns_.leave(turn);
       if (outcome && what == Change::remove) places_.erase(key);
@@ -134,14 +134,14 @@ class Dns01 : public Solver {
   const ChallengeConfig challenge_;
   World world_;
   std::unique_ptr<DnsProvider> provider_;
-  Turns turns_;
+  Turns& turns_;
   std::map<Key, RecordPlace> places_;  // where this process put what is not taken away yet
 };
 
 }  // namespace
 
-std::unique_ptr<Solver> make_dns01(const ChallengeConfig& challenge, World world) {
-  return std::make_unique<Dns01>(challenge, world);
+std::unique_ptr<Solver> make_dns01(const ChallengeConfig& challenge, World world, Turns& turns) {
+  return std::make_unique<Dns01>(challenge, world, turns);
 }
 
 }  // namespace nolapse

@@ -8,6 +8,7 @@
 
 namespace nolapse {
 
-std::unique_ptr<Solver> make_dns01(const ChallengeConfig& challenge, World world);
+// `turns`: of all who may use the same program or service, and outlives the solver.
+std::unique_ptr<Solver> make_dns01(const ChallengeConfig& challenge, World world, Turns& turns);
 
 }  // namespace nolapse

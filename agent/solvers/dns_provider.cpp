@@ -35,6 +35,14 @@ std::string setting_of(const ChallengeConfig& challenge, const std::string& key)
   return found == challenge.settings.end() ? std::string() : found->second;
 }
 
+std::string shared_place(const ChallengeConfig& challenge) {
+  for (const char* key : {"program", "script", "auth_hook"}) {
+    if (const std::string path = setting_of(challenge, key); !path.empty()) return path;
+  }
+  return challenge.provider + " " + setting_of(challenge, "endpoint") +
+         setting_of(challenge, "api");
+}
+
 std::string without_secrets(std::string text, const std::vector<std::string>& secrets) {
   constexpr std::size_t shortest = 6;  // what is shorter stands in any text by chance
   for (const std::string& secret : secrets) {

@@ -38,6 +38,10 @@ class DnsProvider {
 // One of the provider's settings; empty when it is not given.
 std::string setting_of(const ChallengeConfig& challenge, const std::string& key);
 
+// The program, or the service, behind it: the same for all sections that use it, whatever else they
+// say. Two keys of one account may reach the same zone.
+std::string shared_place(const ChallengeConfig& challenge);
+
 // `text` with each of the secrets replaced by ***.
 std::string without_secrets(std::string text, const std::vector<std::string>& secrets);
 

@@ -59,19 +59,46 @@ class Rfc2136 : public DnsProvider {
 
 constexpr std::array algorithms = {"hmac-sha256", "hmac-sha512"};
 
-// Words and punctuation of BIND's syntax; quotes are dropped, comments are not expected.
+// The end of the comment that begins here, in each of BIND's three forms; `at` where none does.
+std::size_t end_of_comment(std::string_view text, std::size_t at) {
+  const std::string_view rest = text.substr(at);
+  std::size_t end = at;
+  if (rest.starts_with("/*")) {
+    end = text.find("*/", at + 2);
+    if (end != std::string_view::npos) end += 2;
+  } else if (rest.starts_with("#") || rest.starts_with("//")) {
+    end = text.find('\n', at);
+  }
+  return std::min(end, text.size());
+}
+
+// The words of BIND's syntax, without its punctuation, quotes and comments. A comment begins where
+// a word could: a secret may have "//" in it.
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
   std::string word;
-  for (const char c : std::string(text) + " ") {
-    const bool separates = std::string_view(" \t\r\n\"{};").find(c) != std::string_view::npos;
-    if (!separates) {
+  bool quoted = false;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    for (std::size_t end = i; word.empty() && !quoted; i = end) {
+      end = end_of_comment(text, i);
+      if (end == i) break;
+    }
+    const char c = i < text.size() ? text[i] : '\n';
+    if (c == '"') quoted = !quoted;
+    if (std::string_view(" \t\r\n\"{};").find(c) == std::string_view::npos) {
       word += c;
     } else if (!word.empty()) {
       words.push_back(std::exchange(word, {}));
     }
   }
   return words;
+}
+
+std::string in_lower_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
 }
 
 TsigKey fields_of(std::string_view text) {
@@ -88,9 +115,10 @@ TsigKey fields_of(std::string_view text) {
   constexpr std::size_t whole_key = 6;  // three words, each with its value
   if (words.size() != whole_key) return {};
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] == "key") key.name = words[i + 1];
-    if (words[i] == "algorithm") key.algorithm = words[i + 1];
-    if (words[i] == "secret") key.secret = words[i + 1];
+    const std::string keyword = in_lower_case(words[i]);
+    if (keyword == "key") key.name = words[i + 1];
+    if (keyword == "algorithm") key.algorithm = words[i + 1];
+    if (keyword == "secret") key.secret = words[i + 1];
   }
   return key;
 }
@@ -100,6 +128,7 @@ TsigKey fields_of(std::string_view text) {
 Result<TsigKey> parse_tsig_key(std::string_view text) {
   TsigKey key = fields_of(text);
   if (key.name.ends_with('.')) key.name.pop_back();
+  key.algorithm = in_lower_case(key.algorithm);
   const auto secret = acme::base64_decode_lenient(key.secret);
   const bool known =
       std::find(algorithms.begin(), algorithms.end(), key.algorithm) != algorithms.end();

@@ -119,10 +119,10 @@ class Route53 : public DnsService {
   std::vector<Request> change(const Place& place, const Change& change) const override {
     auto texts = texts_after(change);
     const std::string action = texts.empty() ? "DELETE" : "UPSERT";
-    std::string ttl = "60";
+    // Of values that others put there the lifetime is theirs.
+    const std::string ttl = change.held.empty() ? "60" : change.held.front().id;
     if (texts.empty()) {
       for (const Held& each : change.held) texts.push_back(each.text);
-      ttl = change.held.front().id;
     }
     std::string values;
     for (const std::string& text : texts) {

@@ -7,6 +7,6 @@
 
 namespace nolapse {
 
-std::unique_ptr<Solver> make_solver(const ChallengeConfig& challenge, World world);
+std::unique_ptr<Solver> make_solver(const ChallengeConfig& challenge, World world, Turns& turns);
 
 }  // namespace nolapse

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "acme/x509_authority.h"
 #include "tests/support/test_issuer.h"
 
 using namespace nolapse::acme;
@@ -33,8 +34,10 @@ struct Issuers {
 
 std::string why(const std::vector<std::string>& chain_der, const std::vector<std::string>& anchors,
                 Time when = now) {
-  const auto checked = check_issuer(*parse_pem_chain(nolapse::pem_of(chain_der)),
-                                    anchors.empty() ? "" : nolapse::pem_of(anchors), when);
+  const auto chain = *parse_pem_chain(nolapse::pem_of(chain_der));
+  const auto checked = anchors.empty()
+                           ? check_issuer_present(chain, when)
+                           : check_issuer(chain, nolapse::pem_of(anchors), "in issuer_roots", when);
   return checked ? "" : checked.error().message;
 }
 
@@ -80,7 +83,14 @@ TEST_CASE("what was issued leads to an anchor, or has its issuer with it [RFC 85
        {by.leaf(by.ended), by.ended.certificate()},
        {},
        "signed by \"CN=Ended\", which expired at 2026-11-23T08:00:00Z"},
-      {"no anchor is known, and its own issuer", {by.root.certificate()}, {}, ""},
+      {"no anchor is known, and its own issuer",
+       {by.root.certificate()},
+       {},
+       "signed by itself: no CA stands behind it"},
+      {"no anchor is known, and its own issuer twice",
+       {by.root.certificate(), by.root.certificate()},
+       {},
+       "signed by itself"},
       {"a leaf as the issuer", {good, good}, {}, "which is not a CA"},
   };
   for (const Row& row : rows) {
@@ -101,6 +111,14 @@ TEST_CASE("a leaf that begins a little later is judged when it begins") {
 TEST_CASE("a file without a certificate stands behind nothing") {
   const Issuers by;
   const auto checked =
-      check_issuer(*parse_pem_chain(nolapse::pem_of(by.leaf(by.between))), "no PEM", now);
+      check_issuer(*parse_pem_chain(nolapse::pem_of(by.leaf(by.between))), "no PEM", "here", now);
   CHECK_FALSE(checked);
+}
+
+TEST_CASE("an issuer is looked for by the name that OpenSSL's own tools give its file") {
+  const Issuers by;
+  CHECK(issuer_hash(by.leaf(by.root)) == issuer_hash(by.root.certificate()));
+  CHECK(issuer_hash(by.leaf(by.root)) != issuer_hash(by.leaf(by.other)));
+  CHECK(issuer_hash(by.leaf(by.root)).size() == 8);
+  CHECK(issuer_hash("no certificate").empty());
 }

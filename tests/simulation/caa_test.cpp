@@ -103,6 +103,7 @@ TEST_CASE("a second CA that the records allow is asked at once") {
   second.name = "second";
   second.directory = "https://second.test/directory";
   second.issuer_roots_file.clear();
+  second.roots_file = "/etc/nolapse/second.pem";  // a private CA
   scene.config.cas.push_back(second);
   scene.config.certificates[0].cas = {"ca", "second"};
   scene.add_caa("shop.test", "0 issue second.test");

@@ -1,5 +1,10 @@
-// What a CA issued is used where an anchor of issuer_roots stands behind it, whatever it is called.
+// What a CA issued is used where an anchor of issuer_roots stands behind it, whatever it is called;
+// without these, where the system's anchors or those of the CA's API do, or never did.
 #include <doctest/doctest.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <cstdlib>
 
 #include "tests/simulation/shop.h"
 #include "tests/support/test_issuer.h"
@@ -13,7 +18,12 @@ namespace {
 constexpr const char* roots = "/etc/nolapse/roots.pem";
 
 struct Scene : Shop {
-  Scene() : Shop(1) { anchors = world.files.text(roots); }
+  Scene() : Shop(1, with_another_root()) { anchors = world.files.text(roots); }
+  static FakeCaSettings with_another_root() {
+    FakeCaSettings settings;
+    settings.alternate_chains = 1;
+    return settings;
+  }
 
   void trust_another() {
     const Time now = world.clock.now();
@@ -75,4 +85,81 @@ TEST_CASE("a CA that gets another name in the configuration is still the issuer"
   const CertificateOutcome later = scene.renewed();
   CHECK(later.action == Action::renewed);
   CHECK(later.generation->ca == "renamed");
+}
+
+// ---- without issuer_roots
+
+namespace {
+
+struct UnnamedScene : Scene {
+  UnnamedScene() { config.cas[0].issuer_roots_file.clear(); }
+
+  std::string first_root() const { return pem_of(ca.trust_anchors().front()); }
+  // From now on chains lead to the other one.
+  void issue_below_another_root() { config.cas[0].preferred_chain = "Test CA Alternate Root 1"; }
+  // Of a host that holds all its anchors in one file, wherever that is where the test runs.
+  void system_trusts(const std::string& pem) {
+    const char* const named = std::getenv(X509_get_default_cert_file_env());
+    world.files.put(named != nullptr ? named : X509_get_default_cert_file(), pem);
+  }
+  void api_is_verified_by(const std::string& pem) {
+    config.cas[0].roots_file = "/etc/nolapse/api.pem";
+    world.files.put("/etc/nolapse/api.pem", pem);
+  }
+  std::string unrelated() const {
+    const Time now = world.clock.now();
+    return pem_of(TestIssuer::root("Another", now - 24h, now + 24h * 999).certificate());
+  }
+  bool refused() {
+    const std::string before = live();
+    const CertificateOutcome outcome = forced();
+    return outcome.error && live() == before &&
+           outcome.error->message.find("no anchor that this host knows stands behind") !=
+               std::string::npos;
+  }
+  long doubts() const {
+    return std::count_if(trace.begin(), trace.end(), [](const std::string& event) {
+      return event.find("ISSUER_UNKNOWN") != std::string::npos;
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what a CA issues without issuer_roots leads to an anchor of the system's") {
+  UnnamedScene scene;
+  scene.system_trusts(scene.unrelated());
+  CHECK(scene.refused());
+  scene.system_trusts(scene.unrelated() + scene.first_root());
+  REQUIRE(scene.forced().generation);
+  scene.issue_below_another_root();
+  CHECK(scene.refused());
+  CHECK(scene.doubts() == 0);
+}
+
+TEST_CASE("a private CA may issue below the root of its API, and then below no other") {
+  UnnamedScene scene;
+  scene.api_is_verified_by(scene.first_root());
+  REQUIRE(scene.renewed().generation);
+  scene.issue_below_another_root();
+  CHECK(scene.refused());
+  CHECK(scene.doubts() == 0);
+}
+
+TEST_CASE("a private CA whose root nobody named goes on, and that is told each time") {
+  UnnamedScene scene;
+  scene.api_is_verified_by(scene.unrelated());
+  REQUIRE(scene.renewed().generation);
+  CHECK(scene.doubts() == 1);
+  REQUIRE(scene.forced().generation);
+  CHECK(scene.doubts() == 2);
+}
+
+TEST_CASE("a CA whose certificates never led to an anchor goes on where its API is well known") {
+  UnnamedScene scene;
+  scene.config.cas[0].issuer_roots_file = roots;
+  REQUIRE(scene.renewed().generation);
+  scene.config.cas[0].issuer_roots_file.clear();
+  REQUIRE(scene.forced().generation);
+  CHECK(scene.doubts() == 1);
 }

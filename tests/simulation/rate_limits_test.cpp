@@ -32,6 +32,7 @@ FakeCa& add_second_ca(Shop& shop) {
   config.name = "second";
   config.directory = second.directory_url();
   config.issuer_roots_file.clear();
+  config.roots_file = "/etc/nolapse/second.pem";  // a private CA
   shop.config.cas.push_back(config);
   shop.config.certificates[0].cas = {"ca", "second"};
   return second;

@@ -50,7 +50,8 @@ struct Scene {
   std::size_t records() const { return zone.records.size(); }
   FakeWorld world{1};
   FakeDns::Zone& zone;
-  std::unique_ptr<Solver> solver = make_dns01(way(), world.world());
+  Turns turns{world.world().clock};
+  std::unique_ptr<Solver> solver = make_dns01(way(), world.world(), turns);
 };
 
 }  // namespace
@@ -157,7 +158,9 @@ struct DelegatedScene : Scene {
     world.dns.add_zone("proofs.test", "192.0.2.54");
     start_process();
   }
-  void start_process() { solver = make_dns01(httpreq_way(), with(world.world(), service, dns)); }
+  void start_process() {
+    solver = make_dns01(httpreq_way(), with(world.world(), service, dns), turns);
+  }
   bool told(const std::string& what) const { return service.last.find(what) != std::string::npos; }
   SlowService service{world.clock};
   PartlyDeafDns dns{world.world().dns};
@@ -209,11 +212,39 @@ TEST_CASE("where a record of an ended process is cannot be guessed: it is asked 
 TEST_CASE("a service, or a program, is asked for one name after the other") {
   Scene scene;
   SlowService service(scene.world.clock);
-  scene.solver = make_dns01(httpreq_way(), with_http(scene.world.world(), service));
+  scene.solver = make_dns01(httpreq_way(), with_http(scene.world.world(), service), scene.turns);
   REQUIRE(scene.present(
       {proof("shop.test", "one"), proof("a.shop.test", "two"), proof("b.shop.test", "three")}));
   CHECK(service.all == 3);
   CHECK(service.most == 1);
+}
+
+TEST_CASE("sections that share a service, or a program, take turns; others do not wait") {
+  Scene scene;
+  SlowService service(scene.world.clock);
+  const World world = with_http(scene.world.world(), service);
+  const auto most_at_once = [&](const ChallengeConfig& first, const ChallengeConfig& second) {
+    service.most = 0;
+    const auto one = make_dns01(first, world, scene.turns);
+    const auto two = make_dns01(second, world, scene.turns);
+    int open = 2;
+    const auto ended = [&open](const Result<void>& outcome) {
+      CHECK(outcome);
+      --open;
+    };
+    one->present({proof("a.shop.test", "one")}, ended);
+    two->present({proof("b.shop.test", "two")}, ended);
+    REQUIRE(scene.world.clock.run_until([&open] { return open == 0; }));
+    return service.most;
+  };
+  ChallengeConfig other_type = httpreq_way();
+  other_type.name = "other";
+  other_type.type = "dns-account-01";
+  other_type.settings["username"] = "another";
+  CHECK(most_at_once(httpreq_way(), other_type) == 1);
+  ChallengeConfig elsewhere = httpreq_way();
+  elsewhere.settings["endpoint"] = "https://other.test";
+  CHECK(most_at_once(httpreq_way(), elsewhere) == 2);
 }
 
 TEST_CASE("a resolver that is away stops only what has to know the zone") {
@@ -223,7 +254,7 @@ TEST_CASE("a resolver that is away stops only what has to know the zone") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == "DNS_TIMEOUT");
   SlowService service(scene.world.clock);
-  scene.solver = make_dns01(httpreq_way(), with_http(scene.world.world(), service));
+  scene.solver = make_dns01(httpreq_way(), with_http(scene.world.world(), service), scene.turns);
   CHECK(scene.present({proof("shop.test", "one")}));
   CHECK(service.all == 1);
   CHECK_FALSE(scene.present({proof("nowhere.example", "one")}));

@@ -140,8 +140,8 @@ std::vector<Service> services() {
        aws_set(aws_value("&quot;a &amp; b&quot;") + aws_value("&quot;v4lue&quot;")),
        aws_set(quoted_ours),
        aws_set(quoted_other),
-       {{"POST " + aws_zone, aws_change("UPSERT", "60", quoted_other + quoted_ours)}},
-       {{"POST " + aws_zone, aws_change("UPSERT", "60", quoted_other)}},
+       {{"POST " + aws_zone, aws_change("UPSERT", "300", quoted_other + quoted_ours)}},
+       {{"POST " + aws_zone, aws_change("UPSERT", "300", quoted_other)}},
        {{"POST " + aws_zone, aws_change("DELETE", "300", quoted_ours)}}},
   };
 }

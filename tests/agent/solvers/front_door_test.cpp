@@ -21,7 +21,7 @@ ChallengeConfig way(const std::string& type) {
 }
 
 struct Scene {
-  explicit Scene(const std::string& type) : solver(make_solver(way(type), world.world())) {
+  explicit Scene(const std::string& type) : solver(make_solver(way(type), world.world(), turns)) {
     world.add_local_name("shop.test");
     proof = {{"dns", "shop.test"}, false, type, "https://ca.test/1", "token", "token.thumbprint"};
   }
@@ -48,6 +48,7 @@ struct Scene {
     return *text;
   }
   FakeWorld world{1};
+  Turns turns{world.world().clock};
   std::unique_ptr<Solver> solver;
   PresentedChallenge proof;
   Duration took{};

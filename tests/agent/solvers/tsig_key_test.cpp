@@ -14,6 +14,10 @@ TEST_CASE("a TSIG key is read in the forms in which name servers write it") {
        {Row{"key \"nolapse\" {\n\talgorithm hmac-sha256;\n\tsecret \"c2VjcmV0\";\n};\n", "nolapse",
             "hmac-sha256"},
         Row{"key nolapse. { algorithm hmac-sha512; secret c2VjcmV0; };", "nolapse", "hmac-sha512"},
+        Row{"# made by hand; key x\n// secret \"abc\";\n/* algorithm hmac-md5;\n */ key nolapse {\n"
+            "  algorithm HMAC-SHA256; # as the docs say\n  Secret \"c2VjcmV0\"; // here\n};",
+            "nolapse", "hmac-sha256"},
+        Row{"# of ns1\nHMAC-SHA512:nolapse:c2VjcmV0", "nolapse", "hmac-sha512"},
         Row{"hmac-sha256:nolapse.shop:c2VjcmV0\n", "nolapse.shop", "hmac-sha256"}}) {
     CAPTURE(row.text);
     const auto key = parse_tsig_key(row.text);
@@ -21,6 +25,17 @@ TEST_CASE("a TSIG key is read in the forms in which name servers write it") {
     CHECK(key->name == row.name);
     CHECK(key->algorithm == row.algorithm);
     CHECK(key->secret == "secret");
+  }
+}
+
+TEST_CASE("a TSIG secret may hold what begins a comment elsewhere") {
+  for (const char* text :
+       {"key n { algorithm hmac-sha256; secret \"//8/aaaa\"; };",
+        "key n { algorithm hmac-sha256; secret //8/aaaa; };",
+        "key n { algorithm hmac-sha256; secret a//8aaaa; };", "hmac-sha256:n:a//8aaaa"}) {
+    CAPTURE(text);
+    CHECK(parse_tsig_key(text).has_value() ==
+          (std::string_view(text).find(" //") == std::string_view::npos));
   }
 }
 

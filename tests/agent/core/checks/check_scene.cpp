@@ -105,13 +105,14 @@ std::vector<Finding> CheckScene::check(const CheckFamily& family, bool deep,
   EventStream events(world.clock);
   const Store files = store();
   std::map<std::string, std::unique_ptr<CaClient>> clients;
+  Turns turns(world.world().clock);
   std::map<std::string, std::unique_ptr<Solver>> solvers;
   for (const CaConfig& each : config.cas) {
     clients[each.name] = std::make_unique<CaClient>(world.world(), files, events, each,
                                                     config.contact, CaClient::FirstContact::once);
   }
   for (const auto& [name, challenge] : config.challenges) {
-    solvers[name] = make_solver(challenge, world.world());
+    solvers[name] = make_solver(challenge, world.world(), turns);
   }
   CheckContext context{world.world(),
                        config,

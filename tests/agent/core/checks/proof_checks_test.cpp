@@ -262,7 +262,8 @@ TEST_CASE("what an order shows is shown on, whichever comes first [RFC 8737 §3]
   way.type = "tls-alpn-01";
   way.listen = "[::]:443";
   way.validation_port = 443;
-  const auto solver = make_solver(way, world.world());
+  Turns turns(world.world().clock);
+  const auto solver = make_solver(way, world.world(), turns);
   const auto order = order_proof("tls-alpn-01", "order");
   auto probe = order_proof("tls-alpn-01", "probe");
   probe.url.clear();
