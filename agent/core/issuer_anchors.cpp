@@ -2,18 +2,11 @@
 
 #include <openssl/x509.h>
 
-#include <cstdlib>
-
 #include "acme/x509_authority.h"
 #include "acme/x509_issuer.h"
 
 namespace nolapse {
 namespace {
-
-std::string path_or(const char* variable, const char* otherwise) {
-  const char* const value = std::getenv(variable);
-  return value != nullptr ? value : otherwise;
-}
 
 // In a directory of anchors each is a file that is named after its subject, as OpenSSL's own look
 // into it; two of one name are told apart by a number.
@@ -28,15 +21,11 @@ std::string anchors_in(const Files& files, const std::string& directory, const s
   return anchors;
 }
 
-// Those of the system that may stand behind the chain. Where they are is OpenSSL's to say, for the
-// CA's API as well.
+// Those of the system that may stand behind the chain. Where they are is OpenSSL's to say; the
+// environment, which may move them for the CA's API, is not the core's to read.
 std::string system_anchors(const Files& files, const std::vector<acme::Certificate>& chain) {
-  std::string anchors =
-      files.read(path_or(X509_get_default_cert_file_env(), X509_get_default_cert_file()))
-          .value_or("") +
-      "\n";
-  const std::string directories =
-      path_or(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()) + ":";
+  std::string anchors = files.read(X509_get_default_cert_file()).value_or("") + "\n";
+  const std::string directories = std::string(X509_get_default_cert_dir()) + ":";
   for (std::size_t begin = 0; begin < directories.size();) {
     const std::size_t end = directories.find(':', begin);
     for (const acme::Certificate& each : chain) {

@@ -4,7 +4,6 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "tests/simulation/shop.h"
 #include "tests/support/test_issuer.h"
@@ -97,11 +96,8 @@ struct UnnamedScene : Scene {
   std::string first_root() const { return pem_of(ca.trust_anchors().front()); }
   // From now on chains lead to the other one.
   void issue_below_another_root() { config.cas[0].preferred_chain = "Test CA Alternate Root 1"; }
-  // Of a host that holds all its anchors in one file, wherever that is where the test runs.
-  void system_trusts(const std::string& pem) {
-    const char* const named = std::getenv(X509_get_default_cert_file_env());
-    world.files.put(named != nullptr ? named : X509_get_default_cert_file(), pem);
-  }
+  // Of a host that holds all its anchors in one file.
+  void system_trusts(const std::string& pem) { world.files.put(X509_get_default_cert_file(), pem); }
   void api_is_verified_by(const std::string& pem) {
     config.cas[0].roots_file = "/etc/nolapse/api.pem";
     world.files.put("/etc/nolapse/api.pem", pem);
