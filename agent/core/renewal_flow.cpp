@@ -169,13 +169,13 @@ Result<void> Renewal::check_issuer(const std::vector<acme::Certificate>& chain, 
   return {};
 }
 
-// The CA's certificates led to an anchor so far; or it is new here, and its API is one of the
-// public ones.
+// The CA's certificates led to an anchor so far. Of a new one nobody knows that: a staging CA has an
+// API that every system trusts, and certificates that none does.
 bool Renewal::must_be_known(const CaConfig& ca) const {
-  if (!newest_ || newest_->ca_directory != saved_.ca_directory) return ca.roots_file.empty();
+  if (!newest_ || newest_->ca_directory != saved_.ca_directory) return false;
   const auto text = world_.files.read(newest_->directory + "/fullchain.pem");
   const auto former = text ? acme::parse_pem_chain(*text) : fail(text.error());
-  if (!former) return ca.roots_file.empty();
+  if (!former) return false;
   return check_known_issuer(world_.files, ca, *former, former->front().not_before).has_value();
 }
 

@@ -2,7 +2,6 @@
 #include "acme/base64url.h"
 #include "agent/core/checks/families.h"
 #include "agent/core/checks/not_known.h"
-#include "agent/core/issuer_anchors.h"
 
 namespace nolapse {
 namespace {
@@ -110,35 +109,11 @@ Found check_key_reuse(const CheckContext& context, const CertificateSpec& spec,
   return findings;
 }
 
-// Why no anchor of this host stands behind it; empty: one does. Nobody named the root of a private
-// CA: what it issues is taken as it comes.
-Result<std::string> why_unknown(const CheckContext& context, const Generation& newest) {
-  const CaConfig* const ca = context.config.find_ca(newest.ca);
-  if (ca == nullptr || ca->directory != newest.ca_directory) return "";
-  const auto text = context.world.files.read(newest.directory + "/fullchain.pem");
-  if (!text) return fail(text.error());
-  const auto chain = acme::parse_pem_chain(*text);
-  if (!chain) return fail(chain.error());
-  const auto known =
-      check_known_issuer(context.world.files, *ca, *chain, chain->front().not_before);
-  return known ? "" : known.error().message;
-}
-
 // The root above: clients that pin or lack it fail from one renewal to the next.
 Found check_issuer(const CheckContext& context, const CertificateSpec& spec,
                    const Generation& newest) {
   constexpr Duration told_for = std::chrono::hours(24 * 14);
   std::vector<Finding> findings;
-  const auto unknown = why_unknown(context, newest);
-  if (!unknown) return fail(unknown.error());
-  if (!unknown->empty()) {
-    findings.push_back(finding(
-        "ISSUER_CHANGED", FindingSeverity::warning,
-        spec.name + ": no anchor that this host knows stands behind it, so that another issuer's "
-                    "certificate would be taken, too",
-        *unknown, "name the file of the CA's root as issuer_roots of " + newest.ca));
-    return findings;
-  }
   const auto numbers = context.store.generation_numbers(spec.name);
   if (!numbers) return fail(numbers.error());
   if (numbers->size() < 2 || context.world.clock.now() - newest.issued_at > told_for) {
@@ -180,12 +155,10 @@ CheckFamily material_checks() {
         "Files were copied by hand, or state was restored twice.",
         "openssl x509 -in CERT -noout -pubkey | sha256sum, for both",
         "nolapse renew --force NAME; set reuse_key = true where it is meant."},
-       {"ISSUER_CHANGED", "the last renewal came with another root, or with one nobody here knows",
-        "The CA changed its chain, or preferred_chain is no longer offered; or a private CA has "
-        "no issuer_roots.",
+       {"ISSUER_CHANGED", "the last renewal came with another root",
+        "The CA changed its chain, or preferred_chain is no longer offered.",
         "openssl x509 -in STATE_DIR/live/NAME/chain.pem -noout -issuer",
-        "Check old clients and pins; set preferred_chain where another is offered. For a private "
-        "CA set issuer_roots."}},
+        "Check old clients and pins; set preferred_chain where another is offered."}},
       {check_of("NAMES_DIFFER", "which names its certificate has", check_names),
        check_of("INTERMEDIATE_EXPIRES", "when its chain expires", check_chain),
        check_of("WEAK_KEY", "how strong its key is", check_strength),
