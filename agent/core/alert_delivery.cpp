@@ -1,17 +1,20 @@
 #include "agent/core/alert_delivery.h"
 
+#include <algorithm>
 #include <deque>
 #include <iterator>
 #include <memory>
 
 #include "acme/json_read.h"
+#include "agent/core/alert_queue.h"
 #include "agent/core/hook.h"
 
 namespace nolapse {
 namespace {
 
-// Of Mail: the server took it, but not for all recipients.
+// Of Mail: the server took it, but not for all recipients; it does not take this one for anybody.
 constexpr const char* mail_in_part = "MAIL_PART_REFUSED";
+constexpr const char* mail_refused = "MAIL_REFUSED";
 
 std::string first_line(const std::string& text) {
   std::string line = text.substr(0, text.find('\n'));
@@ -43,10 +46,11 @@ using SendingPointer = std::shared_ptr<Sending>;
 
 void send_next(const SendingPointer& sending);
 
-void taken(const SendingPointer& sending, const std::string& remark) {
+void taken(const SendingPointer& sending, const std::string& remark,
+           std::vector<MailRefusal> left = {}) {
   AlertParcel& parcel = sending->parcels.front();
   if (++sending->step < parcel.deliveries.size()) return send_next(sending);
-  const AlertReceipt receipt{std::move(parcel.messages), {}, remark};
+  const AlertReceipt receipt{std::move(parcel.messages), {}, remark, std::move(left)};
   sending->parcels.pop_front();
   sending->step = 0;
   sending->end.taken += receipt.messages.size();
@@ -74,6 +78,15 @@ void refused(const SendingPointer& sending, const std::string& why) {
   send_next(sending);
 }
 
+// Of the few that did not get it at first none does now either: the channel works, and the others
+// have it.
+void still_left(const SendingPointer& sending, const std::string& why) {
+  const AlertReceipt receipt{std::move(sending->parcels.front().messages), why};
+  sending->parcels.pop_front();
+  sending->each(receipt);
+  send_next(sending);
+}
+
 void failed(const SendingPointer& sending, const std::string& why) {
   sending->end.failure = sending->in_words(why);
   sending->end.broken = true;
@@ -97,14 +110,35 @@ void send(const SendingPointer& sending, acme::HttpRequest request) {
                            });
 }
 
+// Whoever is refused for now gets it later, and nobody else twice.
+void not_for_all(const SendingPointer& sending, const std::vector<MailRefusal>& refusals) {
+  std::vector<MailRefusal> for_good;
+  std::vector<MailRefusal> for_now;
+  for (const MailRefusal& each : refusals) {
+    (each.for_now() ? for_now : for_good).push_back(each);
+  }
+  taken(sending, in_words(for_good), std::move(for_now));
+}
+
 void send(const SendingPointer& sending, MailMessage mail) {
-  sending->world.mail.send(std::move(mail), [sending](const Result<void>& outcome) {
+  const std::vector<std::string> to = mail.to;
+  sending->world.mail.send(std::move(mail), [sending, to](const Result<void>& outcome) {
     if (outcome) return taken(sending, {});
-    if (outcome.error().code == mail_in_part) return taken(sending, outcome.error().message);
-    failed(sending, outcome.error().message);
+    const Error& error = outcome.error();
+    const auto refusals = refusals_in(error.message, to);
+    if (error.code == mail_refused) return refused(sending, error.message);
+    if (error.code == mail_in_part) return not_for_all(sending, refusals);
+    const bool few = is_for_few(sending->parcels.front().messages.front());
+    if (!few || refusals.size() < to.size()) return failed(sending, error.message);
+    const bool for_good = std::none_of(refusals.begin(), refusals.end(),
+                                       [](const MailRefusal& each) { return each.for_now(); });
+    if (for_good) return not_for_all(sending, refusals);
+    still_left(sending, error.message);
   });
 }
 
+// A program that ends by itself with an error has something against the message, or cannot do its
+// work: several such ends in a row tell which.
 void send(const SendingPointer& sending, ProcessSpec process) {
   const std::string program = process.argv.front();
   const Duration deadline = process.deadline;
@@ -112,8 +146,11 @@ void send(const SendingPointer& sending, ProcessSpec process) {
                                [sending, program, deadline](const Result<ProcessResult>& result) {
                                  if (!result) return failed(sending, result.error().message);
                                  const auto failure = failure_of(*result, deadline);
-                                 if (failure) return failed(sending, program + *failure);
-                                 taken(sending, {});
+                                 if (!failure) return taken(sending, {});
+                                 const std::string why = program + *failure;
+                                 if (result->ending == ProcessResult::Ending::exited)
+                                   return refused(sending, why);
+                                 failed(sending, why);
                                });
 }
 

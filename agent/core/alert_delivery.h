@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/core/alert_message.h"
+#include "agent/world/mail_refusal.h"
 
 namespace nolapse {
 
@@ -10,7 +11,8 @@ namespace nolapse {
 struct AlertReceipt {
   std::vector<AlertMessage> messages;
   std::optional<std::string> refused;  // why it does not want these; it may want others
-  std::string remark = {};             // taken, but not for all: who was refused
+  std::string remark = {};             // taken, but not for all: who was refused for good
+  std::vector<MailRefusal> left = {};  // and who for now: they get it later
 };
 
 // How an attempt ended.

@@ -5,6 +5,7 @@
 
 #include "acme/base64url.h"
 #include "acme/json_read.h"
+#include "agent/core/alert_queue.h"
 
 namespace nolapse {
 namespace {
@@ -63,7 +64,8 @@ constexpr const char* plain_text =
     "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
 
 MailMessage mail_to(const AlertChannel& channel, const AlertSender& sender,
-                    const std::string& subject, std::size_t number, const std::string& content) {
+                    const std::vector<std::string>& recipients, const std::string& subject,
+                    std::size_t number, const std::string& content) {
   MailMessage mail;
   mail.server = setting_of(channel, "smtp");
   mail.username = setting_of(channel, "username");
@@ -71,7 +73,7 @@ MailMessage mail_to(const AlertChannel& channel, const AlertSender& sender,
   mail.roots_file = setting_of(channel, "roots");
   mail.from =
       setting_of(channel, "from").empty() ? "nolapse@" + sender.host : setting_of(channel, "from");
-  mail.to = channel.to;
+  mail.to = recipients.empty() ? channel.to : recipients;
   mail.timeout = channel.timeout;
   std::string to;
   for (const std::string& recipient : channel.to) to += (to.empty() ? "" : ", ") + recipient;
@@ -106,22 +108,26 @@ std::string report_body(const AlertMessage& message, const AlertSender& sender) 
 std::vector<AlertParcel> mail_parcels(const AlertChannel& channel,
                                       const std::vector<AlertMessage>& messages,
                                       const AlertSender& sender) {
-  AlertParcel news;
+  std::map<std::vector<std::string>, AlertParcel> news;  // by recipients; empty: all
   std::vector<AlertParcel> parcels;
   for (const AlertMessage& message : messages) {
+    const std::vector<std::string> left = left_to(message, channel.to);
     if (message.news != AlertNews::report) {
-      news.messages.push_back(message);
+      news[left].messages.push_back(message);
     } else {
       parcels.push_back({{message},
-                         {mail_to(channel, sender, headline_of(message), parcels.size() + 1,
+                         {mail_to(channel, sender, left, headline_of(message), parcels.size() + 1,
                                   report_body(message, sender))}});
     }
   }
-  if (news.messages.empty()) return parcels;
-  const std::string text =
-      mail_lines(texts_of(news.messages) + "\n\nnolapse on " + sender.host + "\n");
-  news.deliveries = {mail_to(channel, sender, headline_of(news.messages), 0, plain_text + text)};
-  parcels.insert(parcels.begin(), std::move(news));
+  for (auto each = news.rbegin(); each != news.rend(); ++each) {
+    AlertParcel& parcel = each->second;
+    const std::string text =
+        mail_lines(texts_of(parcel.messages) + "\n\nnolapse on " + sender.host + "\n");
+    parcel.deliveries = {mail_to(channel, sender, each->first, headline_of(parcel.messages),
+                                 parcels.size() + 1, plain_text + text)};
+    parcels.insert(parcels.begin(), std::move(parcel));
+  }
   return parcels;
 }
 

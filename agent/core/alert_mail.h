@@ -5,7 +5,7 @@
 
 namespace nolapse {
 
-// One mail with all the news, and one for each report.
+// One mail with all the news, one for each report, and one for those that have not got all of it.
 std::vector<AlertParcel> mail_parcels(const AlertChannel& channel,
                                       const std::vector<AlertMessage>& messages,
                                       const AlertSender& sender);

@@ -8,6 +8,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// Begins the refusal of what only some recipients have not got.
+constexpr const char* left_mark = "not taken for all: ";
+
 Duration delivery_pause(int failures) {
   return std::min<Duration>(1min * (1 << std::clamp(failures - 1, 0, 6)), 1h);
 }
@@ -40,6 +43,20 @@ AlertMessage* find_message(AlertState& state, std::uint64_t id) {
 }
 
 }  // namespace
+
+bool is_for_few(const AlertMessage& message) {
+  return message.refusals > 0 && message.refusal.starts_with(left_mark);
+}
+
+std::vector<std::string> left_to(const AlertMessage& message,
+                                 const std::vector<std::string>& recipients) {
+  std::vector<std::string> left;
+  if (!is_for_few(message)) return left;
+  for (const MailRefusal& each : refusals_in(message.refusal, recipients)) {
+    left.push_back(each.recipient);
+  }
+  return left;
+}
 
 void queue_message(AlertState& state, AlertMessage message, AlertOverflow& overflow) {
   message.id = ++state.last_id;
@@ -104,19 +121,34 @@ void note_delivered(AlertState& state, const std::string& channel, const std::st
 }
 
 void note_taken(AlertState& state, const std::vector<AlertMessage>& messages,
-                const std::string& remark, Time now) {
+                const std::string& remark, Time now, const std::vector<MailRefusal>& left) {
   for (const AlertMessage& taken : messages) {
-    note_delivered(state, taken.channel, remark, now);
-    std::erase_if(state.queue, [&](const AlertMessage& each) { return each.id == taken.id; });
-    if (!is_news(taken)) continue;
+    // What goes to a few says nothing of the others, neither of whom is refused nor when the next
+    // is due.
+    const bool few = is_for_few(taken);
+    const std::string former = state.channels[taken.channel].remark;
+    note_delivered(state, taken.channel, few && remark.empty() ? former : remark, now);
+    if (left.empty()) {
+      std::erase_if(state.queue, [&](const AlertMessage& each) { return each.id == taken.id; });
+    } else {
+      note_refused(state, taken, left_mark + in_words(left), now);
+    }
+    if (!is_news(taken) || few) continue;
     const Told told = as_told(taken, now);
     for (Alert& alert : state.open) {
       if (alert.id == taken.alert) alert.told[taken.channel] = told;
     }
     // What came while it was under way.
     for (AlertMessage& newer : state.queue) {
-      if (is_about_same(newer, taken)) newer.before = told;
+      if (newer.id != taken.id && is_about_same(newer, taken)) newer.before = told;
     }
+  }
+}
+
+void end_pause(AlertState& state, const std::string& channel) {
+  state.channels[channel].next_attempt.reset();
+  for (AlertMessage& message : state.queue) {
+    if (message.channel == channel) message.next_attempt.reset();
   }
 }
 
@@ -124,8 +156,9 @@ void note_refused(AlertState& state, const AlertMessage& message, const std::str
                   Time now) {
   AlertMessage* const waiting = find_message(state, message.id);
   if (waiting == nullptr) return;
+  const bool stays_for_few = is_for_few(*waiting) && !why.starts_with(left_mark);
   ++waiting->refusals;
-  waiting->refusal = why;
+  if (!stays_for_few) waiting->refusal = why;
   waiting->next_attempt = now + delivery_pause(waiting->refusals);
 }
 

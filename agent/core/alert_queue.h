@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/core/alert.h"
+#include "agent/world/mail_refusal.h"
 
 namespace nolapse {
 
@@ -31,12 +32,21 @@ std::vector<AlertMessage> due_messages(const AlertState& state, const std::strin
 // When there is something to send next; nothing: never.
 std::optional<Time> next_delivery(const AlertState& state, Time now);
 
-// The channel has taken these: they leave the queue, and their alerts are told.
+// Was it taken by all recipients of mail but those that its `refusal` names, who get it later?
+bool is_for_few(const AlertMessage& message);
+// Who they are, of these; empty: it is for all.
+std::vector<std::string> left_to(const AlertMessage& message,
+                                 const std::vector<std::string>& recipients);
+
+// The channel has taken these: they leave the queue, and their alerts are told. With `left`, whom
+// the server refuses for now, they stay there for those alone.
 void note_taken(AlertState& state, const std::vector<AlertMessage>& messages,
-                const std::string& remark, Time now);
+                const std::string& remark, Time now, const std::vector<MailRefusal>& left = {});
 // The channel has taken something, be it a trial.
 void note_delivered(AlertState& state, const std::string& channel, const std::string& remark,
                     Time now);
+// Everything that waits for it is due now: somebody may have repaired it.
+void end_pause(AlertState& state, const std::string& channel);
 // It works, but not for this message, which is tried again later and holds up no other.
 void note_refused(AlertState& state, const AlertMessage& message, const std::string& why, Time now);
 // An attempt that delivered nothing. `pause`: nothing is sent before the next one, a minute

@@ -96,6 +96,23 @@ void tell_end(AlertState& state, const Alert& alert, bool incidents_only,
   }
 }
 
+// Nobody looks any more, and it may be as bad as ever. What keeps incidents would wait for an end
+// for ever.
+void tell_left(AlertState& state, Alert alert, const AlertsConfig& config, Time now,
+               AlertOverflow& overflow) {
+  Finding& finding = alert.finding;
+  finding.summary =
+      finding.certificate +
+      " is not watched any more, it has left the configuration; last known: " + finding.summary;
+  finding.fix = "nothing, if somebody else looks after it; else put it back";
+  for (const AlertChannel& channel : config.channels) {
+    const bool waits = find_waiting(state, channel.name, alert.id) != nullptr;
+    if (!waits && find_told(alert, channel.name) == nullptr) continue;
+    tell(state, channel, keeps_incidents(channel) ? AlertNews::resolved : AlertNews::repeated,
+         alert, now, overflow);
+  }
+}
+
 // Channels that are no longer configured have nobody to deliver to.
 void forget_channels(AlertState& state, const AlertsConfig& config) {
   const auto is_gone = [&](const std::string& name) {
@@ -118,7 +135,7 @@ bool lasts(const Finding& finding, const std::vector<Finding>& findings) {
 // What is not found again is over, or is the same alert under another code. Of what nobody could
 // see nothing is known: it stays open.
 void end_alerts(AlertState& state, const std::vector<Finding>& findings, const AlertsConfig& config,
-                Time now, AlertOverflow& overflow) {
+                Time now, const std::vector<std::string>& left, AlertOverflow& overflow) {
   std::vector<Finding> bad;
   for (const Finding& finding : findings) {
     if (finding.severity != FindingSeverity::ok) bad.push_back(finding);
@@ -133,6 +150,12 @@ void end_alerts(AlertState& state, const std::vector<Finding>& findings, const A
         fate.successor != nullptr && std::any_of(known.begin(), known.end(), [&](const auto& each) {
           return each.same_as(*fate.successor);
         });
+    const bool is_of_left =
+        std::find(left.begin(), left.end(), alert.finding.certificate) != left.end();
+    if (fate.fate == Fate::over && is_of_left) {
+      tell_left(state, std::move(alert), config, now, overflow);
+      continue;
+    }
     if (fate.fate == Fate::over || known_already) {
       tell_end(state, alert, known_already, config, now, overflow);
       continue;
@@ -188,7 +211,8 @@ const Silence* silence_of(const AlertState& state, const Finding& finding, Time 
 
 std::optional<AlertNews> news_for(const Finding& finding, const Told* told,
                                   const AlertMessage* waiting, Duration repeat, Time now) {
-  if (waiting != nullptr) {
+  // What waits for a few has been told.
+  if (waiting != nullptr && !is_for_few(*waiting)) {
     const Finding& known = waiting->finding;
     const bool as_bad = finding.code == known.code && finding.subject == known.subject &&
                         !is_worse(finding, known.code, known.severity, known.level);
@@ -202,11 +226,12 @@ std::optional<AlertNews> news_for(const Finding& finding, const Told* told,
 }
 
 AlertOverflow update_alerts(AlertState& state, const std::vector<Finding>& findings,
-                            const AlertsConfig& config, Time now) {
+                            const AlertsConfig& config, Time now,
+                            const std::vector<std::string>& left) {
   AlertOverflow overflow;
   std::erase_if(state.silences, [&](const Silence& silence) { return now >= silence.until; });
   forget_channels(state, config);
-  end_alerts(state, findings, config, now, overflow);
+  end_alerts(state, findings, config, now, left, overflow);
   for (const Finding& finding : findings) {
     if (!is_alert(finding, now)) continue;
     if (Alert* alert = find_open(state, finding)) {
@@ -257,6 +282,13 @@ bool everybody_is_told(const AlertState& state, Time now) {
     return std::any_of(alert.told.begin(), alert.told.end(),
                        [&](const auto& entry) { return !is_worse(alert.finding, entry.second); });
   });
+}
+
+bool is_unknown_and_untold(const AlertState& state, const Finding& finding, Time now) {
+  if (finding.severity != FindingSeverity::unknown || finding.certificate.empty()) return false;
+  if (silence_of(state, finding, now) != nullptr) return false;
+  return std::none_of(state.open.begin(), state.open.end(),
+                      [&](const Alert& alert) { return alert.finding.same_as(finding); });
 }
 
 std::vector<Finding> channel_findings(const AlertState& state) {

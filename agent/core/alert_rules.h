@@ -16,9 +16,11 @@ inline constexpr Duration alertmanager_interval = std::chrono::minutes(4);
 
 // Follows the findings: what is new is raised, what is worse than what a channel was told
 // escalated, what lasts repeated, what is over resolved; unless it is silenced. A channel that
-// knows nothing of what is open is told all of it.
+// knows nothing of what is open is told all of it. What is about one of `left`, certificates that
+// have left the configuration, is not over because nobody finds it: that is told instead, once.
 AlertOverflow update_alerts(AlertState& state, const std::vector<Finding>& findings,
-                            const AlertsConfig& config, Time now);
+                            const AlertsConfig& config, Time now,
+                            const std::vector<std::string>& left = {});
 
 // Tells again whom it has to be told again before the next self-test.
 AlertOverflow remind(AlertState& state, const AlertsConfig& config, Time now);
@@ -32,6 +34,9 @@ std::optional<AlertNews> news_for(const Finding& finding, const Told* told,
 
 // All is well, or somebody has taken each alert that is not silenced, as bad as it is.
 bool everybody_is_told(const AlertState& state, Time now);
+
+// Nobody knows it of a certificate, and it is no alert yet, nor silenced.
+bool is_unknown_and_untold(const AlertState& state, const Finding& finding, Time now);
 
 // Of the channels themselves: what one refuses although it works.
 std::vector<Finding> channel_findings(const AlertState& state);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/core/finding_fate.h"
+
 namespace nolapse {
 namespace {
 
@@ -31,6 +33,8 @@ void Alerting::start() {
     events_.emit(Severity::warning, {}, "STATE_UNREADABLE",
                  state.error().message + "; what is open is told anew");
   }
+  // What was wrong with a channel may be what was changed before this start.
+  for (const AlertChannel& channel : config_.alerts.channels) end_pause(state_, channel.name);
   wake();
 }
 
@@ -41,13 +45,18 @@ void Alerting::follow(const std::vector<Finding>& findings) {
   for (Finding& finding : channel_findings(state_)) {
     if (!has_same(findings, finding)) all.push_back(std::move(finding));
   }
-  const AlertOverflow overflow = update_alerts(state_, all, config_.alerts, now);
+  std::vector<std::string> left;
+  for (const Alert& alert : state_.open) {
+    if (has_left(alert.finding, config_)) left.push_back(alert.finding.certificate);
+  }
+  const AlertOverflow overflow = update_alerts(state_, all, config_.alerts, now, left);
   report_overflow(overflow);
   std::erase_if(full_, [&](const std::string& channel) { return !overflow.contains(channel); });
   try_channels(state_, config_.alerts, now);
   // Somebody else alarms when this stays away: when nobody looks, or nobody can be told.
-  ping_is_due_ = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.code == "CERTIFICATE_NOT_CONSIDERED";
+  ping_is_due_ = std::none_of(findings.begin(), findings.end(), [&](const Finding& finding) {
+    return finding.code == "CERTIFICATE_NOT_CONSIDERED" ||
+           is_unknown_and_untold(state_, finding, now);
   });
   save_then([this](const Result<void>&) { deliver_due(); });
 }
@@ -67,6 +76,18 @@ void Alerting::report_overflow(const AlertOverflow& overflow) {
 void Alerting::silence(Silence silence, Completion<void> done) {
   set_silence(state_, silence, world_.clock.now());
   save_then(std::move(done));
+}
+
+void Alerting::channels_work(const std::vector<std::string>& channels, Completion<void> done) {
+  for (const AlertChannel& channel : config_.alerts.channels) {
+    if (std::find(channels.begin(), channels.end(), channel.name) == channels.end()) continue;
+    note_delivered(state_, channel.name, {}, world_.clock.now());
+    end_pause(state_, channel.name);
+  }
+  save_then([this, done = std::move(done)](const Result<void>& saved) {
+    done(saved);
+    deliver_due();
+  });
 }
 
 void Alerting::send_report(const ReportNotice& notice) {
@@ -156,10 +177,15 @@ void Alerting::received(const AlertReceipt& receipt) {
     }
   } else {
     const std::string before = state_.channels[name].remark;
-    note_taken(state_, receipt.messages, receipt.remark, now);
+    note_taken(state_, receipt.messages, receipt.remark, now, receipt.left);
     if (!receipt.remark.empty() && receipt.remark != before) {
       events_.emit(Severity::error, {}, "ALERT_NOT_TO_ALL",
                    "channel " + name + ": " + receipt.remark);
+    }
+    if (!receipt.left.empty() && !is_for_few(receipt.messages.front())) {
+      events_.emit(
+          Severity::warning, {}, "ALERT_NOT_TO_ALL",
+          "channel " + name + ": " + in_words(receipt.left) + "; it is sent there again later");
     }
   }
   save_then([](const Result<void>&) {});

@@ -23,6 +23,9 @@ class Alerting {
   void follow(const std::vector<Finding>& findings);
   // Quiet about a certificate or a code. Durable when `done` is called.
   void silence(Silence silence, Completion<void> done);
+  // These have just taken a test of somebody else's: what waits for them is sent at once. Durable
+  // when `done` is called.
+  void channels_work(const std::vector<std::string>& channels, Completion<void> done);
   // Through all channels that are for people. Until it is on the disk it may be lost.
   void send_report(const ReportNotice& notice);
   const AlertState& state() const { return state_; }

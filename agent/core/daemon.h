@@ -69,6 +69,11 @@ class Daemon {
     alerting_.silence(std::move(silence), std::move(done));
   }
 
+  // As Alerting::channels_work. After start().
+  void channels_work(const std::vector<std::string>& channels, Completion<void> done) {
+    alerting_.channels_work(channels, std::move(done));
+  }
+
   // Begins nothing new. `stopped` is called when nothing is under way any more, or after
   // `patience`; what is then under way the next start goes on with. renew() must not be called
   // any more.

@@ -97,6 +97,13 @@ bool cannot_tell(const Finding& now, const Finding& before) {
 
 }  // namespace
 
+bool has_left(const Finding& finding, const Config& config) {
+  const std::string& name = finding.certificate;
+  if (name.empty() || finding.code == "ORPHAN" || config.find_certificate(name)) return false;
+  return std::none_of(config.watches.begin(), config.watches.end(),
+                      [&](const WatchSpec& watch) { return watch.name == name; });
+}
+
 FindingFate fate_of(const Finding& before, const std::vector<Finding>& now,
                     const std::vector<Finding>& taken) {
   const Finding* successor = nullptr;

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "agent/core/config.h"
 #include "agent/core/finding.h"
 
 namespace nolapse {
@@ -19,6 +20,10 @@ struct FindingFate {
   Fate fate = Fate::over;
   const Finding* successor = nullptr;  // of `now`; of what became one
 };
+
+// Is it about a certificate that is not in the configuration any more? That it is not found then
+// says nothing of what became of it. An orphan is looked at all the same.
+bool has_left(const Finding& finding, const Config& config);
 
 // `now`: all that is not fine, in which `before` is not. Of several successors the first that is
 // not `taken`, where there is one.

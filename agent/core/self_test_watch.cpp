@@ -190,6 +190,14 @@ void SelfTestWatch::hold(std::vector<Finding> now) {
   for (const Finding& finding : news.resolved) {
     // Under another code it goes on.
     if (fate_of(finding, now).fate != Fate::over) continue;
+    if (has_left(finding, config_)) {
+      events_.emit(Severity::warning, finding.certificate, "NOT_WATCHED",
+                   finding.code +
+                       " is not watched any more, the certificate has left the "
+                       "configuration; last known: " +
+                       finding.summary);
+      continue;
+    }
     events_.emit(Severity::info, finding.certificate, "FINDING_RESOLVED",
                  finding.code + " is no more: " + finding.summary);
   }

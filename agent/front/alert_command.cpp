@@ -1,7 +1,8 @@
 // `nolapse alert silence` and `test`: quiet for a while, and whether each channel takes a message.
 //
 //   silence   by the daemon where one runs, because alerts.json is its; else under the lock
-//   test      by this process, at once, past queue and back-off; noted where no daemon runs
+//   test      by this process, at once, past queue and back-off; a daemon is told what works, and
+//             where none runs it is noted here
 #include <algorithm>
 #include <iostream>
 
@@ -135,8 +136,21 @@ bool print_trials(const GlobalOptions& global, const std::vector<Trial>& trials)
   return all;
 }
 
-// So that `nolapse check` knows what was seen to work. A daemon knows it by its own deliveries: the
-// lock is its, and so is alerts.json. One that cannot be written changes nothing about the trials.
+// What waits for a channel that works need not wait for the end of its back-off. False: no daemon
+// was told.
+bool tell_daemon(RealWorld& real, const GlobalOptions& global, const Config& config,
+                 const std::vector<Trial>& trials) {
+  ControlRequest request;
+  request.command = ControlRequest::Command::channels_work;
+  for (const Trial& trial : trials) {
+    const bool works = trial.end->taken > 0 && !trial.end->failure && !trial.trouble;
+    if (works) request.names.push_back(trial.channel->name);
+  }
+  return !request.names.empty() && join_daemon(real.loop(), global, config, request).has_value();
+}
+
+// So that `nolapse check` knows what was seen to work. Under a daemon alerts.json is its, and it
+// knows its channels. One that cannot be written changes nothing about the trials.
 void note_trials(RealWorld& real, const Store& store, const std::vector<Trial>& trials) {
   const Time now = real.world().clock.now();
   (void)change_alerts(real, store, "nolapse alert test", [&](AlertState& state) {
@@ -178,7 +192,9 @@ int test_channels(const GlobalOptions& global, const AlertCommand& command, cons
     return std::all_of(trials.begin(), trials.end(),
                        [](const Trial& trial) { return trial.end.has_value(); });
   });
-  note_trials(real, Store(config.state_directory, world.files), trials);
+  if (!tell_daemon(real, global, config, trials)) {
+    note_trials(real, Store(config.state_directory, world.files), trials);
+  }
   return print_trials(global, trials) ? exit_status::ok : exit_status::failed;
 }
 

@@ -32,6 +32,7 @@ bool ControlDesk::Visitor::wants(const Event& event) const {
   if (request.command == ControlRequest::Command::status ||
       request.command == ControlRequest::Command::check ||
       request.command == ControlRequest::Command::silence ||
+      request.command == ControlRequest::Command::channels_work ||
       request.command == ControlRequest::Command::forget) {
     return false;
   }
@@ -106,6 +107,8 @@ void ControlDesk::take(const std::shared_ptr<ControlConnection>& connection,
       return work_on_accounts(visitor);
     case ControlRequest::Command::silence:
       return silence(visitor);
+    case ControlRequest::Command::channels_work:
+      return channels_work(visitor);
     case ControlRequest::Command::check:
       return check(visitor);
     case ControlRequest::Command::status:
@@ -144,8 +147,8 @@ std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
                  {},
                  {}};
   }
-  // What is no longer configured can be forgotten and revoked.
-  if (request.about_one()) return {};
+  // What is no longer configured can be forgotten and revoked. Channels are no certificates.
+  if (request.about_one() || request.command == ControlRequest::Command::channels_work) return {};
   const bool for_own_only = request.command == ControlRequest::Command::renew ||
                             request.command == ControlRequest::Command::deploy ||
                             request.command == ControlRequest::Command::rollback ||
@@ -233,6 +236,15 @@ void ControlDesk::silence(const std::shared_ptr<const Visitor>& visitor) {
     if (!saved) return end(*visitors, visitor, refusal(*visitor, saved.error()));
     end(*visitors, visitor, {exit_status::ok, silenced_text(asked.silence, now, asked.json), {}});
   });
+}
+
+void ControlDesk::channels_work(const std::shared_ptr<const Visitor>& visitor) {
+  daemon_.channels_work(visitor->request.names,
+                        [visitors = visitors_, visitor](const Result<void>& saved) {
+                          if (!saved)
+                            return end(*visitors, visitor, refusal(*visitor, saved.error()));
+                          end(*visitors, visitor, {exit_status::ok, {}, {}});
+                        });
 }
 
 void ControlDesk::check(const std::shared_ptr<const Visitor>& visitor) {

@@ -50,6 +50,7 @@ class ControlDesk {
   void revoke(const std::shared_ptr<const Visitor>& visitor);
   void work_on_accounts(const std::shared_ptr<const Visitor>& visitor);
   void silence(const std::shared_ptr<const Visitor>& visitor);
+  void channels_work(const std::shared_ptr<const Visitor>& visitor);
   void check(const std::shared_ptr<const Visitor>& visitor);
   void collect(const std::shared_ptr<const Visitor>& visitor);
   static ControlEnd refusal(const Visitor& visitor, const Error& error);

@@ -94,6 +94,8 @@ const char* name_of(ControlRequest::Command command) {
       return "check";
     case ControlRequest::Command::silence:
       return "silence";
+    case ControlRequest::Command::channels_work:
+      return "channels_work";
     case ControlRequest::Command::forget:
       return "forget";
     case ControlRequest::Command::revoke:
@@ -217,6 +219,8 @@ void read_command(RequestReader& reader, ControlRequest& request) {
     const auto moment = acme::parse_rfc3339(until);
     if (!moment) reader.complain("until", "a time as RFC 3339 has it");
     request.silence.until = moment.value_or(Time{});
+  } else if (command == "channels_work") {
+    request.command = ControlRequest::Command::channels_work;
   } else if (command == "forget") {
     request.command = ControlRequest::Command::forget;
   } else if (command == "revoke") {
@@ -234,7 +238,7 @@ void read_command(RequestReader& reader, ControlRequest& request) {
   } else if (command != "status") {
     reader.complain("command",
                     "\"renew\", \"deploy\", \"rollback\", \"rehearse\", \"status\", \"check\", "
-                    "\"silence\", \"forget\", \"revoke\" or \"account\"");
+                    "\"silence\", \"channels_work\", \"forget\", \"revoke\" or \"account\"");
   }
 }
 

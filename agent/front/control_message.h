@@ -3,14 +3,15 @@
 //
 //   request
 //   {"schema":1,"command":"renew"|"deploy"|"rollback"|"rehearse"|"status"|"check"|"silence"|
-//    "forget"|"revoke"|"account",
+//    "channels_work"|"forget"|"revoke"|"account",
 //    "names":[…],"json":bool,"verbosity":-1|0|1}
 //             and for renew "force", "again", "deploy" (bool) and "ca" (string); for deploy
 //             "target" (string, empty: all) and "generation" (number, left out: the newest); for
 //             rollback "target"; for revoke "reason" (number) and "generation" (number, left out:
 //             the one in use); for account "action", as on the command line, and "ca"; for check
 //             "deep" and "nagios" (bool); for silence
-//             "what", "until" (RFC 3339) and "why"
+//             "what", "until" (RFC 3339) and "why"; of channels_work the names are those of
+//             alert channels that have just taken a test
 //   answer    {"daemon":{"pid":N,"certificates":[…]}}   at once: a daemon that hangs sends nothing
 //             {"event":{"certificate","severity","code","message"}}   while it works
 //             {"exit":N,"stdout":"…","error":"…"|null}   at last; what the command has to print
@@ -40,6 +41,7 @@ struct ControlRequest {
     status,
     check,
     silence,
+    channels_work,
     forget,
     revoke,
     account

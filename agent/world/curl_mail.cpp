@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "acme/identifier.h"
+#include "agent/world/mail_refusal.h"
 
 namespace nolapse {
 namespace {
@@ -60,27 +61,34 @@ struct CurlMail::Delivery {
     delivery.sent += count;
     return count;
   }
-  // What is said to the server and what it answers, of which only refused recipients count: that
+  // What is said to the server and what it answers. Who is refused, and in which words a mail is,
   // is not to be had otherwise. [RFC 5321 §4.2.1]
   static int listen(CURL*, curl_infotype type, char* data, std::size_t size, void* self) {
     auto& delivery = *static_cast<Delivery*>(self);
     const std::string text(data, size);
-    if (type == CURLINFO_HEADER_OUT) {
-      constexpr std::string_view command = "RCPT TO:<";
-      delivery.asked.clear();
-      if (text.starts_with(command)) {
-        delivery.asked = text.substr(command.size(), text.find('>') - command.size());
-      }
-    } else if (type == CURLINFO_HEADER_IN && !delivery.asked.empty()) {
-      const bool ends = text.size() > 3 && text[3] != '-';
-      if (!ends) return 0;
-      if (text[0] == '4' || text[0] == '5') {
-        delivery.refused += (delivery.refused.empty() ? "" : "; ") + delivery.asked +
-                            " is refused: " + text.substr(0, text.find_last_not_of("\r\n ") + 1);
-      }
-      delivery.asked.clear();
-    }
+    if (type == CURLINFO_HEADER_OUT) delivery.note_command(text);
+    if (type == CURLINFO_HEADER_IN) delivery.note_answer(text);
     return 0;
+  }
+  void note_command(const std::string& text) {
+    constexpr std::string_view command = "RCPT TO:<";
+    asked.clear();
+    if (text.starts_with(command)) {
+      asked = text.substr(command.size(), text.find('>') - command.size());
+    }
+    offers_mail = text.starts_with("DATA");
+  }
+  // Line for line; that of a longer answer which has a space after its number is the last.
+  void note_answer(const std::string& line) {
+    if (line.size() <= 3 || (asked.empty() && !offers_mail)) return;
+    const std::string text = line.substr(0, line.find_last_not_of("\r\n ") + 1);
+    answer += answer.empty() ? text : text.substr(std::min<std::size_t>(3, text.size()));
+    if (line[3] == '-') return;
+    const bool is_refusal = answer[0] == '4' || answer[0] == '5';
+    if (is_refusal && offers_mail) mail_refusal = answer;
+    if (is_refusal && !asked.empty()) refused.push_back({asked, answer});
+    asked.clear();
+    answer.clear();
   }
   static CURLcode trust(CURL*, void* context, void* self) {
     SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(context),
@@ -145,8 +153,11 @@ struct CurlMail::Delivery {
   curl_slist* recipients = nullptr;
   curl_slist* resolved = nullptr;
   std::size_t sent = 0;
-  std::string asked;    // the recipient whose answer is awaited
-  std::string refused;  // recipients, and what was said to them
+  std::string asked;         // the recipient whose answer is awaited
+  bool offers_mail = false;  // DATA was said: what is answered is about the mail itself
+  std::string answer;        // the lines of it that have come
+  std::vector<MailRefusal> refused;
+  std::string mail_refusal;  // what was said of the mail
   std::string error_text = std::string(CURL_ERROR_SIZE, '\0');
   Clock::TimerId timer = 0;
 };
@@ -199,14 +210,23 @@ void CurlMail::start(std::uint64_t id) {
     delivery.prepare();
     loop_.start_transfer(delivery.easy, [this, id](int code) {
       Delivery& ended = *deliveries_.at(id);
-      if (code == CURLE_OK && ended.refused.empty()) return finish(id, {});
-      if (code == CURLE_OK) return finish(id, failed(ended, ended.refused, "MAIL_PART_REFUSED"));
+      const std::string recipients = in_words(ended.refused);
+      if (code == CURLE_OK && recipients.empty()) return finish(id, {});
+      if (code == CURLE_OK) return finish(id, failed(ended, recipients, "MAIL_PART_REFUSED"));
+      if (ended.mail_refusal.starts_with('5')) {
+        return finish(id,
+                      failed(ended, "it refuses the mail: " + ended.mail_refusal, "MAIL_REFUSED"));
+      }
       std::string text = ended.error_text.c_str();
       if (text.empty()) text = curl_easy_strerror(static_cast<CURLcode>(code));
       long reply = 0;
       curl_easy_getinfo(ended.easy, CURLINFO_RESPONSE_CODE, &reply);
-      if (reply >= 400) text += " (it answers " + std::to_string(reply) + ")";
-      if (!ended.refused.empty()) text += "; " + ended.refused;
+      if (!ended.mail_refusal.empty()) {
+        text += " (it answers " + ended.mail_refusal + ")";
+      } else if (reply >= 400) {
+        text += " (it answers " + std::to_string(reply) + ")";
+      }
+      if (!recipients.empty()) text += "; " + recipients;
       finish(id, failed(ended, text));
     });
   });

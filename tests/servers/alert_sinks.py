@@ -1,7 +1,8 @@
 # The other sides of alert channels, on loopback: an HTTP server that keeps each request as a line
 # of JSON, and a mail server with STARTTLS and a password. Arguments: FOLDER HTTP_PORT SMTP_PORT; the
 # folder has tls.pem and tls.key. While FOLDER/refuse exists, both refuse; while FOLDER/refuse_code
-# holds a code, the HTTP server answers 400 to what speaks of it. Nobody is named gone@.
+# holds a code, the HTTP server answers 400 to what speaks of it, and the mail server 554. Nobody is
+# named gone@, and while FOLDER/grey exists grey@ gets nothing for now.
 import http.server
 import json
 import os
@@ -61,12 +62,16 @@ class Mailbox:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("gone@"):
             return "550 5.1.1 no such user"
+        if address.startswith("grey@") and os.path.exists(os.path.join(folder, "grey")):
+            return "450 4.2.0 greylisted"
         envelope.rcpt_tos.append(address)
         return "250 ok"
 
     async def handle_DATA(self, server, session, envelope):
         if refuses():
-            return "451 not now"
+            return "451 4.3.0 not now"
+        if refused_code() and refused_code() in envelope.content.decode():
+            return "554 5.7.1 refused by content policy"
         note("mail", {"to": envelope.rcpt_tos, "from": envelope.mail_from,
                       "tls": session.ssl is not None,
                       "content": envelope.content.decode()})

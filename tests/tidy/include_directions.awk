@@ -42,7 +42,8 @@ $1 ~ /^agent\/core\// && own && name ~ /^agent\/(solvers|front)\// {
 $1 ~ /^agent\/solvers\// && own && name ~ /^agent\/front\// { refuse("solvers are below front") }
 
 $1 ~ /^agent\/(core|solvers)\// && own && name ~ /^agent\/world\// {
-  if (name != "agent/world/world.h") refuse("the world is agent/world/world.h")
+  # mail_refusal.h: what an error of Mail says, for both of its sides.
+  if (name !~ /^agent\/world\/(world|mail_refusal)[.]h$/) refuse("the world is agent/world/world.h")
 }
 
 name ~ /^spdlog\// && $1 !~ /^agent\/front\/log\./ { refuse("spdlog belongs to agent/front/log") }

@@ -255,6 +255,21 @@ TEST_CASE("mail goes to all recipients, and nothing in it begins a header of its
   }
 }
 
+TEST_CASE("what only some recipients have not got is a mail of its own, to them alone") {
+  const AlertChannel channel{"it", "email", {}, {"ops@shop.test", "cto@shop.test"}};
+  AlertMessage left = message(AlertNews::raised);
+  left.refusals = 1;
+  left.refusal = "not taken for all: cto@shop.test is refused: 450 greylisted";
+  const auto parcels =
+      parcels_of(channel, {left, message(AlertNews::raised), left}, {"web1", {}, {}, monday, 1});
+  REQUIRE(parcels.size() == 2);
+  CHECK(parcels[0].messages.size() == 1);
+  CHECK(std::get<MailMessage>(parcels[0].deliveries[0]).to == channel.to);
+  CHECK(parcels[1].messages.size() == 2);
+  CHECK(std::get<MailMessage>(parcels[1].deliveries[0]).to ==
+        std::vector<std::string>{"cto@shop.test"});
+}
+
 TEST_CASE("a program gets the news as its argument and the rest in its environment") {
   const Sent sent("exec", AlertNews::escalated, {{"program", "/usr/local/bin/tell"}}, 2);
   CHECK(sent.deliveries.size() == 2);

@@ -200,6 +200,56 @@ TEST_CASE("two that become one: what keeps incidents closes the other, and peopl
   CHECK(book.state.open.size() == 1);
 }
 
+TEST_CASE(
+    "what leaves the configuration is not watched any more, and nobody hears that it is over") {
+  Book book;
+  book.config.channels.push_back({"pager", "pagerduty"});
+  Finding near = a("EXPIRY_NEAR", error);
+  near.certificate = "intranet";
+  near.summary = "intranet expires in 2d";
+  CHECK(book.told({near, a("NOT_SERVED", warning)}, monday) ==
+        "raised EXPIRY_NEAR, raised NOT_SERVED");
+  update_alerts(book.state, {}, book.config, monday + 1h, {"intranet"});
+  const auto messages = due_messages(book.state, "mail", monday + 1h);
+  REQUIRE(messages.size() == 2);
+  CHECK(messages[0].news == AlertNews::repeated);
+  CHECK(messages[0].finding.summary ==
+        "intranet is not watched any more, it has left the configuration; last known: intranet "
+        "expires in 2d");
+  CHECK(messages[1].news == AlertNews::resolved);
+  CHECK(book.take("pager", monday + 1h) == "resolved EXPIRY_NEAR, resolved NOT_SERVED");
+  CHECK(book.state.open.empty());
+  book.take("mail", monday + 1h);
+  book.take("hook", monday + 1h);
+  CHECK(book.told({}, monday + 48h).empty());
+}
+
+TEST_CASE("what nobody knows of a certificate is untold until it is an alert, or silenced") {
+  Book book;
+  Finding unsure = a("RENEWAL_UNKNOWN", unknown);
+  unsure.certificate = "shop";
+  unsure.since = monday;
+  book.find({unsure}, monday + 1h);
+  CHECK(is_unknown_and_untold(book.state, unsure, monday + 1h));
+  set_silence(book.state, {"shop", monday + 2h, "known"}, monday + 1h);
+  CHECK_FALSE(is_unknown_and_untold(book.state, unsure, monday + 1h));
+  book.find({unsure}, monday + 3h);
+  CHECK_FALSE(is_unknown_and_untold(book.state, unsure, monday + 3h));
+}
+
+TEST_CASE("a channel whose pause is ended is due at once, with what it refused") {
+  Book book;
+  book.find({a("A", error), a("B", error)}, monday);
+  const auto messages = due_messages(book.state, "mail", monday);
+  note_refused(book.state, messages[0], "it answers 400", monday);
+  note_failure(book.state, "mail", "refused", true, {}, monday);
+  note_failure(book.state, "hook", "refused", true, {}, monday);
+  REQUIRE(due_messages(book.state, "mail", monday + 1s).empty());
+  end_pause(book.state, "mail");
+  CHECK(due_messages(book.state, "mail", monday + 1s).size() == 2);
+  CHECK(due_messages(book.state, "hook", monday + 1s).empty());
+}
+
 TEST_CASE("what is told again is compared with what was told, not with what was seen") {
   Book book;
   CHECK(book.told({a("EXPIRY_NEAR", warning, 1)}, monday) == "raised EXPIRY_NEAR");
@@ -329,6 +379,46 @@ TEST_CASE("a message that is refused waits for itself, comes last, and is a find
   CHECK(channel_findings(book.state)[0].evidence == "gone@shop.test is refused");
   note_taken(book.state, {}, {}, monday + 3min);
   CHECK(book.waiting("mail") == 0);
+}
+
+TEST_CASE("mail that some recipients do not take for now waits for them, and is told") {
+  const std::vector<std::string> recipients = {"ops@shop.test", "grey@shop.test", "cto@shop.test"};
+  const std::vector<MailRefusal> grey = {{"grey@shop.test", "450 4.2.0 greylisted; soon"}};
+  Book book;
+  book.find({a("A", error)}, monday);
+  note_taken(book.state, due_messages(book.state, "mail", monday), {}, monday, grey);
+  REQUIRE(book.waiting("mail") == 1);
+  CHECK(due_messages(book.state, "mail", monday + 59s).empty());
+  const auto parsed = read_alerts_document(write_alerts_document(book.state));
+  REQUIRE(parsed);
+  auto due = due_messages(*parsed, "mail", monday + 1min);
+  REQUIRE(due.size() == 1);
+  CHECK(left_to(due[0], recipients) == std::vector<std::string>{"grey@shop.test"});
+  CHECK(everybody_is_told(book.state, monday));
+  REQUIRE(channel_findings(book.state).size() == 1);
+  CHECK(channel_findings(book.state)[0].evidence.find("450 4.2.0 greylisted") != std::string::npos);
+  // It says no more the next time either: the same few are left.
+  note_refused(book.state, due[0], "451 later", monday + 1min);
+  due = due_messages(book.state, "mail", monday + 3min);
+  REQUIRE(due.size() == 1);
+  CHECK(left_to(due[0], recipients) == std::vector<std::string>{"grey@shop.test"});
+  // That it waits keeps nobody else from hearing of it again at its time.
+  book.find({a("A", error)}, monday + 24h);
+  REQUIRE(book.waiting("mail") == 1);
+  const auto again = due_messages(book.state, "mail", monday + 24h);
+  CHECK(again[0].news == AlertNews::repeated);
+  CHECK(left_to(again[0], recipients).empty());
+}
+
+TEST_CASE("what the few take says nothing of the others") {
+  Book book;
+  book.find({a("A", error)}, monday);
+  note_taken(book.state, due_messages(book.state, "mail", monday), "gone@shop.test is refused: 550",
+             monday, {{"grey@shop.test", "450"}});
+  note_taken(book.state, due_messages(book.state, "mail", monday + 2h), {}, monday + 2h);
+  CHECK(book.waiting("mail") == 0);
+  CHECK(book.state.channels["mail"].remark == "gone@shop.test is refused: 550");
+  CHECK(book.state.open[0].told["mail"].at == monday);
 }
 
 TEST_CASE("somebody is told when one channel has taken each alert, as bad as it is") {

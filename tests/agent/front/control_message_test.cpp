@@ -136,10 +136,20 @@ TEST_CASE("what is to be done with an account comes to the daemon as it was aske
   }
 }
 
+TEST_CASE("channels that work are named") {
+  ControlRequest sent;
+  sent.command = ControlRequest::Command::channels_work;
+  sent.names = {"mail", "web"};
+  const auto read = parse_request(format_request(sent));
+  REQUIRE(read);
+  CHECK(read->command == sent.command);
+  CHECK(read->names == sent.names);
+}
+
 TEST_CASE("a request that is not exactly right is refused with what is wrong") {
   const std::string command =
       R"("command" must be "renew", "deploy", "rollback", "rehearse", "status", "check", )"
-      R"("silence", "forget", "revoke" or "account")";
+      R"("silence", "channels_work", "forget", "revoke" or "account")";
   const std::string names = "\"names\" must be a list of strings";
   const std::string verbosity = "\"verbosity\" must be a number from -1 to 1";
   const std::string no_object = "it is no JSON object";
