@@ -169,8 +169,8 @@ Result<void> Renewal::check_issuer(const std::vector<acme::Certificate>& chain, 
   return {};
 }
 
-// The CA's certificates led to an anchor so far. Of a new one nobody knows that: a staging CA has an
-// API that every system trusts, and certificates that none does.
+// The CA's certificates led to an anchor so far. Of a new one nobody knows that: a staging CA has
+// an API that every system trusts, and certificates that none does.
 bool Renewal::must_be_known(const CaConfig& ca) const {
   if (!newest_ || newest_->ca_directory != saved_.ca_directory) return false;
   const auto text = world_.files.read(newest_->directory + "/fullchain.pem");
