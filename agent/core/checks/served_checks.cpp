@@ -37,7 +37,7 @@ std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject
   const std::string& name = subject.certificate->name;
   const bool is_newest =
       status.generation && status.generation->leaf().fingerprint_sha256 == state.fingerprint_sha256;
-  if (state.service == Service::no_handshake) {
+  if (state.service == Service::no_handshake && state.verdict != Verdict::unreachable) {
     return about(state, "HANDSHAKE_FAILS", FindingSeverity::error,
                  name + ": " + where(state) + " answers, but makes no TLS handshake",
                  "see the service's log; " + deploy_again(subject));
@@ -64,6 +64,12 @@ std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject
                    name + ": " + where(state) + " does not serve what was issued",
                    deploy_again(subject));
     case Verdict::unreachable:
+      // A listener of this host that has served it: nothing stands between.
+      if (state.service) {
+        return about(state, "ENDPOINT_UNREACHABLE", FindingSeverity::error,
+                     name + ": nothing answers any more at " + where(state),
+                     "start the service; where it is gone for good: nolapse deploy " + name);
+      }
       return about(
           state, "ENDPOINT_UNREACHABLE", FindingSeverity::warning,
           name + ": " + where(state) + " cannot be reached from here",

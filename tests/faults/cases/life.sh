@@ -63,9 +63,18 @@ never_obtained() {
   take_up
 }
 
-a_fault 2.22 nobody_can_tell found UNVERIFIED "" "no service answers for the name any more"
-nobody_can_tell() {
+a_fault 2.22 nobody_answers found ENDPOINT_UNREACHABLE "" "no service answers for the name any more"
+nobody_answers() {
   stop_server "$nginx_pid"
+}
+
+a_fault 2.22 nobody_can_tell found UNVERIFIED "" "no service is known to have answered for the name"
+nobody_can_tell() {
+  local file=$folder/state/certificates/shop/schedule.json
+  stop_server "$nginx_pid"
+  jq 'del(.served_at)' "$file" >"$file.new"
+  cat "$file.new" >"$file"
+  rm "$file.new"
 }
 
 a_fault 2.22 section_removed two_certificates ORPHAN "" "a certificate's section was removed"
