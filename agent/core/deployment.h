@@ -90,6 +90,7 @@ class Deployment {
   void roll_back(const std::string& why);
   void go_back(TargetDeployment& deployment, const Error& error);
   void went_back(const DeployTarget& target, const Generation& former, const Error& error);
+  bool is_had_elsewhere() const;
   void verify_former();
   void look_at_former();
   void end();

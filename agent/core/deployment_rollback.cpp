@@ -77,6 +77,17 @@ void Deployment::went_back(const DeployTarget& target, const Generation& former,
                    acme::format_rfc3339(*record.next_attempt));
 }
 
+// A target that nobody deployed to in this run has it, and had it before: live/ is its, too.
+bool Deployment::is_had_elsewhere() const {
+  const auto& records = journal_.records();
+  return std::any_of(records.begin(), records.end(), [this](const auto& entry) {
+    return has_generation(entry.second) &&
+           std::none_of(deployments_.begin(), deployments_.end(), [&](const auto& deployment) {
+             return deployment->target().name == entry.first;
+           });
+  });
+}
+
 // Of several former generations the newest is looked for; each endpoint says what it serves.
 void Deployment::verify_former() {
   FileWork work;
@@ -90,7 +101,7 @@ void Deployment::verify_former() {
   }
   if (formers_.empty()) return journal_.save(std::move(work), [this] { end(); });
   const Generation& former = formers_.rbegin()->second;
-  if (store_.live_generation(spec_.name) == generation_.number) {
+  if (store_.live_generation(spec_.name) == generation_.number && !is_had_elsewhere()) {
     for (FileOperation& operation : store_.switch_live(spec_.name, former.number)) {
       work.push_back(std::move(operation));
     }
