@@ -87,11 +87,13 @@ void Deployment::start(std::function<void(DeploymentOutcome)> done) {
   journal_.load();
   journal_.keep_only(spec_.deploy);
   take_up_records();
-  const auto& records = journal_.records();
-  const bool left_unjudged = std::any_of(records.begin(), records.end(), [](const auto& entry) {
-    return was_left_unjudged(entry.second);
-  });
   choose_targets();
+  // What another target was left as says nothing about these.
+  const bool left_unjudged =
+      std::any_of(deployments_.begin(), deployments_.end(), [this](const auto& deployment) {
+        const DeploymentRecord* const record = journal_.find(deployment->target().name);
+        return record != nullptr && was_left_unjudged(*record);
+      });
   // Where nobody deploys, whoever reads live/ needs it now.
   if (spec_.deploy.empty()) {
     return journal_.save(store_.switch_live(spec_.name, generation_.number), [this] { verify(); });
@@ -177,9 +179,8 @@ void Deployment::deploy_own() {
 // Hooks of other clients read live/ and run after it has moved. Where our own targets failed, they
 // are not told of a certificate that is perhaps no good.
 void Deployment::deploy_foreign() {
-  const bool any = std::any_of(deployments_.begin(), deployments_.end(), [](const auto& each) {
-    return each->target().kind != HookKind::nolapse;
-  });
+  const bool any = std::any_of(deployments_.begin(), deployments_.end(),
+                               [](const auto& each) { return each->is_foreign(); });
   probing_began_ = world_.clock.uptime();
   if (!any) return verify();
   journal_.save(store_.switch_live(spec_.name, generation_.number), [this] {
@@ -197,7 +198,7 @@ void Deployment::deploy(bool foreign, std::function<void()> then) {
     if (--open_ == 0) then();
   };
   for (const auto& deployment : deployments_) {
-    if ((deployment->target().kind != HookKind::nolapse) != foreign) continue;
+    if (deployment->is_foreign() != foreign) continue;
     ++open_;
     deployment->deploy(generation_,
                        [this, ended, target = &deployment->target()](const std::optional<Error>&) {

@@ -88,7 +88,9 @@ class Deployment {
   bool others_fail() const;
 
   void roll_back(const std::string& why);
-  void go_back(TargetDeployment& deployment, const Error& error);
+  void find_former(const DeployTarget& target, const Error& error);
+  void go_back(bool foreign, const Error& error, std::function<void()> then);
+  FileWork take_live_back();
   void went_back(const DeployTarget& target, const Generation& former, const Error& error);
   bool is_had_elsewhere() const;
   void verify_former();

@@ -17,47 +17,68 @@ void Deployment::roll_back(const std::string& why) {
                     {},
                     {}};
   journal_.note(error);
-  open_ = 1;
-  for (const auto& deployment : deployments_) {
-    ++open_;
-    go_back(*deployment, error);
-  }
-  if (--open_ == 0) verify_former();
+  for (const auto& deployment : deployments_) find_former(deployment->target(), error);
+  go_back(false, error, [this, error] {
+    journal_.save(take_live_back(),
+                  [this, error] { go_back(true, error, [this] { verify_former(); }); });
+  });
 }
 
-void Deployment::go_back(TargetDeployment& deployment, const Error& error) {
-  const DeployTarget& target = deployment.target();
-  const DeploymentRecord before = *journal_.find(target.name);
-  const auto ended = [this] {
-    if (--open_ == 0) verify_former();
-  };
-  auto former = before.former == 0
+void Deployment::find_former(const DeployTarget& target, const Error& error) {
+  DeploymentRecord& record = journal_.record(target.name);
+  auto former = record.former == 0
                     ? Result<Generation>(fail(ErrorKind::local, "NO_FORMER_GENERATION",
                                               "it had no certificate of nolapse's before"))
-                    : store_.load_whole_generation(spec_.name, before.former);
-  std::string unfit = former ? unfit_to_go_back_to(*former, wish_.revocation, world_.clock.now())
-                             : former.error().message;
-  if (!unfit.empty()) {
-    journal_.note({ErrorKind::local,
-                   "CANNOT_ROLL_BACK",
-                   "target " + target.name + " stays as generation " +
-                       std::to_string(generation_.number) + " left it: " + unfit,
-                   {},
-                   {}});
-    DeploymentRecord& record = journal_.record(target.name);
-    record.judged = true;
-    if (before.stage != DeploymentStage::failed) ++record.failures;  // else it was counted
-    record.last_error = save_error(error, world_.clock.now());
-    record.next_attempt =
-        next_deployment(record.failures, world_.clock.now(), world_.random.next());
-    return ended();
+                    : store_.load_whole_generation(spec_.name, record.former);
+  const std::string unfit = former
+                                ? unfit_to_go_back_to(*former, wish_.revocation, world_.clock.now())
+                                : former.error().message;
+  if (unfit.empty()) {
+    formers_.emplace(record.former, std::move(*former));
+    return;
   }
-  const Generation& kept = formers_.emplace(before.former, std::move(*former)).first->second;
-  deployment.go_back_to(kept,
-                        [this, &target, &kept, error, ended](const std::optional<Error>& failed) {
-                          if (!failed) went_back(target, kept, error);
-                          ended();
-                        });
+  journal_.note({ErrorKind::local,
+                 "CANNOT_ROLL_BACK",
+                 "target " + target.name + " stays as generation " +
+                     std::to_string(generation_.number) + " left it: " + unfit,
+                 {},
+                 {}});
+  record.judged = true;
+  if (record.stage != DeploymentStage::failed) ++record.failures;  // else it was counted
+  record.last_error = save_error(error, world_.clock.now());
+  record.next_attempt = next_deployment(record.failures, world_.clock.now(), world_.random.next());
+}
+
+void Deployment::go_back(bool foreign, const Error& error, std::function<void()> then) {
+  open_ = 1;
+  const auto ended = [this, then = std::move(then)] {
+    if (--open_ == 0) then();
+  };
+  for (const auto& deployment : deployments_) {
+    const DeployTarget& target = deployment->target();
+    const auto former = formers_.find(journal_.record(target.name).former);
+    if (deployment->is_foreign() != foreign || former == formers_.end()) continue;
+    ++open_;
+    deployment->go_back_to(former->second, [this, &target, &kept = former->second, error,
+                                            ended](const std::optional<Error>& failed) {
+      if (!failed) went_back(target, kept, error);
+      ended();
+    });
+  }
+  ended();
+}
+
+// Other clients' hooks read live/, so that it is back before they run. Otherwise it goes back with
+// the first target that did: what could not be taken back anywhere may be served for long.
+FileWork Deployment::take_live_back() {
+  const bool any = std::any_of(deployments_.begin(), deployments_.end(), [&](const auto& each) {
+    const DeploymentRecord& record = journal_.record(each->target().name);
+    return record.stage == DeploymentStage::rolled_back ||
+           (each->is_foreign() && formers_.contains(record.former));
+  });
+  const bool is_live = store_.live_generation(spec_.name) == generation_.number;
+  if (!any || !is_live || is_had_elsewhere()) return {};
+  return store_.switch_live(spec_.name, formers_.rbegin()->first);
 }
 
 void Deployment::went_back(const DeployTarget& target, const Generation& former,
@@ -100,12 +121,6 @@ void Deployment::verify_former() {
     }
   }
   if (formers_.empty()) return journal_.save(std::move(work), [this] { end(); });
-  const Generation& former = formers_.rbegin()->second;
-  if (store_.live_generation(spec_.name) == generation_.number && !is_had_elsewhere()) {
-    for (FileOperation& operation : store_.switch_live(spec_.name, former.number)) {
-      work.push_back(std::move(operation));
-    }
-  }
   probing_began_ = world_.clock.uptime();
   journal_.save(std::move(work), [this] { look_at_former(); });
 }

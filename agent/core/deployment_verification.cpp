@@ -162,8 +162,9 @@ void Deployment::mark_unverified() {
   journal_.note(std::move(error), worse ? Severity::error : Severity::warning);
   const bool seen = std::any_of(endpoints_.begin(), endpoints_.end(),
                                 [](const EndpointState& state) { return state.ok(); });
-  // Served somewhere and wrong nowhere: what cannot be reached does not hold live/ back.
-  if (seen && !worse) return switch_live_then_end();
+  // Served somewhere and wrong nowhere, or only where a target fails that may be what is seen:
+  // neither what cannot be reached nor a broken neighbour holds live/ back until it expires.
+  if (seen && (!worse || others)) return switch_live_then_end();
   journal_.save({}, [this] { end(); });
 }
 

@@ -40,7 +40,7 @@ void TargetDeployment::deploy(const Generation& generation, Done done) {
   generation_ = &generation;
   done_ = std::move(done);
   turns_.enter(target_, [this] {
-    if (target_.kind != HookKind::nolapse) return run_foreign();
+    if (is_foreign()) return run_foreign();
     record() = begin_deployment(journal_.find(target_.name), generation_->number);
     journal_.save({}, [this] { install(); });
   });
@@ -104,8 +104,7 @@ void TargetDeployment::go_back_to(const Generation& generation, Done done) {
   later_ = 0;
   done_ = std::move(done);
   turns_.enter(target_, [this] {
-    const bool own = target_.kind == HookKind::nolapse;
-    run_verb(own ? "rollback" : run_once, [this](const Result<HookOutcome>& outcome) {
+    run_verb(is_foreign() ? run_once : "rollback", [this](const Result<HookOutcome>& outcome) {
       if (outcome && !outcome->supported) return install();
       turns_.leave(target_);
       if (!outcome) return end(outcome.error());

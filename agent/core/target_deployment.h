@@ -25,6 +25,8 @@ class TargetDeployment {
                    const DeployTarget& target);
 
   const DeployTarget& target() const { return target_; }
+  // The hook is another client's.
+  bool is_foreign() const { return target_.kind != HookKind::nolapse; }
 
   void deploy(const Generation& generation, Done done);
   // To a generation that it had before. The record is the caller's.

@@ -389,3 +389,30 @@ TEST_CASE("another client's hook runs once, after live/ has moved, and is never 
   CHECK(lives.size() == 2);
   CHECK(lives.back() == shop.fingerprint_served());
 }
+
+TEST_CASE("another client's hook that broke the service is run again with live/ as it was before") {
+  Shop shop(13);
+  shop.config.targets.at("nginx").kind = HookKind::certbot;
+  std::vector<std::string> lives;
+  FakeProgram program;
+  program.main = [&](const ProcessSpec&) {
+    lives.push_back(shop.fingerprint_of_live());
+    const std::string live = std::string(Shop::state) + "/live/shop/";
+    shop.nginx.install({*shop.world.files.read(live + "fullchain.pem"),
+                        *shop.world.files.read(live + "privkey.pem")});
+    shop.nginx.reload();
+    return ProcessResult{};
+  };
+  shop.world.processes.add("/hooks/nginx", program);
+  CHECK(shop.renewed().action == Action::renewed);
+  const std::string first = shop.fingerprint_served();
+  break_on_anything_new(shop);
+  CHECK(shop.renewed(forced()).error->code == "MADE_WORSE");
+  REQUIRE(lives.size() == 3);
+  CHECK(lives[1] != first);
+  CHECK(lives[2] == first);
+  CHECK(shop.fingerprint_served() == first);
+  CHECK(shop.fingerprint_of_live() == first);
+  CHECK(shop.nginx.shown_chain() != nullptr);
+  CHECK(count(shop, "ROLLBACK_VERIFIED") == 1);
+}

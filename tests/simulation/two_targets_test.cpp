@@ -149,6 +149,40 @@ TEST_CASE("a target that fails is the only one that is said to fail, and the oth
   CHECK(shop.status().serving == Serving::ok);
 }
 
+TEST_CASE("a target that is broken and cannot go back keeps no other one from the newest") {
+  DaemonScene scene(11);
+  Shop& shop = scene.shop;
+  FakeService& second = add_second(shop);
+  shop.renew();
+  const std::string first = shop.fingerprint_served();
+  FakeProgram program = deploy_hook(second, shop.world.files);
+  program.main = [&second](const ProcessSpec& spec) {
+    second.chokes_on = [](const acme::Certificate&) { return true; };
+    return ProcessResult{ProcessResult::Ending::exited, spec.argv[1] == "check" ? 0 : 1, "", ""};
+  };
+  shop.world.processes.add("/hooks/second", program);
+  // Whose certificate it is that broke an endpoint nobody knows: both go back at first.
+  CHECK(shop.renewed(forced()).action == Action::failed);
+  CHECK(shop.fingerprint_served() == first);
+  CHECK(shop.fingerprint_of_live() == first);
+  REQUIRE(scene.start());
+  scene.run_for(24h);
+  CHECK(scene.count("ROLLED_BACK") == 0);
+  const std::string newest = shop.fingerprint_served();
+  CHECK(newest != first);
+  CHECK(shop.fingerprint_of_live() == newest);
+  // Its own reload fails from now on: what is under live/ was seen to work.
+  FakeProgram busy = deploy_hook(shop.nginx, shop.world.files);
+  busy.main = [works = busy.main](const ProcessSpec& spec) {
+    if (spec.argv[1] != "reload") return works(spec);
+    return ProcessResult{ProcessResult::Ending::exited, 75, "", "busy\n"};
+  };
+  shop.world.processes.add("/hooks/nginx", busy);
+  scene.run_for(24h);
+  CHECK(shop.fingerprint_served() == newest);
+  CHECK(shop.fingerprint_of_live() == newest);
+}
+
 TEST_CASE("where the other one has nothing yet, what it serves is not this one's failure") {
   Shop shop(8);
   add_second(shop).broken_configuration = true;
