@@ -157,7 +157,10 @@ void Deployment::mark_unverified() {
     record.next_attempt.reset();
     if (!worse) continue;
     if (!others) record.last_error = save_error(error, now);
-    record.next_attempt = next_deployment(std::max(record.failures, 1), now, world_.random.next());
+    const std::uint64_t random = world_.random.next();
+    // A server that is well must not be reloaded every minute for as long as another one fails.
+    record.next_attempt = others ? next_deployment_after_rollback(1, now, random)
+                                 : next_deployment(record.failures, now, random);
   }
   journal_.note(std::move(error), worse ? Severity::error : Severity::warning);
   const bool seen = std::any_of(endpoints_.begin(), endpoints_.end(),
