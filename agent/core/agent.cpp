@@ -341,6 +341,10 @@ void Agent::check(SelfTestRequest request, std::optional<DaemonView> daemon,
   run_self_test(std::move(context), all_checks(), std::move(request), std::move(done));
 }
 
+void Agent::follow_clock(Duration forward) {
+  for (const auto& [name, client] : ca_clients_) client->ledger().follow_clock(forward);
+}
+
 void Agent::finish(std::function<void()> ended) {
   ended_ = std::move(ended);
   if (running_ == 0) world_.clock.start_timer(Duration{0}, ended_);

@@ -67,6 +67,9 @@ class Agent {
   // As it stands on the disk; nothing: it was read from no file.
   const std::shared_ptr<ConfigOnDisk>& config_on_disk() { return config_on_disk_; }
 
+  // The wall clock was set forward by that much.
+  void follow_clock(Duration forward);
+
   // Begins nothing new; `ended` is called when nothing is under way any more. A run of which a
   // part never began is not reported.
   void finish(std::function<void()> ended);

@@ -248,6 +248,7 @@ void Daemon::watch_the_clock() {
                "the wall clock was set " +
                    acme::format_duration(step < Duration{0} ? -step : step) +
                    (step < Duration{0} ? " back" : " forward") + "; looking at every certificate");
+  if (step > Duration{0}) agent_.follow_clock(step);
   look_at_all();
 }
 

@@ -380,4 +380,12 @@ bool RateLedger::prune(Time now) {
   return !(state_ == before);
 }
 
+void RateLedger::follow_clock(Duration forward, Time now) {
+  prune(now - forward);
+  for (auto& buckets : state_.full_at) {
+    for (auto& [key, at] : buckets) at += forward;
+  }
+  if (state_.assumed_at) *state_.assumed_at += forward;
+}
+
 }  // namespace nolapse

@@ -5,7 +5,8 @@
 // errs on the careful side, everything in it ends by itself, and a person may go past it. A bucket
 // is one instant, when it is full again; its level follows from that by integer arithmetic. A
 // clock that is set back makes no tokens: an instant further ahead than an empty bucket explains
-// means "empty now", and a wait keeps its length; prune() makes that stick.
+// means "empty now", and a wait keeps its length; prune() makes that stick. Nor does one that is
+// set forward, where somebody saw it, see follow_clock().
 //
 // A token is spent when its event is recorded, not when may_order() allows it. What orders under
 // way may yet cost is held for them, or those that share names and run at once would each be told
@@ -157,6 +158,10 @@ class RateLedger {
 
   // Drops what is full or over and follows a clock that was set back. True: it changed, save it.
   bool prune(Time now);
+
+  // The clock was set forward by that much, to `now`: no time went by for the CA, and no token came
+  // back. What the CA asked for is left as it is, because it may have been asked for by a date.
+  void follow_clock(Duration forward, Time now);
 
   const RateLedgerState& state() const { return state_; }
 

@@ -56,6 +56,11 @@ std::shared_ptr<const void> SavedLedger::hold(RateCosts costs) {
   return {this, [this, costs = std::move(costs)](const void*) { ledger_.release(costs); }};
 }
 
+void SavedLedger::follow_clock(Duration forward) {
+  if (!loaded_) return;
+  tell([forward](RateLedger& ledger, Time now) { ledger.follow_clock(forward, now); }, [] {});
+}
+
 void SavedLedger::tell(const Told& told, std::function<void()> saved) {
   told(ledger_, world_.clock.now());
   waiting_.push_back(std::move(saved));

@@ -34,6 +34,9 @@ class SavedLedger {
   // gone: others that are as far must not count on it, too.
   std::shared_ptr<const void> hold(RateCosts costs);
 
+  // See RateLedger. Where nothing is loaded yet, there is nothing that follows.
+  void follow_clock(Duration forward);
+
   using Told = std::function<void(RateLedger&, Time now)>;
   // `saved` is called later, whether or not the disk took it; what it did not take is reported.
   void tell(const Told& told, std::function<void()> saved);

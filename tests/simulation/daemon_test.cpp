@@ -186,6 +186,22 @@ TEST_CASE("a clock that is set ten days forward is noticed within a second") {
   CHECK(scene.count("CLOCK_AHEAD") == 1);
 }
 
+TEST_CASE("a clock that is set forward between two attempts earns no more of them") {
+  DaemonScene scene(19);
+  scene.shop.config.cas[0].rate_limits = RateLimits{};
+  scene.shop.world.dns.public_name("shop.test").addresses = {"192.0.2.99"};
+  REQUIRE(scene.start());
+  const int capacity = 5;
+  for (int i = 0; i < 4; ++i) {
+    scene.run_for(8min);
+    scene.shop.world.clock.step_wall_clock(50min);
+  }
+  const auto refused = scene.shop.ca.counters().failed_validations;
+  CHECK(refused >= 3);
+  // One comes back in twelve minutes, and the last is left to a person.
+  CHECK(refused <= capacity - 1 + 32 / 12);
+}
+
 TEST_CASE("steps too small to matter are told of once they add up") {
   DaemonScene scene(18);
   REQUIRE(scene.start());

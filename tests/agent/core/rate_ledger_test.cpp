@@ -472,6 +472,28 @@ TEST_CASE("a clock that is set back makes no tokens and does not lock out") {
   CHECK(duplicates_left(ledger, shop, now + 34h) == 1);
 }
 
+TEST_CASE("a clock that is set forward makes no tokens where it was seen") {
+  for (const Duration step : {1s, 3600s, 864000s, 315360000s}) {
+    CAPTURE(step.count());
+    RateLedger ledger = fresh();
+    issue(ledger, 4, now);
+    const Time later = now + 30h;
+    ledger.follow_clock(step, later + step);
+    CHECK(duplicates_left(ledger, shop, later + step) == 1);
+    CHECK(duplicates_left(ledger, shop, later + step + 4h) == 2);
+    CHECK(duplicates_left(ledger, shop, later + step + 4 * 34h) == 5);
+  }
+  // Long full by then.
+  RateLedger ledger = fresh();
+  issue(ledger, 4, now);
+  ledger.follow_clock(1h, now + 5000h);
+  CHECK(duplicates_left(ledger, shop, now + 5000h) == 5);
+  // The CA's own wish may be a date.
+  ledger.record_account_retry_after(now + 5002h, now + 5000h);
+  ledger.follow_clock(240h, now + 5240h);
+  CHECK(duplicates_left(ledger, shop, now + 5240h) == 5);
+}
+
 TEST_CASE("a wait keeps its length when the clock is set back") {
   RateLedger ledger = fresh();
   ledger.record_account_retry_after(now + 2h, now);
