@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
 
+#include "acme/json_read.h"
+#include "agent/core/config_section.h"
 #include "agent/front/check_output.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
@@ -168,6 +171,53 @@ CLI::App* add_hooks(CLI::App& app, HooksCommand& hooks) {
   return command;
 }
 
+// Of the public interface, and not there yet: a script that probes for one must not take it for
+// there.
+constexpr std::array later_commands = {"init", "import", "audit"};
+
+// What is wrong where a command is wanted and another word stands; empty where that is not so.
+std::string unknown_command(const CLI::App& app) {
+  const CLI::App* place = &app;
+  while (!place->get_subcommands().empty()) place = place->get_subcommands().front();
+  const std::vector<std::string> words = app.remaining();
+  if (place->get_require_subcommand_min() == 0 || words.empty()) return {};
+  const std::string word = acme::printable(words.front(), 100);
+  if (word.starts_with("-")) return "there is no option \"" + word + "\"";
+  const std::string before = place == &app ? "" : place->get_name() + " ";
+  if (place == &app &&
+      std::find(later_commands.begin(), later_commands.end(), word) != later_commands.end()) {
+    return "this version does not have the command \"" + word + "\" yet";
+  }
+  std::vector<std::string> commands;
+  for (const CLI::App* each : place->get_subcommands([](const CLI::App*) { return true; })) {
+    commands.push_back(each->get_name());
+  }
+  return "there is no command \"" + before + word + "\"; " + suggest(word, commands);
+}
+
+// Gives the exit status. Help and the version are asked for by an "error", too.
+int refuse_command_line(const CLI::App& app, const CLI::ParseError& error,
+                        const std::vector<std::string>& words) {
+  std::string reason = unknown_command(app);
+  if (reason.empty()) {
+    if (app.exit(error) == 0) return exit_status::ok;
+    reason = error.what();
+  } else {
+    std::cerr << "nolapse: " << reason << "\nRun with --help for more information.\n";
+  }
+  const auto has = [&](const char* word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  if (has("--nagios")) {
+    std::cout << nagios_refusal(reason);
+    return exit_status::undecided;
+  }
+  if (has("--json")) {
+    std::cout << error_document({ErrorKind::input, "USAGE", std::move(reason), {}, {}});
+  }
+  return exit_status::usage;
+}
+
 }  // namespace
 
 std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
@@ -193,6 +243,9 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
 
   CLI::App app("nolapse keeps TLS certificates from lapsing.", "nolapse");
   app.footer(exit_statuses);
+  app.failure_message([](const CLI::App* place, const CLI::Error& error) {
+    return "nolapse: " + CLI::FailureMessage::simple(place, error);
+  });
   app.require_subcommand(1);
   app.fallthrough();
   add_global_options(app, line.global, verbose, quiet);
@@ -225,19 +278,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (app.exit(error) == 0) return exit_status::ok;
-    const std::vector<std::string> words(argv, argv + argc);
-    const auto has = [&](const char* word) {
-      return std::find(words.begin(), words.end(), word) != words.end();
-    };
-    if (has("--nagios")) {
-      std::cout << nagios_refusal(error.what());
-      return exit_status::undecided;
-    }
-    if (has("--json")) {
-      std::cout << error_document({ErrorKind::input, "USAGE", error.what(), {}, {}});
-    }
-    return exit_status::usage;
+    return refuse_command_line(app, error, {argv, argv + argc});
   }
   line.global.verbosity = verbose ? 1 : quiet ? -1 : 0;
   renew.options.deploy = !no_deploy;
