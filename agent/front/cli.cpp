@@ -20,14 +20,17 @@ constexpr const char* exit_statuses =
     "Exit status: 0 all is well, 1 something failed, 2 usage or configuration error,\n"
     "3 undecided (held by a lock, waiting for a CA, unknown).";
 
-void add_global_options(CLI::App& app, GlobalOptions& global, bool& verbose, bool& quiet) {
+// Gives --json, which some options cannot stand beside.
+CLI::Option* add_global_options(CLI::App& app, GlobalOptions& global, bool& verbose, bool& quiet) {
   app.add_option("--config", global.config_path, "configuration file (also $NOLAPSE_CONFIG)")
       ->capture_default_str();
   app.add_option("--state-dir", global.state_directory, "state directory, overrides the file's");
-  app.add_flag("--json", global.json, "one JSON document on stdout, nothing else there");
+  auto* json =
+      app.add_flag("--json", global.json, "one JSON document on stdout, nothing else there");
   auto* more = app.add_flag("-v,--verbose", verbose, "show every request");
   app.add_flag("-q,--quiet", quiet, "show warnings and errors only")->excludes(more);
   app.set_version_flag("--version", "nolapse " NOLAPSE_VERSION);
+  return json;
 }
 
 CLI::App* add_renew(CLI::App& app, RenewCommand& renew, bool& no_deploy) {
@@ -81,7 +84,7 @@ CLI::App* add_alert(CLI::App& app, AlertCommand& alert) {
   return command;
 }
 
-CLI::App* add_check(CLI::App& app, CheckCommand& check) {
+CLI::App* add_check(CLI::App& app, CheckCommand& check, CLI::Option* json) {
   CLI::App* command =
       app.add_subcommand("check", "the self-tests: will everything be renewed, and what says so");
   command->add_option("NAME", check.names, "certificates; none: all, and this host");
@@ -90,7 +93,8 @@ CLI::App* add_check(CLI::App& app, CheckCommand& check) {
   auto* list = command->add_flag("--list", check.list, "every code with its meaning");
   command->add_option("--explain", check.explain, "what a code means, and what to do")
       ->excludes(list);
-  command->add_flag("--nagios", check.nagios, "one line and exit status as monitoring plugins do");
+  command->add_flag("--nagios", check.nagios, "one line and exit status as monitoring plugins do")
+      ->excludes(json);
   return command;
 }
 
@@ -110,7 +114,7 @@ CLI::App* add_diagnose(CLI::App& app, DiagnoseCommand& diagnose) {
   return command;
 }
 
-CLI::App* add_scan(CLI::App& app, ScanCommand& scan) {
+CLI::App* add_scan(CLI::App& app, ScanCommand& scan, CLI::Option* json) {
   CLI::App* command = app.add_subcommand(
       "scan", "which certificates this host uses or serves, and which of them nobody renews");
   command->add_option("PATH|HOST:PORT", scan.targets,
@@ -118,7 +122,8 @@ CLI::App* add_scan(CLI::App& app, ScanCommand& scan) {
                       "this host's servers");
   command->add_option("--endpoints", scan.endpoints_file,
                       "a file with one HOST:PORT a line; -: stdin");
-  command->add_flag("--watch", scan.watch, "print [[watch]] sections for those that nobody renews");
+  command->add_flag("--watch", scan.watch, "print [[watch]] sections for those that nobody renews")
+      ->excludes(json);
   return command;
 }
 
@@ -208,12 +213,11 @@ int refuse_command_line(const CLI::App& app, const CLI::ParseError& error,
   const auto has = [&](const char* word) {
     return std::find(words.begin(), words.end(), word) != words.end();
   };
-  if (has("--nagios")) {
-    std::cout << nagios_refusal(reason);
-    return exit_status::undecided;
-  }
   if (has("--json")) {
     std::cout << error_document({ErrorKind::input, "USAGE", std::move(reason), {}, {}});
+  } else if (has("--nagios")) {
+    std::cout << nagios_refusal(reason);
+    return exit_status::undecided;
   }
   return exit_status::usage;
 }
@@ -248,7 +252,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   });
   app.require_subcommand(1);
   app.fallthrough();
-  add_global_options(app, line.global, verbose, quiet);
+  CLI::Option* json = add_global_options(app, line.global, verbose, quiet);
   CLI::App* renew_app = add_renew(app, renew, no_deploy);
   CLI::App* deploy_app = add_deploy(app, deploy);
   CLI::App* rollback_app = add_rollback(app, rollback);
@@ -258,11 +262,11 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* rehearse_app = app.add_subcommand(
       "rehearse", "renew at the CA's staging directory; changes nothing in production");
   rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
-  CLI::App* check_app = add_check(app, check);
+  CLI::App* check_app = add_check(app, check, json);
   CLI::App* diagnose_app = add_diagnose(app, diagnose);
   CLI::App* alert_app = add_alert(app, alert);
   CLI::App* report_app = add_report(app, report);
-  CLI::App* scan_app = add_scan(app, scan);
+  CLI::App* scan_app = add_scan(app, scan, json);
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
