@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "acme/json_read.h"
+#include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/progress.h"
 #include "agent/world/control_call.h"
@@ -45,10 +46,9 @@ class Joined {
         loop_, control_path(config_), format_request(request_),
         [this](const std::string& line) { take(line); }, patience);
     if (interrupted != 0) {
-      if (renews()) {
-        std::cerr << "nolapse: interrupted; the daemon goes on with it (see `nolapse status`)\n";
-      }
-      return 128 + interrupted;
+      return end_interrupted(global_, interrupted,
+                             renews() ? "the daemon goes on with it (see `nolapse status`)"
+                                      : "the daemon may do it all the same");
     }
     if (!called) return fail(called.error());
     if (!end_) {
