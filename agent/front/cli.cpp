@@ -226,7 +226,9 @@ int refuse_command_line(const CLI::App& app, const CLI::ParseError& error,
 
 std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
-  if (const char* path = std::getenv("NOLAPSE_CONFIG")) line.global.config_path = path;
+  if (const char* path = std::getenv("NOLAPSE_CONFIG"); path != nullptr && *path != '\0') {
+    line.global.config_path = path;
+  }
   bool verbose = false;
   bool quiet = false;
   bool no_deploy = false;
