@@ -52,7 +52,10 @@ std::optional<Error> Revocation::find() {
   const std::string& name = request_.name;
   const auto newest = store_.newest_generation(name);
   if (!newest) return newest.error();
-  if (!*newest) return input_error("UNKNOWN_GENERATION", name + ": there is no certificate yet");
+  if (!*newest) {
+    return Error{
+        ErrorKind::local, "NO_CERTIFICATE", name + ": there is no certificate yet", {}, {}};
+  }
   const auto in_use = is_standby(name) ? std::nullopt : store_.live_generation(name);
   const unsigned number = request_.generation.value_or(in_use.value_or((*newest)->number));
   auto generation = store_.load_generation(name, number);
