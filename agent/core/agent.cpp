@@ -163,6 +163,7 @@ void Agent::rehearse(const std::vector<std::string>& names, const std::vector<st
 }
 
 bool Agent::is_known(const std::string& name) const {
+  if (config_.find_certificate(name) != nullptr) return true;
   const auto names = store_.names();
   return std::any_of(names.begin(), names.end(), [&](const std::string& each) {
     return name == each || name == standby_name(each);

@@ -231,6 +231,11 @@ void CertificateJob::deploy_wanted() {
   Result<unsigned> number = options_.generation.value_or(newest);
   if (options_.work == RenewOptions::Work::roll_back) number = number_to_go_back_to(records);
   if (!number) return refuse(number.error().code, number.error().message);
+  const auto there = parts_.store.generation_numbers(spec_.name);
+  if (there && std::find(there->begin(), there->end(), *number) == there->end()) {
+    return refuse("UNKNOWN_GENERATION", "there is no generation " + std::to_string(*number) +
+                                            ", the newest is " + std::to_string(newest));
+  }
   if (*number < newest && spec_.deploy.empty()) {
     return refuse("NO_TARGETS",
                   "it has no targets, and live/ follows the newest generation: what reads live/ "

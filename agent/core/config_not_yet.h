@@ -16,7 +16,11 @@ struct NotYet {
 };
 
 inline constexpr std::array not_yet_supported = {
-    NotYet{"", "storage"},
+    NotYet{"storage", "type", "etcd"},
+    NotYet{"storage", "endpoints"},
+    NotYet{"storage", "prefix"},
+    NotYet{"storage", "tls"},
+    NotYet{"storage", "encryption_key_file"},
 };
 
 inline bool is_not_yet_supported(std::string_view section, std::string_view key,

@@ -5,6 +5,7 @@
 
 #include "agent/core/config_endpoint.h"
 #include "agent/core/config_files.h"
+#include "agent/core/config_not_yet.h"
 #include "agent/core/config_parts.h"
 
 namespace nolapse {
@@ -67,6 +68,24 @@ void read_directories(ConfigSection& top, Config& config) {
   config.hook_directory = resolve_path("/", *hooks);
 }
 
+// Files are the only storage there is.
+void read_storage(ConfigSection& top, ConfigContext& context) {
+  const ConfigNode* table = top.find("storage");
+  if (table == nullptr) return;
+  if (table->kind != ConfigNode::Kind::table) {
+    top.problem("storage", "must be a table", "write [storage], and its settings below it");
+    return;
+  }
+  ConfigSection section(*table, "storage", "storage", context.problems);
+  const std::string type = section.text("type").value_or("files");
+  if (is_not_yet_supported("storage", "type", type)) {
+    section.not_supported(*table->find("type"), "type", "\"" + type + "\"", "write \"files\"");
+  } else if (type != "files") {
+    section.problem("type", "\"" + type + "\" is no kind of storage", "write \"files\"");
+  }
+  section.refuse_unknown_keys();
+}
+
 // What one pattern names, without the files that an earlier one brought.
 void include(ConfigSection& top, const ConfigNode& at, const std::string& pattern,
              std::vector<std::string>& included, ConfigContext& context) {
@@ -102,6 +121,7 @@ std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& contex
   read_resolver(top, context.config);
   read_daemon(top, context);
   read_alerts(top, context);
+  read_storage(top, context);
   std::vector<std::string> included;
   if (top.find("include") == nullptr) {
     include(top, top.table(), "conf.d/*.toml", included, context);
@@ -117,7 +137,7 @@ std::vector<std::string> read_settings(ConfigSection& top, ConfigContext& contex
 
 void refuse_settings(ConfigSection& top, const std::string& main_file) {
   for (const char* key : {"state_dir", "contact", "include", "resolver", "hook_directory",
-                          "hook_socket", "daemon", "alerts"}) {
+                          "hook_socket", "daemon", "alerts", "storage"}) {
     if (top.find(key) == nullptr) continue;
     top.problem(key, "is a global setting, and this is an included file",
                 "move it to " + main_file);

@@ -258,8 +258,10 @@ RateVerdict RateLedger::verdict_on(const Claim& claim, Who who, Time now) const 
     text += "the next is there at " + acme::format_rfc3339(claim.ready) +
             ", --again asks the CA all the same";
   } else {
-    text += claim.left > 0 ? "the last is a person's (renew --force), the daemon" : "the daemon";
-    text += " goes on at " + acme::format_rfc3339(claim.ready);
+    // A plain `renew` asks as the daemon does, and there may be none.
+    text +=
+        claim.left > 0 ? "the last is a person's (renew --force), renewals without it" : "renewals";
+    text += " go on at " + acme::format_rfc3339(claim.ready);
   }
   const Time until = allowed ? now : claim.ready;
   return {allowed, until,          name_of(claim.kind), claim.left, claim.left <= claim.cost,

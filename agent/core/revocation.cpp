@@ -52,7 +52,10 @@ std::optional<Error> Revocation::find() {
   const std::string& name = request_.name;
   const auto newest = store_.newest_generation(name);
   if (!newest) return newest.error();
-  if (!*newest) return input_error("UNKNOWN_GENERATION", name + ": there is no certificate yet");
+  if (!*newest) {
+    return Error{
+        ErrorKind::local, "NO_CERTIFICATE", name + ": there is no certificate yet", {}, {}};
+  }
   const auto in_use = is_standby(name) ? std::nullopt : store_.live_generation(name);
   const unsigned number = request_.generation.value_or(in_use.value_or((*newest)->number));
   auto generation = store_.load_generation(name, number);
@@ -126,18 +129,20 @@ void Revocation::answered(const Result<HttpResponse>& reply) {
 void Revocation::note() {
   const std::string& name = request_.name;
   const acme::Certificate& leaf = outcome_.generation.leaf();
-  events_.emit(Severity::warning, name, "REVOKED_ON_REQUEST",
-               "generation " + std::to_string(outcome_.generation.number) + " (serial " +
-                   leaf.serial_number + ") is revoked (" + outcome_.reason + ")");
   ScheduleRecord schedule =
       unsaved_ ? *unsaved_ : store_.load_schedule(name).value_or(ScheduleRecord{});
   const auto newest = store_.newest_generation(name);
   const auto* known = schedule.revocation ? &*schedule.revocation : nullptr;
+  const bool noted = is_revoked(&outcome_.generation, known);
+  if (outcome_.revoked_before && noted) outcome_.reason = known->revocation.reason;
+  events_.emit(Severity::warning, name, "REVOKED_ON_REQUEST",
+               "generation " + std::to_string(outcome_.generation.number) + " (serial " +
+                   leaf.serial_number + ") is revoked (" + outcome_.reason + ")");
   if (!outcome_.newest && newest && *newest && is_revoked(&**newest, known)) {
     return done_(std::move(outcome_));
   }
   // What is known of it stays, a worse reason above all.
-  if (!outcome_.revoked_before || !is_revoked(&outcome_.generation, known)) {
+  if (!outcome_.revoked_before || !noted) {
     note_revocation(schedule, {leaf.fingerprint_sha256, {world_.clock.now(), outcome_.reason}});
   }
   world_.files.run(store_.save_schedule(name, schedule), [this, schedule](Result<void> saved) {

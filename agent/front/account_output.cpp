@@ -108,7 +108,7 @@ std::string revoked_document(const std::string& name, const RevocationOutcome& o
       {"reason", outcome.reason},
       {"revoked_before", outcome.revoked_before},
       {"signed_with", outcome.by_certificate_key ? "certificate key" : "account key"},
-      {"due", outcome.newest}};
+      {"due", outcome.due}};
   return acme::dump(json{{"schema", 1}, {"revoked", revoked}}, 2) + "\n";
 }
 

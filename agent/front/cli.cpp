@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
 
+#include "acme/json_read.h"
+#include "agent/core/config_section.h"
 #include "agent/front/check_output.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
@@ -17,14 +20,17 @@ constexpr const char* exit_statuses =
     "Exit status: 0 all is well, 1 something failed, 2 usage or configuration error,\n"
     "3 undecided (held by a lock, waiting for a CA, unknown).";
 
-void add_global_options(CLI::App& app, GlobalOptions& global, bool& verbose, bool& quiet) {
+// Gives --json, which some options cannot stand beside.
+CLI::Option* add_global_options(CLI::App& app, GlobalOptions& global, bool& verbose, bool& quiet) {
   app.add_option("--config", global.config_path, "configuration file (also $NOLAPSE_CONFIG)")
       ->capture_default_str();
   app.add_option("--state-dir", global.state_directory, "state directory, overrides the file's");
-  app.add_flag("--json", global.json, "one JSON document on stdout, nothing else there");
+  auto* json =
+      app.add_flag("--json", global.json, "one JSON document on stdout, nothing else there");
   auto* more = app.add_flag("-v,--verbose", verbose, "show every request");
   app.add_flag("-q,--quiet", quiet, "show warnings and errors only")->excludes(more);
   app.set_version_flag("--version", "nolapse " NOLAPSE_VERSION);
+  return json;
 }
 
 CLI::App* add_renew(CLI::App& app, RenewCommand& renew, bool& no_deploy) {
@@ -78,7 +84,7 @@ CLI::App* add_alert(CLI::App& app, AlertCommand& alert) {
   return command;
 }
 
-CLI::App* add_check(CLI::App& app, CheckCommand& check) {
+CLI::App* add_check(CLI::App& app, CheckCommand& check, CLI::Option* json) {
   CLI::App* command =
       app.add_subcommand("check", "the self-tests: will everything be renewed, and what says so");
   command->add_option("NAME", check.names, "certificates; none: all, and this host");
@@ -87,7 +93,8 @@ CLI::App* add_check(CLI::App& app, CheckCommand& check) {
   auto* list = command->add_flag("--list", check.list, "every code with its meaning");
   command->add_option("--explain", check.explain, "what a code means, and what to do")
       ->excludes(list);
-  command->add_flag("--nagios", check.nagios, "one line and exit status as monitoring plugins do");
+  command->add_flag("--nagios", check.nagios, "one line and exit status as monitoring plugins do")
+      ->excludes(json);
   return command;
 }
 
@@ -107,7 +114,7 @@ CLI::App* add_diagnose(CLI::App& app, DiagnoseCommand& diagnose) {
   return command;
 }
 
-CLI::App* add_scan(CLI::App& app, ScanCommand& scan) {
+CLI::App* add_scan(CLI::App& app, ScanCommand& scan, CLI::Option* json) {
   CLI::App* command = app.add_subcommand(
       "scan", "which certificates this host uses or serves, and which of them nobody renews");
   command->add_option("PATH|HOST:PORT", scan.targets,
@@ -115,7 +122,8 @@ CLI::App* add_scan(CLI::App& app, ScanCommand& scan) {
                       "this host's servers");
   command->add_option("--endpoints", scan.endpoints_file,
                       "a file with one HOST:PORT a line; -: stdin");
-  command->add_flag("--watch", scan.watch, "print [[watch]] sections for those that nobody renews");
+  command->add_flag("--watch", scan.watch, "print [[watch]] sections for those that nobody renews")
+      ->excludes(json);
   return command;
 }
 
@@ -168,11 +176,59 @@ CLI::App* add_hooks(CLI::App& app, HooksCommand& hooks) {
   return command;
 }
 
+// Of the public interface, and not there yet: a script that probes for one must not take it for
+// there.
+constexpr std::array later_commands = {"init", "import", "audit"};
+
+// What is wrong where a command is wanted and another word stands; empty where that is not so.
+std::string unknown_command(const CLI::App& app) {
+  const CLI::App* place = &app;
+  while (!place->get_subcommands().empty()) place = place->get_subcommands().front();
+  const std::vector<std::string> words = app.remaining();
+  if (place->get_require_subcommand_min() == 0 || words.empty()) return {};
+  const std::string word = acme::printable(words.front(), 100);
+  if (word.starts_with("-")) return "there is no option \"" + word + "\"";
+  const std::string before = place == &app ? "" : place->get_name() + " ";
+  if (place == &app &&
+      std::find(later_commands.begin(), later_commands.end(), word) != later_commands.end()) {
+    return "this version does not have the command \"" + word + "\" yet";
+  }
+  std::vector<std::string> commands;
+  for (const CLI::App* each : place->get_subcommands([](const CLI::App*) { return true; })) {
+    commands.push_back(each->get_name());
+  }
+  return "there is no command \"" + before + word + "\"; " + suggest(word, commands);
+}
+
+// Gives the exit status. Help and the version are asked for by an "error", too.
+int refuse_command_line(const CLI::App& app, const CLI::ParseError& error,
+                        const std::vector<std::string>& words) {
+  std::string reason = unknown_command(app);
+  if (reason.empty()) {
+    if (app.exit(error) == 0) return exit_status::ok;
+    reason = error.what();
+  } else {
+    std::cerr << "nolapse: " << reason << "\nRun with --help for more information.\n";
+  }
+  const auto has = [&](const char* word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  if (has("--json")) {
+    std::cout << error_document({ErrorKind::input, "USAGE", std::move(reason), {}, {}});
+  } else if (has("--nagios")) {
+    std::cout << nagios_refusal(reason);
+    return exit_status::undecided;
+  }
+  return exit_status::usage;
+}
+
 }  // namespace
 
 std::variant<CommandLine, int> parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
-  if (const char* path = std::getenv("NOLAPSE_CONFIG")) line.global.config_path = path;
+  if (const char* path = std::getenv("NOLAPSE_CONFIG"); path != nullptr && *path != '\0') {
+    line.global.config_path = path;
+  }
   bool verbose = false;
   bool quiet = false;
   bool no_deploy = false;
@@ -193,9 +249,12 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
 
   CLI::App app("nolapse keeps TLS certificates from lapsing.", "nolapse");
   app.footer(exit_statuses);
+  app.failure_message([](const CLI::App* place, const CLI::Error& error) {
+    return "nolapse: " + CLI::FailureMessage::simple(place, error);
+  });
   app.require_subcommand(1);
   app.fallthrough();
-  add_global_options(app, line.global, verbose, quiet);
+  CLI::Option* json = add_global_options(app, line.global, verbose, quiet);
   CLI::App* renew_app = add_renew(app, renew, no_deploy);
   CLI::App* deploy_app = add_deploy(app, deploy);
   CLI::App* rollback_app = add_rollback(app, rollback);
@@ -205,11 +264,11 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   CLI::App* rehearse_app = app.add_subcommand(
       "rehearse", "renew at the CA's staging directory; changes nothing in production");
   rehearse_app->add_option("NAME", rehearse.names, "certificates; none: all");
-  CLI::App* check_app = add_check(app, check);
+  CLI::App* check_app = add_check(app, check, json);
   CLI::App* diagnose_app = add_diagnose(app, diagnose);
   CLI::App* alert_app = add_alert(app, alert);
   CLI::App* report_app = add_report(app, report);
-  CLI::App* scan_app = add_scan(app, scan);
+  CLI::App* scan_app = add_scan(app, scan, json);
   CLI::App* forget_app = app.add_subcommand(
       "forget", "stop watching a certificate whose configuration is gone, remove its files");
   forget_app->add_option("NAME", forget.name, "the certificate")->required();
@@ -225,19 +284,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, const char* const* a
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (app.exit(error) == 0) return exit_status::ok;
-    const std::vector<std::string> words(argv, argv + argc);
-    const auto has = [&](const char* word) {
-      return std::find(words.begin(), words.end(), word) != words.end();
-    };
-    if (has("--nagios")) {
-      std::cout << nagios_refusal(error.what());
-      return exit_status::undecided;
-    }
-    if (has("--json")) {
-      std::cout << error_document({ErrorKind::input, "USAGE", error.what(), {}, {}});
-    }
-    return exit_status::usage;
+    return refuse_command_line(app, error, {argv, argv + argc});
   }
   line.global.verbosity = verbose ? 1 : quiet ? -1 : 0;
   renew.options.deploy = !no_deploy;

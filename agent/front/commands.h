@@ -63,5 +63,11 @@ Error usage_error(std::string code, std::string message);
 // For a command that could not begin: one line on stderr, or the document for --json.
 int refuse(const GlobalOptions& global, const Error& error);
 int exit_status_of(const Error& error);
+// For one that a signal ended: the same, with what it leaves behind.
+inline int end_interrupted(const GlobalOptions& global, int signal,
+                           const std::string& left_behind) {
+  refuse(global, {ErrorKind::transient, "INTERRUPTED", "interrupted; " + left_behind, {}, {}});
+  return 128 + signal;
+}
 
 }  // namespace nolapse

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "acme/json_read.h"
+#include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/progress.h"
 #include "agent/world/control_call.h"
@@ -45,10 +46,9 @@ class Joined {
         loop_, control_path(config_), format_request(request_),
         [this](const std::string& line) { take(line); }, patience);
     if (interrupted != 0) {
-      if (renews()) {
-        std::cerr << "nolapse: interrupted; the daemon goes on with it (see `nolapse status`)\n";
-      }
-      return 128 + interrupted;
+      return end_interrupted(global_, interrupted,
+                             renews() ? "the daemon goes on with it (see `nolapse status`)"
+                                      : "the daemon may do it all the same");
     }
     if (!called) return fail(called.error());
     if (!end_) {
@@ -93,7 +93,10 @@ class Joined {
   // Named explicitly, the daemon itself refuses them. Left out in silence they would look fine.
   int finish() const {
     std::cout << printable_lines(end_->output);
-    if (!end_->error.empty()) std::cerr << "nolapse: " << acme::printable(end_->error) << '\n';
+    // That a channel works is told in passing, and may be refused: nobody asked for it.
+    const bool in_passing = request_.command == ControlRequest::Command::channels_work;
+    if (!end_->error.empty() && !in_passing)
+      std::cerr << "nolapse: " << acme::printable(end_->error) << '\n';
     const bool about_accounts = request_.command == ControlRequest::Command::account;
     if (about_accounts || !request_.names.empty() || unknown_to_daemon_.empty()) return end_->exit;
     std::string names;

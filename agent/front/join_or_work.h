@@ -65,10 +65,7 @@ int join_or_work(const GlobalOptions& global, const Config& config, const Contro
     }
     int interrupted = 0;
     const auto outcome = work_alone(real, global, config, own, interrupted);
-    if (!outcome) {
-      std::cerr << "nolapse: interrupted; " << own.interrupted << '\n';
-      return 128 + interrupted;
-    }
+    if (!outcome) return end_interrupted(global, interrupted, own.interrupted);
     if (*outcome) return own.write(**outcome);
     const Error& error = outcome->error();
     if (second || error.kind != ErrorKind::held) return refuse(global, error);

@@ -176,7 +176,7 @@ int run_scan(const GlobalOptions& global, const ScanCommand& command, const Conf
   for (const std::string& path : targets->paths) add_path(world.files, path, inventory);
   int interrupted = 0;
   if (!targets->endpoints.empty() && !survey(real, *targets, inventory, interrupted)) {
-    return 128 + interrupted;
+    return end_interrupted(global, interrupted, "nothing was changed");
   }
   const Time now = world.clock.now();
   if (command.watch) {

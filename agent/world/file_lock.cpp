@@ -139,7 +139,8 @@ Result<std::unique_ptr<Files::Lock>> take_file_lock(const std::string& path,
   if (lock_error == EWOULDBLOCK) {
     const std::string text = read_holder(fd.get());
     return fail(ErrorKind::held, "LOCK_HELD",
-                path + " is held by " + (text.empty() ? "another nolapse process" : text));
+                path + " is held by " + (text.empty() ? "another nolapse process" : text) +
+                    "; try again when that has ended");
   }
   if (lock_error != 0) return fail(file_error(lock_error, "cannot lock " + path));
   const std::string line =

@@ -133,7 +133,7 @@ TEST_CASE("revoking is done once it is done: lost replies and deaths need only a
 
 TEST_CASE("what cannot be revoked is refused with the reason, and nothing is noted") {
   Shop shop(405);
-  CHECK(revoke(shop, {"shop", {}, 0})->error().code == "UNKNOWN_CERTIFICATE");
+  CHECK(revoke(shop, {"shop", {}, 0})->error().code == "NO_CERTIFICATE");
   shop.renewed();
   CHECK(revoke(shop, {"nobody", {}, 0})->error().code == "UNKNOWN_CERTIFICATE");
   CHECK(revoke(shop, {"../accounts", {}, 0})->error().code == "UNKNOWN_CERTIFICATE");

@@ -174,8 +174,31 @@ TEST_CASE("an unknown key is met with the nearest known one") {
 TEST_CASE("what this version cannot do is an error, not a silence") {
   const std::string not_yet = "not supported by this version; remove it";
   check_cases({
-      {"[storage]\ntype = \"files\"", {":1: storage: " + not_yet}},
+      {"[storage]\ntype = \"etcd\"\nendpoints = [\"https://etcd.test:2379\"]\nprefix = \"/n\"",
+       {":2: storage.type: \"etcd\" is not supported by this version; write \"files\"",
+        ":3: storage.endpoints: " + not_yet, ":4: storage.prefix: " + not_yet}},
+      {"[storage]\ntls = true\nencryption_key_file = \"/etc/key\"",
+       {":2: storage.tls: " + not_yet, ":3: storage.encryption_key_file: " + not_yet}},
   });
+}
+
+TEST_CASE("state is stored in files") {
+  check_cases({
+      {"[storage]", {}},
+      {"[storage]\ntype = \"files\"", {}},
+      {"[storage]\ntype = \"sqlite\"",
+       {":2: storage.type: \"sqlite\" is no kind of storage; write \"files\""}},
+      {"[storage]\ntyp = \"files\"", {":2: storage.typ: unknown key; did you mean \"type\"?"}},
+      {"storage = \"files\"",
+       {":1: storage: must be a table; write [storage], and its settings below it"}},
+  });
+  ConfigFiles files;
+  files.add(main_file, "");
+  files.add("/etc/nolapse/conf.d/a.toml", "[storage]\ntype = \"files\"");
+  CHECK(problems_in(files) ==
+        std::vector<std::string>{
+            "/etc/nolapse/conf.d/a.toml:1: storage: is a global setting, and this is an included "
+            "file; move it to /etc/nolapse/nolapse.toml"});
 }
 
 TEST_CASE("sections have the form that they need") {

@@ -119,6 +119,13 @@ TEST_CASE("a failure ends with the hook's last words, on one line") {
         std::string::npos);
   CHECK(scene.judged(Ending::exited, 1).error().message.find("it said nothing") !=
         std::string::npos);
+  for (const char* answer : {"changed\n", "unchanged\n"}) {
+    CAPTURE(answer);
+    CHECK(scene.judged(Ending::exited, 1, answer).error().message.find("it said nothing") !=
+          std::string::npos);
+    CHECK(scene.judged(Ending::exited, 75, answer).error().message.find("changed") ==
+          std::string::npos);
+  }
   const std::string flood(100000, 'x');
   CHECK(judge_hook(scene.run(), {Ending::exited, 1, "", flood}).error().message.size() < 1000);
 }

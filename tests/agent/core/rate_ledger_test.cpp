@@ -128,9 +128,9 @@ TEST_CASE("what a person reads is one line that says what is left and what to do
   CHECK(text(3, Who::daemon) == count("2") + "this order costs 1 if it fails");
   CHECK(text(4, Who::person) == count("1") + "this order costs 1 if it fails");
   CHECK(text(4, Who::daemon) == count("1") +
-                                    "the last is a person's (renew --force), the daemon goes on "
-                                    "at 2026-11-23T09:12:00Z");
-  CHECK(text(5, Who::daemon) == count("0") + "the daemon goes on at 2026-11-23T09:24:00Z");
+                                    "the last is a person's (renew --force), renewals without it "
+                                    "go on at 2026-11-23T09:12:00Z");
+  CHECK(text(5, Who::daemon) == count("0") + "renewals go on at 2026-11-23T09:24:00Z");
   CHECK(text(5, Who::person) ==
         count("0") + "the next is there at 2026-11-23T09:12:00Z, --again asks the CA all the same");
   CHECK(text(5, Who::person_again) == count("0") + "asking the CA all the same");
@@ -252,8 +252,8 @@ TEST_CASE("who is refused for what is only held asks again soon, or when it came
   for (int i = 0; i < 4; ++i) ledger.hold(costs_of_outcome(other, OrderKind::same_set));
   CHECK(ledger.may_order(other, OrderKind::same_set, Who::daemon, now).text ==
         "1 of 5 duplicate certificates left by our count, 4 held for orders under way, "
-        "one comes back every 1d 10h; the last is a person's (renew --force), the daemon "
-        "goes on at 2026-11-23T09:10:00Z");
+        "one comes back every 1d 10h; the last is a person's (renew --force), renewals "
+        "without it go on at 2026-11-23T09:10:00Z");
 }
 
 TEST_CASE("a name beside its wildcard may fail twice, so that two and the last have to be left") {
