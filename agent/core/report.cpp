@@ -150,6 +150,8 @@ std::string fix_of(const ReportedCertificate& certificate) {
     const Finding* const finding = worst_of(certificate.open, severity);
     if (finding != nullptr && !finding->fix.empty()) return finding->fix;
   }
+  const Finding* const doubt = worst_of(status.doubts, FindingSeverity::error);
+  if (doubt != nullptr && !doubt->fix.empty()) return doubt->fix;
   if (status.renewal == RenewalHealth::orphan) return status.renew_reason;
   if (certificate.step > 0 || is_red(status.renewal)) return "nolapse renew --force " + status.name;
   if (status.serving == Serving::wrong || status.serving == Serving::expired) {

@@ -187,11 +187,14 @@ void collect_status(World world, const Config& config, const std::vector<std::st
 
 void collect_weighed_status(World world, const Config& config,
                             const std::vector<std::string>& names,
-                            std::function<void(std::vector<CertificateStatus>)> done) {
+                            std::function<void(std::vector<CertificateStatus>)> done,
+                            std::vector<Finding> configuration_doubts) {
   collect_status(world, config, names,
-                 [world, &config, done = std::move(done)](std::vector<CertificateStatus> statuses) {
+                 [world, &config, done = std::move(done), doubts = std::move(configuration_doubts)](
+                     std::vector<CertificateStatus> statuses) {
                    const Store store(config.state_directory, world.files);
-                   const HostEvidence evidence = read_host_evidence(world, config);
+                   HostEvidence evidence = read_host_evidence(world, config);
+                   evidence.configuration = doubts;
                    for (CertificateStatus& status : statuses) {
                      const CertificateSpec* const spec = config.find_certificate(status.name);
                      if (spec == nullptr) continue;

@@ -120,6 +120,15 @@ TEST_CASE("only what is served as it should be and will be renewed is fine") {
   }
 }
 
+TEST_CASE("what to do is what stands in the way of the renewal says") {
+  Scene scene;
+  CertificateStatus status = status_of("shop");
+  status.renewal = RenewalHealth::failing;
+  status.doubts = {{"CONFIG_BROKEN", "", "", FindingSeverity::error, "a summary", "why", "chmod"}};
+  scene.add(std::move(status));
+  CHECK(scene.report().certificates[0].fix == "chmod");
+}
+
 TEST_CASE("the verdict names who needs attention, and counts the rest") {
   Scene scene;
   for (int i = 0; i < 8; ++i) {
