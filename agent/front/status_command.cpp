@@ -20,10 +20,12 @@ bool is_no_news(const Error& error) {
 }  // namespace
 
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config) {
-  if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
-  const std::vector<std::string> names = config.with_families(command.names);
   RealWorld real(world_options(config));
   const World world = real.world();
+  if (const auto error = unknown_to_status(command.names, config, world.files)) {
+    return refuse(global, *error);
+  }
+  const std::vector<std::string> names = config.with_families(command.names);
   ControlRequest request;
   request.names = names;
   request.json = global.json;
