@@ -176,7 +176,9 @@ std::vector<Finding> check_space(const CheckContext& context, const CheckSubject
   const std::string& path = context.config.state_directory;
   std::vector<Finding> findings;
   const auto space = context.world.files.space(path);
-  if (!space) {
+  if (!space && space.error().code == "FILE_MISSING") {
+    // The first renewal makes it.
+  } else if (!space) {
     findings.push_back(unreadable(space.error(), path));
   } else if (has_less_than(*space, least_octets, least_files)) {
     findings.push_back(low_disk(path, *space, has_less_than(*space, last_octets, last_files)));

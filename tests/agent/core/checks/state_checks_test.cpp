@@ -76,6 +76,12 @@ TEST_CASE("the hook service's folder is to have room, where that service runs ho
   CHECK(scene.lines() == Lines{"DISK_LOW error  [/run/nolapse-hooks]"});
 }
 
+TEST_CASE("a state directory that is not there yet is made by the first renewal") {
+  CheckScene scene;
+  scene.add_certificate("shop", "shop.test");
+  CHECK(CheckScene::brief(scene.check(state_checks(), false)) == Lines{});
+}
+
 TEST_CASE("a lock that cannot be taken is an error, and what lies in its place is not") {
   Scene scene;
   const std::string state = scene.config.state_directory;
