@@ -121,8 +121,7 @@ void describe_renewal(const StatusInput& input, CertificateStatus& status) {
   status.renew_reason = due.reason;
   if (input.records_readable) return;
   status.next_attempt.reset();
-  status.renew_reason =
-      "its records cannot be read; run this as root or as the user who runs nolapse";
+  status.renew_reason = "its records cannot be read";
 }
 
 void take_account_of_standby(CertificateStatus& status) {
