@@ -1,5 +1,8 @@
 #include "agent/core/config_on_disk.h"
 
+#include <algorithm>
+#include <set>
+
 #include "acme/base64url.h"
 
 namespace nolapse {
@@ -23,22 +26,29 @@ class ConfigOnDisk::Witness final : public Files {
     return true;
   }
 
+  // Paths that this user may not look at, and files that others may execute.
+  const std::set<std::string>& denied() const { return denied_; }
+
   Result<std::string> read(const std::string& path) const override {
     versions_.emplace(path, version_of(path));
-    return files_.read(path);
+    return noted(path, files_.read(path));
   }
   Result<std::vector<std::string>> list(const std::string& path) const override {
     versions_.emplace(path, version_of(path));
-    return files_.list(path);
+    return noted(path, files_.list(path));
   }
   Result<std::string> read_link(const std::string& path) const override {
-    auto link = files_.read_link(path);
+    auto link = noted(path, files_.read_link(path));
     links_.emplace(path, link.value_or(std::string()));
     return link;
   }
   Result<FileStatus> status(const std::string& path) const override {
-    auto status = files_.status(path);
+    auto status = noted(path, files_.status(path));
     statuses_.emplace(path, mark_of(status));
+    if (status && status->kind == FileStatus::Kind::file && (status->mode & 0111) != 0 &&
+        !status->executable) {
+      denied_.insert(path);
+    }
     return status;
   }
 
@@ -52,6 +62,12 @@ class ConfigOnDisk::Witness final : public Files {
  private:
   static tl::unexpected<Error> none() {
     return fail(ErrorKind::local, "FILE_ERROR", "it is only looked at");
+  }
+
+  template <class Value>
+  Result<Value> noted(const std::string& path, Result<Value> result) const {
+    if (!result && result.error().code == "PERMISSION_DENIED") denied_.insert(path);
+    return result;
   }
 
   // What a configuration can depend on without the content.
@@ -72,6 +88,7 @@ class ConfigOnDisk::Witness final : public Files {
   mutable std::map<std::string, std::string> statuses_;
   mutable std::map<std::string, std::uint64_t> versions_;
   mutable std::map<std::string, std::string> links_;
+  mutable std::set<std::string> denied_;
 };
 
 ConfigOnDisk::ConfigOnDisk(const Files& files, std::string path, std::string state_directory)
@@ -82,6 +99,13 @@ ConfigOnDisk::~ConfigOnDisk() = default;
 const std::vector<ConfigProblem>& ConfigOnDisk::problems() {
   look();
   return problems_;
+}
+
+bool ConfigOnDisk::is_denied(const ConfigProblem& problem) const {
+  const auto& denied = witness_->denied();
+  return std::any_of(denied.begin(), denied.end(), [&](const std::string& path) {
+    return problem.reason.find(path) != std::string::npos;
+  });
 }
 
 const std::string& ConfigOnDisk::digest() {

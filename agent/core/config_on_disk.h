@@ -18,6 +18,8 @@ class ConfigOnDisk {
   ~ConfigOnDisk();
 
   const std::vector<ConfigProblem>& problems();
+  // Does it rest on what this user may not look at or run, so that another one may see none?
+  bool is_denied(const ConfigProblem& problem) const;
   // Of all files, the included ones too.
   const std::string& digest();
 

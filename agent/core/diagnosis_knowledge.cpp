@@ -274,12 +274,25 @@ void add_knowledge(SeenEndpoint& endpoint, const KnownHost& host, const Files& f
   }
 }
 
+namespace {
+
+// Who issued what is served nobody may read: most likely the one that is asked first.
+std::string roots_of_first_ca(const Config& config, const std::string& name) {
+  const CertificateSpec* const spec = config.find_certificate(name);
+  if (spec == nullptr || spec->cas.empty()) return {};
+  const CaConfig* const ca = config.find_ca(spec->cas.front());
+  return ca == nullptr ? std::string() : ca->issuer_roots_file;
+}
+
+}  // namespace
+
 std::string roots_for(const SeenEndpoint& endpoint, const KnownHost& host, const Files& files) {
   if (host.config == nullptr) return {};
   if (endpoint.managed) {
     const Store store(host.config->state_directory, files);
     const auto newest = store.newest_generation(endpoint.managed->name);
-    return issuer_roots(*host.config, newest && *newest ? &**newest : nullptr);
+    if (!newest) return roots_of_first_ca(*host.config, endpoint.managed->name);
+    return issuer_roots(*host.config, *newest ? &**newest : nullptr);
   }
   for (const WatchSpec& watch : host.config->watches) {
     const auto found =

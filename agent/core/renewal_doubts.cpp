@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/core/config_on_disk.h"
 #include "agent/core/self_test_watch.h"
 
 namespace nolapse {
@@ -50,6 +51,15 @@ void add_findings(const CertificateSpec& spec, const Config& config, const HostE
     const bool weighs =
         finding.severity == FindingSeverity::error || finding.severity == FindingSeverity::unknown;
     if (weighs && is_in_the_way(finding, spec)) doubts.push_back(finding);
+  }
+}
+
+// The daemon's self-tests may have found the same.
+void add_configuration(const HostEvidence& evidence, std::vector<Finding>& doubts) {
+  for (const Finding& finding : evidence.configuration) {
+    const bool known = std::any_of(doubts.begin(), doubts.end(),
+                                   [&](const Finding& each) { return each.same_as(finding); });
+    if (!known) doubts.push_back(finding);
   }
 }
 
@@ -109,7 +119,23 @@ void let_it_count(CertificateStatus& status) {
 HostEvidence read_host_evidence(const World& world, const Config& config) {
   const Store store(config.state_directory, world.files);
   const Time now = world.clock.now();
-  return {store.load_findings(), read_heartbeat(world.files, config.state_directory, now), now};
+  return {store.load_findings(), read_heartbeat(world.files, config.state_directory, now), now, {}};
+}
+
+std::vector<Finding> configuration_doubts(const Files& files, const Config& config) {
+  ConfigOnDisk on_disk(files, config.files.front(), config.state_directory);
+  // Only that user and root may read the lock.
+  const auto lock = files.read(Store(config.state_directory, files).lock_path());
+  const bool by_another_user = !lock && lock.error().code == "PERMISSION_DENIED";
+  std::vector<Finding> doubts;
+  for (const ConfigProblem& problem : on_disk.problems()) {
+    if (by_another_user && on_disk.is_denied(problem)) continue;
+    doubts.push_back(doubt("CONFIG_BROKEN", FindingSeverity::error,
+                           "the configuration on the disk cannot be used", problem.text(),
+                           problem.fix));
+    doubts.back().subject = problem.file + ":" + std::to_string(problem.line);
+  }
+  return doubts;
 }
 
 const std::set<std::string_view>& codes_not_in_the_way() {
@@ -147,6 +173,7 @@ void weigh(CertificateStatus& status, const CertificateSpec& spec, const Config&
            const HostEvidence& evidence, const Result<RehearsalRecords>& rehearsals) {
   if (status.renewal == RenewalHealth::orphan) return;
   add_findings(spec, config, evidence, status.doubts);
+  add_configuration(evidence, status.doubts);
   add_rehearsals(spec, config, evidence, rehearsals, status);
   add_heartbeat(evidence, status.doubts);
   std::stable_sort(

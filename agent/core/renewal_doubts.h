@@ -1,6 +1,6 @@
 // What speaks against a renewal besides the certificate's own records: what the self-tests found,
 // how the rehearsals went, whether a daemon lives. A status that leaves it out is green without
-// evidence. Pure functions, and one that reads.
+// evidence. Pure functions, and two that read.
 #pragma once
 
 #include <set>
@@ -19,8 +19,13 @@ struct HostEvidence {
   Result<SavedFindings> findings = SavedFindings{};  // what the daemon's self-tests found last
   Heartbeat heartbeat = {};
   Time now{};
+  std::vector<Finding> configuration = {};  // where no daemon tells: configuration_doubts()
 };
 HostEvidence read_host_evidence(const World& world, const Config& config);
+
+// Whoever only looks takes a configuration that work refuses, see ConfigUse: for what work would
+// refuse it. What other users than the one who runs nolapse may not look at, they are not told of.
+std::vector<Finding> configuration_doubts(const Files& files, const Config& config);
 
 // Codes that say nothing about the next renewal: what is served, who is told, how the present
 // certificate is made; and those that the status judges for itself. Every other one stands in the

@@ -52,8 +52,10 @@ void add(Tally& sum, const Tally& tally) {
 // Served, or recorded at a target, but not what was issued last; and what changed meanwhile.
 std::vector<std::string> drift_of(const ReportedCertificate& certificate) {
   std::vector<std::string> drift;
+  const bool unjudged = certificate.status.serving == Serving::unknown;
   for (const EndpointState& state : certificate.status.endpoints) {
-    if (state.verdict != Verdict::wrong && state.verdict != Verdict::expired) continue;
+    if (unjudged || (state.verdict != Verdict::wrong && state.verdict != Verdict::expired))
+      continue;
     const bool named = state.address.empty() || state.endpoint == state.address;
     drift.push_back(state.endpoint + (named ? "" : " at " + state.address) + " " + state.detail);
   }
@@ -115,12 +117,12 @@ void judge(ReportedCertificate& certificate, Time now) {
   } else if (const Finding* const unknown = worst_of(certificate.open, FindingSeverity::unknown)) {
     certificate.judgement = Judgement::unknown;
     certificate.why = unknown->code + " " + unknown->summary;
+  } else if (status.serving == Serving::unknown || status.renewal == RenewalHealth::unknown) {
+    certificate.judgement = Judgement::unknown;
+    certificate.why = status.renew_reason;
   } else if (status.serving != Serving::ok) {
     certificate.judgement = Judgement::unknown;
     certificate.why = "nobody can tell what is served: no endpoint is known";
-  } else if (status.renewal == RenewalHealth::unknown) {
-    certificate.judgement = Judgement::unknown;
-    certificate.why = status.renew_reason;
   } else {
     certificate.judgement = Judgement::fine;
   }
@@ -150,6 +152,8 @@ std::string fix_of(const ReportedCertificate& certificate) {
     const Finding* const finding = worst_of(certificate.open, severity);
     if (finding != nullptr && !finding->fix.empty()) return finding->fix;
   }
+  const Finding* const doubt = worst_of(status.doubts, FindingSeverity::error);
+  if (doubt != nullptr && !doubt->fix.empty()) return doubt->fix;
   if (status.renewal == RenewalHealth::orphan) return status.renew_reason;
   if (certificate.step > 0 || is_red(status.renewal)) return "nolapse renew --force " + status.name;
   if (status.serving == Serving::wrong || status.serving == Serving::expired) {

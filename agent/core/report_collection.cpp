@@ -41,11 +41,13 @@ class Collection : public std::enable_shared_from_this<Collection> {
       input_.statuses = std::move(*request_.statuses);
       return later(&Collection::next_month);
     }
-    collect_weighed_status(world_, config_, {},
-                           [self = shared_from_this()](std::vector<CertificateStatus> statuses) {
-                             self->input_.statuses = std::move(statuses);
-                             self->next_month();
-                           });
+    collect_weighed_status(
+        world_, config_, {},
+        [self = shared_from_this()](std::vector<CertificateStatus> statuses) {
+          self->input_.statuses = std::move(statuses);
+          self->next_month();
+        },
+        std::move(request_.configuration_doubts));
   }
 
  private:

@@ -23,6 +23,7 @@ struct ReportRequest {
   Time until{};                                                 // at most now
   ReadPart read_part = {};                                      // empty: read_part_of()
   std::optional<std::vector<CertificateStatus>> statuses = {};  // nothing: they are collected
+  std::vector<Finding> configuration_doubts = {};               // for weighing those
   std::optional<std::vector<WatchedCertificate>> watched = {};  // likewise
 };
 

@@ -15,12 +15,32 @@ bool any(const std::vector<EndpointState>& endpoints, Verdict verdict) {
                      [&](const EndpointState& state) { return state.verdict == verdict; });
 }
 
+// Of what was issued; that nothing was is known.
+bool knows_nothing(const StatusInput& input) {
+  return !input.newest && !input.records_readable;
+}
+
+// Another certificate than was issued is wrong only to whoever knows what was issued.
+void leave_unjudged(std::vector<EndpointState>& endpoints) {
+  for (EndpointState& state : endpoints) {
+    const bool seen = !state.fingerprint_sha256.empty();
+    if (!seen || state.verdict != Verdict::wrong) continue;
+    state.detail = "serves a certificate, and nobody knows whether it is the right one";
+    if (state.not_after) state.detail += "; valid until " + acme::format_rfc3339(*state.not_after);
+  }
+}
+
 // The worst of all endpoints: one that is expired is an outage for somebody.
 Serving serving_of(const StatusInput& input) {
   if (!input.newest && input.endpoints.empty()) return Serving::unknown;
+  const bool unjudged = knows_nothing(input);
+  const auto is_wrong = [&](const EndpointState& state) {
+    return state.verdict == Verdict::wrong && (!unjudged || state.fingerprint_sha256.empty());
+  };
   if (any(input.endpoints, Verdict::expired)) return Serving::expired;
-  if (any(input.endpoints, Verdict::wrong)) return Serving::wrong;
+  if (std::any_of(input.endpoints.begin(), input.endpoints.end(), is_wrong)) return Serving::wrong;
   if (any(input.endpoints, Verdict::unreachable)) return Serving::unreachable;
+  if (unjudged) return Serving::unknown;
   return input.endpoints.empty() ? Serving::unverified : Serving::ok;
 }
 
@@ -101,8 +121,7 @@ void describe_renewal(const StatusInput& input, CertificateStatus& status) {
   status.renew_reason = due.reason;
   if (input.records_readable) return;
   status.next_attempt.reset();
-  status.renew_reason =
-      "its records cannot be read; run this as root or as the user who runs nolapse";
+  status.renew_reason = "its records cannot be read";
 }
 
 void take_account_of_standby(CertificateStatus& status) {
@@ -141,6 +160,7 @@ CertificateStatus make_status(StatusInput input) {
   const CaConfig* ca = input.config.find_ca(status.ca);
   status.profile = !input.spec.profile.empty() || ca == nullptr ? input.spec.profile : ca->profile;
   status.serving = serving_of(input);
+  if (knows_nothing(input)) leave_unjudged(input.endpoints);
   status.failures = input.schedule.failures;
   status.last_error = std::move(input.schedule.last_error);
   status.proof = std::move(input.schedule.proof);

@@ -43,6 +43,26 @@ StatusInput read_records(World world, const Config& config, const Store& store,
   return input;
 }
 
+// Whose they are may read them; what is damaged is no matter of who asks.
+std::string why_unreadable(const Store& store, const std::string& name) {
+  const auto why = [](const Error& error) {
+    return error.code == "PERMISSION_DENIED"
+               ? "; run this as root or as the user who runs nolapse"
+               : ": " + error.message + "; `nolapse check` says what to do";
+  };
+  if (const auto newest = store.newest_generation(name); !newest) return why(newest.error());
+  if (const auto schedule = store.load_schedule(name); !schedule) return why(schedule.error());
+  const auto deployments = store.load_deployments(name);
+  return deployments ? std::string() : why(deployments.error());
+}
+
+CertificateStatus status_of(StatusInput input, const Store& store) {
+  const bool readable = input.records_readable || input.orphan;
+  CertificateStatus status = make_status(std::move(input));
+  if (!readable) status.renew_reason += why_unreadable(store, status.name);
+  return status;
+}
+
 std::shared_ptr<const CertificateStatus> standby_status(World world, const Config& config,
                                                         const Store& store,
                                                         const CertificateSpec& certificate,
@@ -51,7 +71,7 @@ std::shared_ptr<const CertificateStatus> standby_status(World world, const Confi
   if (in_use) spec.cas = other_cas(spec, config, *in_use);
   if (spec.cas.empty()) return nullptr;
   return std::make_shared<const CertificateStatus>(
-      make_status(read_records(world, config, store, spec)));
+      status_of(read_records(world, config, store, spec), store));
 }
 
 VerificationRequest request_of(const Config& config, const Store& store,
@@ -71,9 +91,9 @@ void verify(World world, const Config& config, const Store& store, const Certifi
   if (spec.standby) input->standby = standby_status(world, config, store, spec, input->newest);
   const auto verify = looks == Looks::two ? verify_endpoints_twice : verify_endpoints;
   verify(world, request_of(config, store, spec, *input),
-         [input, done = std::move(done)](std::vector<EndpointState> endpoints) {
+         [input, &store, done = std::move(done)](std::vector<EndpointState> endpoints) {
            input->endpoints = std::move(endpoints);
-           done(make_status(std::move(*input)));
+           done(status_of(std::move(*input), store));
          });
 }
 
@@ -187,11 +207,14 @@ void collect_status(World world, const Config& config, const std::vector<std::st
 
 void collect_weighed_status(World world, const Config& config,
                             const std::vector<std::string>& names,
-                            std::function<void(std::vector<CertificateStatus>)> done) {
+                            std::function<void(std::vector<CertificateStatus>)> done,
+                            std::vector<Finding> configuration_doubts) {
   collect_status(world, config, names,
-                 [world, &config, done = std::move(done)](std::vector<CertificateStatus> statuses) {
+                 [world, &config, done = std::move(done), doubts = std::move(configuration_doubts)](
+                     std::vector<CertificateStatus> statuses) {
                    const Store store(config.state_directory, world.files);
-                   const HostEvidence evidence = read_host_evidence(world, config);
+                   HostEvidence evidence = read_host_evidence(world, config);
+                   evidence.configuration = doubts;
                    for (CertificateStatus& status : statuses) {
                      const CertificateSpec* const spec = config.find_certificate(status.name);
                      if (spec == nullptr) continue;

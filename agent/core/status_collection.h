@@ -34,7 +34,8 @@ void collect_status(World world, const Config& config, const std::vector<std::st
 // self-tests want them as they are: what they find must not be found because it was found before.
 void collect_weighed_status(World world, const Config& config,
                             const std::vector<std::string>& names,
-                            std::function<void(std::vector<CertificateStatus>)> done);
+                            std::function<void(std::vector<CertificateStatus>)> done,
+                            std::vector<Finding> configuration_doubts = {});
 
 // Of one: of the configuration's, or an orphan's as orphan_spec() made it, which must outlive the
 // answer, too.

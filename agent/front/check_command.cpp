@@ -111,12 +111,14 @@ int report_broken_config(const GlobalOptions& global, const CheckCommand& comman
   Findings findings;
   findings.at = RealWorld({}).world().clock.now();
   for (const ConfigProblem& problem : problems) {
+    const bool whole_file = problem.line == 0;
     findings.all.push_back(
         {"CONFIG_BROKEN",
          {},
-         problem.file + ":" + std::to_string(problem.line),
+         problem.file + (whole_file ? std::string() : ":" + std::to_string(problem.line)),
          FindingSeverity::error,
-         "the configuration cannot be used: " + problem.key + ": " + problem.reason,
+         "the configuration cannot be used: " + (problem.key.empty() ? "" : problem.key + ": ") +
+             problem.reason,
          problem.text(),
          problem.fix,
          {}});

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 
 #include "acme/json_read.h"
+#include "agent/core/status_collection.h"
 #include "agent/front/exit_status.h"
 #include "agent/front/json_output.h"
 
@@ -59,6 +61,19 @@ std::optional<Error> unknown_name(const std::vector<std::string>& names, const C
     return usage_error("UNKNOWN_CERTIFICATE", std::move(message));
   }
   return {};
+}
+
+std::optional<Error> unknown_to_status(const std::vector<std::string>& names, const Config& config,
+                                       const Files& files) {
+  const Store store(config.state_directory, files);
+  const std::vector<std::string> there = store.names();
+  std::vector<std::string> others;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(others),
+               [&](const std::string& name) {
+                 return std::find(there.begin(), there.end(), name) == there.end() ||
+                        orphan_spec(store, name) == nullptr;
+               });
+  return unknown_name(others, config);
 }
 
 std::optional<Error> not_to_renew(const std::vector<std::string>& names, const Config& config) {

@@ -49,6 +49,9 @@ RealWorld::Options world_options(const Config& config);
 
 // Nothing: all of them are known, and there is something to look at at all.
 std::optional<Error> unknown_name(const std::vector<std::string>& names, const Config& config);
+// Likewise for a status, which those have, too, whose configuration is gone.
+std::optional<Error> unknown_to_status(const std::vector<std::string>& names, const Config& config,
+                                       const Files& files);
 // For work on them: those of a [[watch]] are refused, because somebody else renews them.
 std::optional<Error> not_to_renew(const std::vector<std::string>& names, const Config& config);
 // Nothing: it is known, or none was named.

@@ -153,8 +153,10 @@ std::optional<Error> ControlDesk::objection(const Visitor& visitor) const {
                             request.command == ControlRequest::Command::deploy ||
                             request.command == ControlRequest::Command::rollback ||
                             request.command == ControlRequest::Command::rehearse;
-  auto error =
-      for_own_only ? not_to_renew(request.names, config_) : unknown_name(request.names, config_);
+  auto error = for_own_only ? not_to_renew(request.names, config_)
+               : request.command == ControlRequest::Command::status
+                   ? unknown_to_status(request.names, config_, world_.files)
+                   : unknown_name(request.names, config_);
   if (!error) error = unknown_ca(request.ca, config_);
   if (!error) error = unknown_target(request.target, request.names, config_);
   if (error) error->message += of_the_daemon;

@@ -2,6 +2,7 @@
 // answer, beside a daemon or without one. It takes no lock and changes nothing.
 #include <iostream>
 
+#include "agent/core/renewal_doubts.h"
 #include "agent/core/report_collection.h"
 #include "agent/front/commands.h"
 #include "agent/front/exit_status.h"
@@ -46,6 +47,7 @@ Report collect(RealWorld& real, const Config& config, Time since, Time until) {
   request.read_part = [&real](const std::string& path, std::uint64_t offset, std::size_t size) {
     return real.read_part(path, offset, size);
   };
+  request.configuration_doubts = configuration_doubts(real.world().files, config);
   std::optional<Report> report;
   collect_report(real.world(), config, std::move(request),
                  [&](Report made) { report = std::move(made); });

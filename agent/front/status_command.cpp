@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "acme/json_read.h"
+#include "agent/core/renewal_doubts.h"
 #include "agent/core/status_collection.h"
 #include "agent/front/commands.h"
 #include "agent/front/join_daemon.h"
@@ -19,9 +20,12 @@ bool is_no_news(const Error& error) {
 }  // namespace
 
 int run_status(const GlobalOptions& global, const StatusCommand& command, const Config& config) {
-  if (const auto error = unknown_name(command.names, config)) return refuse(global, *error);
-  const std::vector<std::string> names = config.with_families(command.names);
   RealWorld real(world_options(config));
+  const World world = real.world();
+  if (const auto error = unknown_to_status(command.names, config, world.files)) {
+    return refuse(global, *error);
+  }
+  const std::vector<std::string> names = config.with_families(command.names);
   ControlRequest request;
   request.names = names;
   request.json = global.json;
@@ -32,12 +36,12 @@ int run_status(const GlobalOptions& global, const StatusCommand& command, const 
     std::cerr << "nolapse: " << acme::printable(joined.error().message)
               << "; this is what its files say\n";
   }
-  const World world = real.world();
   std::optional<std::vector<CertificateStatus>> statuses;
   std::optional<std::vector<WatchedCertificate>> watched;
-  collect_weighed_status(world, config, names, [&](std::vector<CertificateStatus> collected) {
-    statuses = std::move(collected);
-  });
+  collect_weighed_status(
+      world, config, names,
+      [&](std::vector<CertificateStatus> collected) { statuses = std::move(collected); },
+      configuration_doubts(world.files, config));
   collect_watched(world, config, names, [&](std::vector<WatchedCertificate> collected) {
     watched = std::move(collected);
   });

@@ -22,25 +22,30 @@ std::string deploy_again(const CheckSubject& subject) {
                                               : "");
 }
 
+std::string issue_anew(const CheckSubject& subject) {
+  return "nolapse renew --force " + subject.certificate->name;
+}
+
 // As diagnose says: what lies there already needs no order.
 std::string replace_expired(const CheckSubject& subject, const CertificateStatus& status,
                             bool is_newest, Time now) {
   const acme::Certificate* newest = status.generation ? &status.generation->leaf() : nullptr;
   const bool better_is_there =
       newest != nullptr && !is_newest && newest->not_before <= now && now < newest->not_after;
-  return better_is_there ? deploy_again(subject)
-                         : "nolapse renew --force " + subject.certificate->name;
+  return better_is_there ? deploy_again(subject) : issue_anew(subject);
 }
 
+// `again`: the command that brings what is to be served.
 std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject& subject,
-                                  const CertificateStatus& status, Time now) {
+                                  const CertificateStatus& status, const std::string& again,
+                                  Time now) {
   const std::string& name = subject.certificate->name;
   const bool is_newest =
       status.generation && status.generation->leaf().fingerprint_sha256 == state.fingerprint_sha256;
   if (state.service == Service::no_handshake && state.verdict != Verdict::unreachable) {
     return about(state, "HANDSHAKE_FAILS", FindingSeverity::error,
                  name + ": " + where(state) + " answers, but makes no TLS handshake",
-                 "see the service's log; " + deploy_again(subject));
+                 "see the service's log; " + again);
   }
   switch (state.verdict) {
     case Verdict::expired:
@@ -51,7 +56,7 @@ std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject
       if (state.newer && !is_newest) {
         return about(state, "NOT_SERVED", FindingSeverity::error,
                      name + ": " + where(state) + " serves a newer certificate than there is here",
-                     "nolapse renew --force " + name +
+                     issue_anew(subject) +
                          "; see whether the state directory was restored, or somebody else renews");
       }
       if (is_newest) {
@@ -61,8 +66,7 @@ std::optional<Finding> finding_on(const EndpointState& state, const CheckSubject
             "let the service read fullchain.pem instead of cert.pem; " + deploy_again(subject));
       }
       return about(state, "NOT_SERVED", FindingSeverity::error,
-                   name + ": " + where(state) + " does not serve what was issued",
-                   deploy_again(subject));
+                   name + ": " + where(state) + " does not serve what was issued", again);
     case Verdict::unreachable:
       // A listener of this host that has served it: nothing stands between.
       if (state.service) {
@@ -85,11 +89,13 @@ std::vector<Finding> check_endpoints(const CheckContext& context, const CheckSub
   const auto newest = newest_of(context, *subject.certificate);
   std::vector<Finding> findings;
   const Time now = context.world.clock.now();
+  const bool nothing_issued = newest && *newest == nullptr;
+  const std::string again = nothing_issued ? issue_anew(subject) : deploy_again(subject);
   for (const EndpointState& state : status.endpoints) {
     // Right or wrong by what was issued, and by the roots of whoever issued it.
     const bool certificate_seen = state.service != Service::no_handshake;
     if (!newest && certificate_seen && state.verdict == Verdict::wrong) continue;
-    auto finding = finding_on(state, subject, status, now);
+    auto finding = finding_on(state, subject, status, again, now);
     if (finding) findings.push_back(std::move(*finding));
   }
   if (newest) return findings;

@@ -176,7 +176,9 @@ std::vector<Finding> check_space(const CheckContext& context, const CheckSubject
   const std::string& path = context.config.state_directory;
   std::vector<Finding> findings;
   const auto space = context.world.files.space(path);
-  if (!space) {
+  if (!space && space.error().code == "FILE_MISSING") {
+    // The first renewal makes it.
+  } else if (!space) {
     findings.push_back(unreadable(space.error(), path));
   } else if (has_less_than(*space, least_octets, least_files)) {
     findings.push_back(low_disk(path, *space, has_less_than(*space, last_octets, last_files)));
@@ -200,6 +202,15 @@ std::vector<Finding> check_lock(const CheckContext& context, const CheckSubject&
   if (context.daemon) return {};  // it holds the lock itself
   const auto lock = context.world.files.lock(context.store.lock_path(), "nolapse check");
   if (lock || lock.error().code == "FILE_MISSING") return {};
+  const auto there = context.world.files.status(context.store.lock_path());
+  // What lies in its place a renewal puts aside.
+  const bool intruder = there && there->kind != FileStatus::Kind::file;
+  if (lock.error().kind != ErrorKind::held && !is_denied(lock.error()) && !intruder) {
+    // The disk was remounted read-only, say: that is so for whoever looks.
+    return {finding("DISK_WRITE_FAILED", {}, FindingSeverity::error,
+                    "the state directory's lock cannot be taken, so that no renewal can begin",
+                    lock.error().message, "see to the disk: df -h, dmesg, mount")};
+  }
   if (lock.error().kind != ErrorKind::held) {
     return {finding("LOCK_HELD", {}, FindingSeverity::unknown,
                     "nobody knows whether the state directory is locked", lock.error().message,
@@ -306,7 +317,8 @@ CheckFamily state_checks() {
                    CheckScope::certificate, check_generations),
        plain_check({"DISK_LOW", "STATE_UNREADABLE"}, CheckDepth::cheap, CheckScope::host,
                    check_space),
-       plain_check({"LOCK_HELD"}, CheckDepth::cheap, CheckScope::host, check_lock),
+       plain_check({"LOCK_HELD", "DISK_WRITE_FAILED"}, CheckDepth::cheap, CheckScope::host,
+                   check_lock),
        plain_check({"STATE_FROM_ANOTHER_MACHINE"}, CheckDepth::cheap, CheckScope::host,
                    check_machine),
        {{"DISK_WRITE_FAILED"}, CheckDepth::deep, CheckScope::host, probe_writing}}};

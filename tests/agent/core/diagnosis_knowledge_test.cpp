@@ -197,3 +197,25 @@ TEST_CASE("the first trouble since the last issue is found among the events") {
   CHECK(history[0].what == "first trouble: CA_UNREACHABLE: why");
   CHECK(history[0].at == *acme::parse_rfc3339("2026-11-05T00:00:00Z"));
 }
+
+TEST_CASE("where the records cannot be read, the roots are those of the CA that is asked first") {
+  FakeWorld world{1};
+  Config config;
+  config.state_directory = "/state";
+  config.cas.resize(2);
+  config.cas[0].name = "own";
+  config.cas[0].issuer_roots_file = "/etc/own.pem";
+  config.cas[1].name = "public";
+  CertificateSpec& shop = config.certificates.emplace_back();
+  shop.name = "shop";
+  shop.cas = {"own", "public"};
+  KnownHost host;
+  host.config = &config;
+  SeenEndpoint seen;
+  seen.endpoint = endpoint("shop.test");
+  seen.managed.emplace().name = "shop";
+  world.files.put_directory("/state/certificates/shop");
+  CHECK(roots_for(seen, host, world.files).empty());  // nothing was issued: it is somebody else's
+  world.files.set_closed("/state", true);
+  CHECK(roots_for(seen, host, world.files) == "/etc/own.pem");
+}

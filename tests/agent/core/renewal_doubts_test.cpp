@@ -5,6 +5,7 @@
 
 #include "agent/core/check_catalogue.h"
 #include "agent/core/self_test_watch.h"
+#include "tests/support/fake_world.h"
 
 using namespace nolapse;
 using namespace std::chrono_literals;
@@ -241,4 +242,61 @@ TEST_CASE("a cheap self-test takes over what the deep one found, and says when n
   CHECK(codes(all) == "HOOK_MISSING ");              // a host without one
   known.evidence.findings = fail(ErrorKind::local, "PERMISSION_DENIED", "denied");
   CHECK(codes(all, Time{}) == "SELF_TEST_OLD HOOK_MISSING ");
+}
+
+namespace {
+
+// A configuration that a look takes, and the files that only work needs.
+struct Disk {
+  Disk() {
+    files.put("/etc/nolapse/nolapse.toml",
+              "state_dir = \"/state\"\n"
+              "[[ca]]\nname = \"own\"\ndirectory = \"https://ca.test/directory\"\n"
+              "roots = \"roots.pem\"\nterms_of_service_agreed = true\n"
+              "[challenge.web]\ntype = \"http-01\"\nlisten = \"127.0.0.1:80\"\n"
+              "[[certificate]]\nname = \"shop\"\ndomains = [\"shop.test\"]\n"
+              "challenge = \"web\"\ndeploy = [\"nginx\"]\n"
+              "[deploy.nginx]\nhook = \"/hooks/nginx\"\n");
+    files.put("/etc/nolapse/roots.pem", "-----BEGIN CERTIFICATE-----\n");
+    files.put("/hooks/nginx", "#!/bin/sh\n", 0755);
+    files.put("/state/lock", "", 0600);
+  }
+  std::vector<Finding> doubts() {
+    auto loaded = load_config(files, "/etc/nolapse/nolapse.toml", {}, ConfigUse::look);
+    REQUIRE(loaded.problems.empty());
+    return configuration_doubts(files, loaded.config);
+  }
+
+  FakeWorld world{1};
+  FakeFiles& files = world.files;
+};
+
+}  // namespace
+
+TEST_CASE("a configuration that work would refuse speaks against every renewal") {
+  Disk disk;
+  CHECK(disk.doubts().empty());
+  disk.files.put("/hooks/nginx", "#!/bin/sh\n", 0644);
+  disk.files.erase("/etc/nolapse/roots.pem");
+  Known known;
+  known.evidence.configuration = disk.doubts();
+  REQUIRE(known.evidence.configuration.size() == 2);
+  CHECK(known.evidence.configuration[0].evidence.find("roots.pem does not exist") !=
+        std::string::npos);
+  CHECK(known.evidence.configuration[1].fix == "run: chmod +x /hooks/nginx");
+  CHECK(known.renewal() == "failing");
+  CHECK(known.status().renew_reason.starts_with("CONFIG_BROKEN: "));
+
+  known.evidence.findings->findings = known.evidence.configuration;  // the daemon found it, too
+  CHECK(known.status().doubts.size() == 2);
+}
+
+TEST_CASE("what only the user who runs nolapse may read is no doubt to another one") {
+  Disk disk;
+  disk.files.set_unreadable("/etc/nolapse/roots.pem", true);
+  CHECK(disk.doubts().size() == 1);  // that user can tell
+  disk.files.set_unreadable("/state/lock", true);
+  CHECK(disk.doubts().empty());
+  disk.files.put("/hooks/nginx", "#!/bin/sh\n", 0644);  // as everybody sees
+  CHECK(disk.doubts().size() == 1);
 }

@@ -82,6 +82,14 @@ TEST_CASE("only what is served as it should be and will be renewed is fine") {
        Judgement::unknown, "no endpoint"},
       {"unknown renewal", [](Scene&, CertificateStatus& s) { s.renewal = RenewalHealth::unknown; },
        Judgement::unknown, ""},
+      {"what is served cannot be judged",
+       [](Scene&, CertificateStatus& s) {
+         s.serving = Serving::unknown;
+         s.renewal = RenewalHealth::unknown;
+         s.renew_reason = "its records cannot be read";
+         s.endpoints = {{"shop.test:443", "", Verdict::wrong, "f00", now, "serves one"}};
+       },
+       Judgement::unknown, "its records cannot be read"},
       {"near its end", [](Scene&, CertificateStatus& s) { s = status_of("shop", days(5)); },
        Judgement::attention, "it expires in 5d"},
       {"a red finding",
@@ -118,6 +126,15 @@ TEST_CASE("only what is served as it should be and will be renewed is fine") {
     CHECK(report.certificates[0].fix.empty() == (row.judgement == Judgement::fine));
     CHECK(report.judgement() == row.judgement);
   }
+}
+
+TEST_CASE("what to do is what stands in the way of the renewal says") {
+  Scene scene;
+  CertificateStatus status = status_of("shop");
+  status.renewal = RenewalHealth::failing;
+  status.doubts = {{"CONFIG_BROKEN", "", "", FindingSeverity::error, "a summary", "why", "chmod"}};
+  scene.add(std::move(status));
+  CHECK(scene.report().certificates[0].fix == "chmod");
 }
 
 TEST_CASE("the verdict names who needs attention, and counts the rest") {

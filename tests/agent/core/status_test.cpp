@@ -56,6 +56,31 @@ TEST_CASE("serving is the worst of all endpoints; without any it is unverified, 
   CHECK(nothing.status().serving == Serving::unknown);
 }
 
+TEST_CASE(
+    "where nobody can read what was issued, another certificate is unknown, an outage is one") {
+  const auto serving = [](std::vector<EndpointState> endpoints, bool readable = false) {
+    Known known;
+    known.newest.reset();
+    known.readable = readable;
+    known.endpoints = std::move(endpoints);
+    return std::string(name_of(known.status().serving));
+  };
+  const EndpointState other = {"e", "a", Verdict::wrong, "f00", now, "serves another certificate"};
+  const EndpointState mute = {"e", "a", Verdict::wrong, "", {}, "no TLS handshake"};
+  CHECK(serving({other}, true) == "wrong");
+  CHECK(serving({other}) == "unknown");
+  CHECK(serving({other, mute}) == "wrong");
+  CHECK(serving({other, {"e", "a", Verdict::unreachable, "", {}, ""}}) == "unreachable");
+  CHECK(serving({other, {"e", "a", Verdict::expired, "f00", now, ""}}) == "expired");
+  Known known;
+  known.newest.reset();
+  known.readable = false;
+  known.endpoints = {other};
+  CHECK(known.status().endpoints.front().detail ==
+        "serves a certificate, and nobody knows whether it is the right one; valid until "
+        "2026-11-23T09:00:00Z");
+}
+
 TEST_CASE("will it renew: missing, unknown, failing, ok, due, overdue") {
   Known known;
   known.see(Verdict::ok);

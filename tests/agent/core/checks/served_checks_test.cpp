@@ -56,6 +56,13 @@ TEST_CASE("another certificate than the one issued is to be deployed again") {
   CHECK(scene.fix_of("NOT_SERVED").starts_with("nolapse deploy shop"));
 }
 
+TEST_CASE("where nothing was issued yet, there is nothing to deploy") {
+  Scene scene;
+  scene.serve_until(scene.now + 24h * 80);
+  scene.world.files.erase(scene.config.state_directory + "/certificates/shop");
+  CHECK(scene.fix_of("NOT_SERVED") == "nolapse renew --force shop");
+}
+
 TEST_CASE("a newer one than there is here is not to be replaced by ours") {
   Scene scene;
   scene.config.cas.front().issuer_roots_file.clear();

@@ -75,3 +75,22 @@ TEST_CASE("the hook service's folder is to have room, where that service runs ho
   scene.world.processes.hook_service = [](const HookOrder&) { return ProcessResult{}; };
   CHECK(scene.lines() == Lines{"DISK_LOW error  [/run/nolapse-hooks]"});
 }
+
+TEST_CASE("a state directory that is not there yet is made by the first renewal") {
+  CheckScene scene;
+  scene.add_certificate("shop", "shop.test");
+  CHECK(CheckScene::brief(scene.check(state_checks(), false)) == Lines{});
+}
+
+TEST_CASE("a lock that cannot be taken is an error, and what lies in its place is not") {
+  Scene scene;
+  const std::string state = scene.config.state_directory;
+  scene.world.files.erase(state + "/lock");
+  scene.world.files.put_directory(state + "/lock");
+  CHECK(CheckScene::brief(scene.check(state_checks(), false)) == Lines{"LOCK_HELD unknown  []"});
+  scene.world.files.erase(state);
+  scene.world.files.put(state, "no folder");
+  const Finding found = the(scene.check(state_checks(), false), "DISK_WRITE_FAILED");
+  CHECK(found.severity == FindingSeverity::error);
+  CHECK(has(found.evidence, state));
+}
