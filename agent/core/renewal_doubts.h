@@ -24,7 +24,7 @@ struct HostEvidence {
 HostEvidence read_host_evidence(const World& world, const Config& config);
 
 // Whoever only looks takes a configuration that work refuses, see ConfigUse: for what work would
-// refuse it. What other users than the one who runs nolapse may not look at, they are not told of.
+// refuse it. What rests on a file that this user may not look at is left out.
 std::vector<Finding> configuration_doubts(const Files& files, const Config& config);
 
 // Codes that say nothing about the next renewal: what is served, who is told, how the present
