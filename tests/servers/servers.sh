@@ -7,6 +7,7 @@
 
 servers_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 servers_started=()
+ports_given=$servers_top/build/ports-given
 
 die() {
   printf '%s\n' "$*" >&2
@@ -18,9 +19,14 @@ free_port() {
   local port taken
   taken=" $(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     awk '{ sub(/.*:/, "", $2); print $2 }' | tr '\n' ' ') "
+  mkdir -p "$ports_given" 2>/dev/null
   while :; do
     port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
-    case $taken in *" $(printf %04X "$port") "*) ;; *) break ;; esac
+    case $taken in *" $(printf %04X "$port") "*) continue ;; esac
+    # Of thirty at random two are the same in one run of thirty: each is given once an hour.
+    [ -w "$ports_given" ] || break
+    mkdir "$ports_given/$port" 2>/dev/null && break
+    find "$ports_given" -mindepth 1 -maxdepth 1 -mmin +60 -exec rmdir {} + 2>/dev/null
   done
   echo "$port"
 }
