@@ -116,10 +116,11 @@ case_90_hostile_answers() {
   remember_files
   hostile "an order without finalize" \
     '[{"on": ["new_order", "order"], "merge": {"finalize": null}}]'
+  # Of an order that is ready, because Pebble reused an authorization, nobody reads those.
   hostile "an order without authorizations" \
-    '[{"on": "new_order", "merge": {"authorizations": null}}]'
+    '[{"on": "new_order", "merge": {"status": "pending", "authorizations": null}}]'
   hostile "an order of a foreign host" '[{"on": "new_order", "merge":
-    {"authorizations": ["http://127.0.0.1:1/x"]}}]'
+    {"status": "pending", "authorizations": ["http://127.0.0.1:1/x"]}}]'
   hostile "an order with a status of its own" '[{"on": "new_order", "merge":
     {"status": "\u001b[2Jowned"}}]'
   hostile "an order without Location" '[{"on": "new_order", "headers": {"Location": null}}]'
