@@ -94,13 +94,27 @@ void Rehearsals::open(const std::function<void()>& then) {
 }
 
 void Rehearsals::begin_waiting() {
-  while (!waiting_.empty() && running_ < most_at_once && parts_.may_begin()) {
-    Job& job = *waiting_.front();
-    waiting_.pop_front();
-    ++running_;
+  while (running_.size() < most_at_once && parts_.may_begin()) {
+    const auto next = std::find_if(waiting_.begin(), waiting_.end(),
+                                   [this](const Job* job) { return may_run_beside_others(*job); });
+    if (next == waiting_.end()) return;
+    Job& job = **next;
+    waiting_.erase(next);
+    running_.push_back(&job);
     parts_.begun();
     parts_.certificates.enter(job.spec->name, [this, &job] { start(job); });
   }
+}
+
+// At its end a rehearsal ends what it proved, and a CA may have gone by that for the order of
+// another one for the same name.
+bool Rehearsals::may_run_beside_others(const Job& job) const {
+  const auto& wanted = job.spec->domains;
+  return std::none_of(running_.begin(), running_.end(), [&wanted](const Job* each) {
+    const auto& names = each->spec->domains;
+    return std::find_first_of(names.begin(), names.end(), wanted.begin(), wanted.end()) !=
+           names.end();
+  });
 }
 
 void Rehearsals::start(Job& job) {
@@ -199,7 +213,7 @@ void Rehearsals::save(Job& job, const std::function<void()>& then) {
 // Not from inside the rehearsal, which is gone afterwards.
 void Rehearsals::end(Job& job) {
   parts_.certificates.leave(job.spec->name);
-  --running_;
+  std::erase(running_, &job);
   begin_waiting();
   const std::shared_ptr<Run> run = job.run;
   jobs_.erase(job.place);

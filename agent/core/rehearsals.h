@@ -1,6 +1,7 @@
 // The rehearsals of all certificates: their place below the state directory, their accounts at the
 // staging directories, and whose turn it is. A few run at once, beside the real orders and never at
-// the same time as one for the same certificate. What comes of each is saved and told as an event.
+// the same time as one for the same certificate, nor as another rehearsal for one of its names.
+// What comes of each is saved and told as an event.
 #pragma once
 
 #include <deque>
@@ -67,6 +68,7 @@ class Rehearsals {
   Job& add_job(const CertificateSpec& spec, const std::vector<std::string>& cas);
   void open(const std::function<void()>& then);
   void begin_waiting();
+  bool may_run_beside_others(const Job& job) const;
   void start(Job& job);
   void next_ca(Job& job);
   void rehearsed(Job& job, RehearsalOutcome outcome);
@@ -84,7 +86,7 @@ class Rehearsals {
   Turns opening_;
   std::list<Job> jobs_;
   std::deque<Job*> waiting_;
-  std::size_t running_ = 0;
+  std::vector<const Job*> running_;
 };
 
 }  // namespace nolapse

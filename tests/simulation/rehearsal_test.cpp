@@ -373,6 +373,40 @@ TEST_CASE("every CA of the certificate is rehearsed, each with its own result") 
   CHECK_FALSE(scene.saved("ca").has_value());
 }
 
+TEST_CASE("rehearsals with a name in common take turns, as one ends what the other proved") {
+  // Begun so much later, the second finds the first at each of its steps.
+  for (Duration later = 0ms; later < 4s; later += 100ms) {
+    CAPTURE(later.count());
+    Scene scene;
+    scene.staging.settings.reuse_pending_authorizations = false;
+    scene.world.add_local_name("www.shop.test");
+    CertificateSpec wider = scene.config.certificates[0];
+    wider.name = "wider";
+    wider.domains.push_back({"dns", "www.shop.test"});
+    scene.config.certificates.push_back(wider);
+    const auto outcomes = run_process<Scene::Rehearsed>(
+        scene, {}, [&](Agent& agent, const std::function<void(Scene::Rehearsed)>& ended) {
+          const auto both = std::make_shared<Scene::Rehearsed>();
+          const auto end = [both, ended](const Scene::Rehearsed& outcome) {
+            both->push_back(outcome.front());
+            if (both->size() == 2) ended(*both);
+          };
+          agent.rehearse({"shop"}, {}, end);
+          scene.world.clock.start_timer(later,
+                                        [&agent, end] { agent.rehearse({"wider"}, {}, end); });
+        });
+    REQUIRE(outcomes.has_value());
+    for (const CertificateRehearsal& each : *outcomes) {
+      CAPTURE(each.name);
+      const auto& error = each.cas.front().error;
+      CHECK((error ? error->message : "none") == "none");
+      CHECK(each.cas.front().record.result == RehearsalResult::passed);
+      CHECK(each.cas.front().record.proof_fresh);
+    }
+    CHECK(scene.staging.counters().orders_created == 2);
+  }
+}
+
 TEST_CASE("a rehearsal and a renewal of one certificate take turns") {
   Scene scene;
   std::optional<CertificateOutcome> renewed;
