@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "agent/core/heartbeat.h"
-#include "agent/core/standby.h"
 
 namespace nolapse {
 
@@ -206,19 +205,18 @@ void Agent::renew(RenewOptions options, std::function<void(std::vector<Certifica
   run.done = std::move(done);
   run.each = std::move(each);
   const std::vector<std::string>& names = run.options.names;
-  for (const CertificateSpec* spec : select(names))
-    run.jobs.push_back(make_job(*spec, run.options));
+  for (const CertificateSpec* spec : select(names)) run.parts.push_back({spec, false});
   // The daemon looks at a standby by its own name; a person's run takes it along, but has it do
   // nothing that was asked for the certificate itself.
   const bool along = !run.options.by_daemon && !run.options.force && run.options.ca.empty() &&
                      run.options.work == RenewOptions::Work::renew;
   for (const CertificateSpec* spec : along ? select(names) : select_standbys(names)) {
     if (!spec->standby || !(along || run.options.by_daemon)) continue;
-    run.jobs.push_back(make_job(standby_of(*spec), run.options));
+    run.parts.push_back({spec, true});
   }
-  if (run.jobs.empty()) return end(run);
-  for (const auto& job : run.jobs) {
-    if (!along || !is_standby(job->outcome().name)) wait_for_turn(run, *job);
+  if (run.parts.empty()) return end(run);
+  for (Part& part : run.parts) {
+    if (!along || !part.standby) wait_for_turn(run, part);
   }
 }
 
@@ -248,11 +246,11 @@ std::vector<const CertificateSpec*> Agent::select_standbys(
   return selected;
 }
 
-void Agent::wait_for_turn(Run& run, CertificateJob& job) {
-  certificate_turns_.enter(job.outcome().name, [this, &run, &job] { wait_for_slot(run, job); });
+void Agent::wait_for_turn(Run& run, Part& part) {
+  certificate_turns_.enter(part.name(), [this, &run, &part] { wait_for_slot(run, part); });
 }
 
-std::unique_ptr<CertificateJob> Agent::make_job(CertificateSpec spec, const RenewOptions& options) {
+std::unique_ptr<CertificateJob> Agent::make_job(const Part& part, const RenewOptions& options) {
   const auto first_contact =
       options.by_daemon ? CaClient::FirstContact::once : CaClient::FirstContact::insisted;
   JobParts parts{world_,
@@ -267,12 +265,13 @@ std::unique_ptr<CertificateJob> Agent::make_job(CertificateSpec spec, const Rene
                  [this](const std::string& challenge) { return solver(challenge); },
                  left_behind_,
                  revocation_check_};
-  return std::make_unique<CertificateJob>(std::move(parts), std::move(spec), options);
+  return std::make_unique<CertificateJob>(
+      std::move(parts), part.standby ? standby_of(*part.spec) : *part.spec, options);
 }
 
 // A person goes before the daemon's own.
-void Agent::wait_for_slot(Run& run, CertificateJob& job) {
-  const auto start = [this, &run, &job] { start_job(run, job); };
+void Agent::wait_for_slot(Run& run, Part& part) {
+  const auto start = [this, &run, &part] { start_job(run, part); };
   if (run.options.by_daemon) {
     waiting_.push_back(start);
   } else {
@@ -291,16 +290,17 @@ void Agent::start_jobs() {
 
 // Only what may ask a CA for something takes a slot: a target that hangs holds up those who want
 // to deploy to it, and nobody else.
-void Agent::start_job(Run& run, CertificateJob& job) {
+void Agent::start_job(Run& run, Part& part) {
   ++running_;
   ++slots_used_;
   auto has_slot = std::make_shared<bool>(true);
   const auto free_once = [this, has_slot] {
     if (std::exchange(*has_slot, false)) free_slot();
   };
-  job.start(free_once, [this, &run, &job, free_once] {
+  part.job = make_job(part, run.options);
+  part.job->start(free_once, [this, &run, &part, free_once] {
     free_once();
-    job_ended(run, job);
+    job_ended(run, part);
   });
 }
 
@@ -309,12 +309,12 @@ void Agent::free_slot() {
   start_jobs();
 }
 
-void Agent::job_ended(Run& run, CertificateJob& job) {
-  certificate_turns_.leave(job.outcome().name);
-  if (run.each) run.each(job.outcome());
+void Agent::job_ended(Run& run, Part& part) {
+  certificate_turns_.leave(part.name());
+  if (run.each) run.each(part.job->outcome());
   // Which CAs may issue the standby shows when the certificate is there.
-  if (!run.options.by_daemon) start_standby(run, job.outcome().name);
-  if (++run.ended == run.jobs.size()) end(run);
+  if (!run.options.by_daemon && !part.standby) start_standby(run, *part.spec);
+  if (++run.ended == run.parts.size()) end(run);
   work_ended();
 }
 
@@ -322,9 +322,9 @@ void Agent::work_ended() {
   if (--running_ == 0 && ended_) world_.clock.start_timer(Duration{0}, ended_);
 }
 
-void Agent::start_standby(Run& run, const std::string& certificate) {
-  for (const auto& job : run.jobs) {
-    if (job->outcome().name == standby_name(certificate)) wait_for_turn(run, *job);
+void Agent::start_standby(Run& run, const CertificateSpec& spec) {
+  for (Part& part : run.parts) {
+    if (part.standby && part.spec == &spec) wait_for_turn(run, part);
   }
 }
 
@@ -366,7 +366,7 @@ void Agent::end(Run& run) {
   // ends with it: what is to be read later must be on the disk.
   const auto report = [this, &run] {
     std::vector<CertificateOutcome> outcomes;
-    for (const auto& job : run.jobs) outcomes.push_back(job->take_outcome());
+    for (const Part& part : run.parts) outcomes.push_back(part.job->take_outcome());
     const auto done = std::move(run.done);
     runs_.erase(run.place);
     done(std::move(outcomes));

@@ -18,6 +18,7 @@
 #include "agent/core/rehearsals.h"
 #include "agent/core/revocation.h"
 #include "agent/core/self_test.h"
+#include "agent/core/standby.h"
 #include "agent/core/turns.h"
 
 namespace nolapse {
@@ -81,11 +82,19 @@ class Agent {
   const Store& store() const { return store_; }
 
  private:
+  // One certificate of a run. Its job is made when it is begun: a daemon that has a thousand to
+  // look at has never that many jobs.
+  struct Part {
+    const CertificateSpec* spec;
+    bool standby;  // it is that of `spec`
+    std::unique_ptr<CertificateJob> job = {};
+    std::string name() const { return standby ? standby_name(spec->name) : spec->name; }
+  };
   struct Run {
     RenewOptions options;
     std::function<void(std::vector<CertificateOutcome>)> done;
     std::function<void(const CertificateOutcome&)> each;
-    std::vector<std::unique_ptr<CertificateJob>> jobs;
+    std::vector<Part> parts;
     std::size_t ended = 0;
     std::list<Run>::iterator place;
   };
@@ -101,17 +110,17 @@ class Agent {
   std::vector<const CertificateSpec*> select_standbys(const std::vector<std::string>& names) const;
   void sweep(Completion<void> done);
   FileWork remove_what_is_old() const;
-  std::unique_ptr<CertificateJob> make_job(CertificateSpec spec, const RenewOptions& options);
-  void wait_for_turn(Run& run, CertificateJob& job);
-  void wait_for_slot(Run& run, CertificateJob& job);
+  std::unique_ptr<CertificateJob> make_job(const Part& part, const RenewOptions& options);
+  void wait_for_turn(Run& run, Part& part);
+  void wait_for_slot(Run& run, Part& part);
   void start_jobs();
-  void start_job(Run& run, CertificateJob& job);
+  void start_job(Run& run, Part& part);
   void free_slot();
-  void job_ended(Run& run, CertificateJob& job);
+  void job_ended(Run& run, Part& part);
   void work_ended();
   void next_account(const std::shared_ptr<AccountRun>& run);
   bool is_known(const std::string& name) const;
-  void start_standby(Run& run, const std::string& certificate);
+  void start_standby(Run& run, const CertificateSpec& spec);
   void end(Run& run);
   CaClient& ca_client(const std::string& name, CaClient::FirstContact first_contact);
   Solver* solver(const std::string& challenge);  // nothing: it is not configured
