@@ -99,11 +99,12 @@ int explain_checks(const GlobalOptions& global, const CheckCommand& command) {
   }
   std::vector<std::string> codes;
   for (const CodePage& page : code_pages()) codes.emplace_back(page.code);
+  const Nearest known = nearest(command.explain, codes);
   return refuse_check(
       global, command.nagios,
-      usage_error("UNKNOWN_CODE", "there is no code \"" + command.explain + "\"; the nearest is " +
-                                      nearest(command.explain, codes).word +
-                                      ", and --list names all"));
+      usage_error("UNKNOWN_CODE", "there is no code \"" + command.explain + "\"; " +
+                                      (known.likely ? "did you mean " + known.word + "? " : "") +
+                                      "`nolapse check --list` names all"));
 }
 
 int report_broken_config(const GlobalOptions& global, const CheckCommand& command,
