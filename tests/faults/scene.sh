@@ -340,14 +340,9 @@ add_table() { printf '%s\n' "$1" >>"$folder/nolapse.toml"; }
 
 # nginx_reads SED_COMMAND…: another nginx.conf, in force when it returns.
 nginx_reads() {
-  local old
-  old=$(pgrep -P "$nginx_pid")
   sed -i "$@" "$folder/nginx.conf"
-  kill -HUP "$nginx_pid"
-  # shellcheck disable=SC2086  # several workers
-  within 10 workers_gone $old
+  reload_nginx "$nginx_pid"
 }
-workers_gone() { ! kill -0 "$@"; }
 
 # renew_in_vain: an attempt that has to fail.
 renew_in_vain() {

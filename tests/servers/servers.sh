@@ -200,6 +200,19 @@ start_nginx() {
   nginx_pid=$server_pid
 }
 
+# reload_nginx PID: what its configuration says now is in force when this returns. The workers from
+# before answer for a moment longer.
+reload_nginx() {
+  local tries=0 old
+  mapfile -t old < <(pgrep -P "$1")
+  kill -HUP "$1"
+  while kill -0 "${old[@]}" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || die "nginx does not reload"
+    sleep 0.05
+  done
+}
+
 # What openssl sees served: served_certificate PORT NAME; the fingerprint is lower-case hex.
 served_certificate() {
   openssl s_client -connect "127.0.0.1:$1" -servername "$2" </dev/null 2>/dev/null
