@@ -205,18 +205,18 @@ void Agent::renew(RenewOptions options, std::function<void(std::vector<Certifica
   run.done = std::move(done);
   run.each = std::move(each);
   const std::vector<std::string>& names = run.options.names;
-  for (const CertificateSpec* spec : select(names)) run.parts.push_back({spec, false});
+  for (const CertificateSpec* spec : select(names)) run.selected.push_back({spec, false});
   // The daemon looks at a standby by its own name; a person's run takes it along, but has it do
   // nothing that was asked for the certificate itself.
   const bool along = !run.options.by_daemon && !run.options.force && run.options.ca.empty() &&
                      run.options.work == RenewOptions::Work::renew;
   for (const CertificateSpec* spec : along ? select(names) : select_standbys(names)) {
     if (!spec->standby || !(along || run.options.by_daemon)) continue;
-    run.parts.push_back({spec, true});
+    run.selected.push_back({spec, true});
   }
-  if (run.parts.empty()) return end(run);
-  for (Part& part : run.parts) {
-    if (!along || !part.standby) wait_for_turn(run, part);
+  if (run.selected.empty()) return end(run);
+  for (Selected& selected : run.selected) {
+    if (!along || !selected.standby) wait_for_turn(run, selected);
   }
 }
 
@@ -246,11 +246,13 @@ std::vector<const CertificateSpec*> Agent::select_standbys(
   return selected;
 }
 
-void Agent::wait_for_turn(Run& run, Part& part) {
-  certificate_turns_.enter(part.name(), [this, &run, &part] { wait_for_slot(run, part); });
+void Agent::wait_for_turn(Run& run, Selected& selected) {
+  certificate_turns_.enter(selected.name(),
+                           [this, &run, &selected] { wait_for_slot(run, selected); });
 }
 
-std::unique_ptr<CertificateJob> Agent::make_job(const Part& part, const RenewOptions& options) {
+std::unique_ptr<CertificateJob> Agent::make_job(const Selected& selected,
+                                                const RenewOptions& options) {
   const auto first_contact =
       options.by_daemon ? CaClient::FirstContact::once : CaClient::FirstContact::insisted;
   JobParts parts{world_,
@@ -266,12 +268,12 @@ std::unique_ptr<CertificateJob> Agent::make_job(const Part& part, const RenewOpt
                  left_behind_,
                  revocation_check_};
   return std::make_unique<CertificateJob>(
-      std::move(parts), part.standby ? standby_of(*part.spec) : *part.spec, options);
+      std::move(parts), selected.standby ? standby_of(*selected.spec) : *selected.spec, options);
 }
 
 // A person goes before the daemon's own.
-void Agent::wait_for_slot(Run& run, Part& part) {
-  const auto start = [this, &run, &part] { start_job(run, part); };
+void Agent::wait_for_slot(Run& run, Selected& selected) {
+  const auto start = [this, &run, &selected] { start_job(run, selected); };
   if (run.options.by_daemon) {
     waiting_.push_back(start);
   } else {
@@ -290,17 +292,17 @@ void Agent::start_jobs() {
 
 // Only what may ask a CA for something takes a slot: a target that hangs holds up those who want
 // to deploy to it, and nobody else.
-void Agent::start_job(Run& run, Part& part) {
+void Agent::start_job(Run& run, Selected& selected) {
   ++running_;
   ++slots_used_;
   auto has_slot = std::make_shared<bool>(true);
   const auto free_once = [this, has_slot] {
     if (std::exchange(*has_slot, false)) free_slot();
   };
-  part.job = make_job(part, run.options);
-  part.job->start(free_once, [this, &run, &part, free_once] {
+  selected.job = make_job(selected, run.options);
+  selected.job->start(free_once, [this, &run, &selected, free_once] {
     free_once();
-    job_ended(run, part);
+    job_ended(run, selected);
   });
 }
 
@@ -309,12 +311,12 @@ void Agent::free_slot() {
   start_jobs();
 }
 
-void Agent::job_ended(Run& run, Part& part) {
-  certificate_turns_.leave(part.name());
-  if (run.each) run.each(part.job->outcome());
+void Agent::job_ended(Run& run, Selected& selected) {
+  certificate_turns_.leave(selected.name());
+  if (run.each) run.each(selected.job->outcome());
   // Which CAs may issue the standby shows when the certificate is there.
-  if (!run.options.by_daemon && !part.standby) start_standby(run, *part.spec);
-  if (++run.ended == run.parts.size()) end(run);
+  if (!run.options.by_daemon && !selected.standby) start_standby(run, *selected.spec);
+  if (++run.ended == run.selected.size()) end(run);
   work_ended();
 }
 
@@ -323,8 +325,8 @@ void Agent::work_ended() {
 }
 
 void Agent::start_standby(Run& run, const CertificateSpec& spec) {
-  for (Part& part : run.parts) {
-    if (part.standby && part.spec == &spec) wait_for_turn(run, part);
+  for (Selected& selected : run.selected) {
+    if (selected.standby && selected.spec == &spec) wait_for_turn(run, selected);
   }
 }
 
@@ -366,7 +368,7 @@ void Agent::end(Run& run) {
   // ends with it: what is to be read later must be on the disk.
   const auto report = [this, &run] {
     std::vector<CertificateOutcome> outcomes;
-    for (const Part& part : run.parts) outcomes.push_back(part.job->take_outcome());
+    for (const Selected& selected : run.selected) outcomes.push_back(selected.job->take_outcome());
     const auto done = std::move(run.done);
     runs_.erase(run.place);
     done(std::move(outcomes));

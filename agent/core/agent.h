@@ -84,7 +84,7 @@ class Agent {
  private:
   // One certificate of a run. Its job is made when it is begun: a daemon that has a thousand to
   // look at has never that many jobs.
-  struct Part {
+  struct Selected {
     const CertificateSpec* spec;
     bool standby;  // it is that of `spec`
     std::unique_ptr<CertificateJob> job = {};
@@ -94,7 +94,7 @@ class Agent {
     RenewOptions options;
     std::function<void(std::vector<CertificateOutcome>)> done;
     std::function<void(const CertificateOutcome&)> each;
-    std::vector<Part> parts;
+    std::vector<Selected> selected;
     std::size_t ended = 0;
     std::list<Run>::iterator place;
   };
@@ -110,13 +110,13 @@ class Agent {
   std::vector<const CertificateSpec*> select_standbys(const std::vector<std::string>& names) const;
   void sweep(Completion<void> done);
   FileWork remove_what_is_old() const;
-  std::unique_ptr<CertificateJob> make_job(const Part& part, const RenewOptions& options);
-  void wait_for_turn(Run& run, Part& part);
-  void wait_for_slot(Run& run, Part& part);
+  std::unique_ptr<CertificateJob> make_job(const Selected& selected, const RenewOptions& options);
+  void wait_for_turn(Run& run, Selected& selected);
+  void wait_for_slot(Run& run, Selected& selected);
   void start_jobs();
-  void start_job(Run& run, Part& part);
+  void start_job(Run& run, Selected& selected);
   void free_slot();
-  void job_ended(Run& run, Part& part);
+  void job_ended(Run& run, Selected& selected);
   void work_ended();
   void next_account(const std::shared_ptr<AccountRun>& run);
   bool is_known(const std::string& name) const;
