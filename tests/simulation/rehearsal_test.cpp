@@ -407,6 +407,23 @@ TEST_CASE("rehearsals with a name in common take turns, as one ends what the oth
   }
 }
 
+TEST_CASE("rehearsals without a name in common run beside each other") {
+  Scene scene;
+  scene.add_certificate("other", "other.test");
+  const auto outcomes = scene.run();
+  REQUIRE(outcomes.has_value());
+  CHECK(outcomes->back().cas.front().record.result == RehearsalResult::passed);
+  const auto first_with = [&scene](const std::string& code, auto from) {
+    return std::find_if(from, scene.trace.end(), [&code](const std::string& line) {
+      return line.find(code) != std::string::npos;
+    });
+  };
+  const auto first_start = first_with("REHEARSAL_STARTED", scene.trace.begin());
+  REQUIRE(first_start != scene.trace.end());
+  const auto second_start = first_with("REHEARSAL_STARTED", first_start + 1);
+  CHECK(second_start < first_with("REHEARSAL_PASSED", first_start));
+}
+
 TEST_CASE("a rehearsal and a renewal of one certificate take turns") {
   Scene scene;
   std::optional<CertificateOutcome> renewed;
